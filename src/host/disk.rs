@@ -1,0 +1,211 @@
+//! A host's files on disk: the running host, or a tree that holds a copy of one.
+//!
+//! This is the only file of the library that touches the file system.
+#![allow(clippy::disallowed_methods)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+use super::{Access, Entry, Host, Kind, MAX_FILE, ReadError, normalize, shown};
+
+/// As many links as Linux follows on one path.
+const MAX_LINKS: usize = 40;
+
+/// A directory on disk that is taken as the root of a host.
+#[derive(Debug)]
+pub struct Disk {
+    root: PathBuf,
+    /// Directories that were resolved before: thousands of sites lie in the same few.
+    directories: RefCell<HashMap<PathBuf, PathBuf>>,
+}
+
+impl Disk {
+    /// The host whose root is this directory; `/` is the running host.
+    pub fn new(root: &Path) -> io::Result<Self> {
+        Ok(Disk { root: root.canonicalize()?, directories: RefCell::default() })
+    }
+
+    /// The path on disk of a path inside the root that holds no links.
+    fn on_disk(&self, real: &Path) -> PathBuf {
+        self.root.join(real.strip_prefix("/").unwrap_or(real))
+    }
+
+    /// Follows the links of a path inside the root.
+    fn resolve(&self, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+        let path = absolute(path);
+        let (parent, name) = (path.parent(), path.file_name());
+        let (Some(parent), Some(name)) = (parent, name) else { return self.walk(&path) };
+        let known = self.directories.borrow().get(parent).cloned();
+        let parent_real = match known {
+            Some(real) => real,
+            None => {
+                let (real, _) = self.walk(parent)?;
+                self.directories.borrow_mut().insert(parent.to_owned(), real.clone());
+                real
+            }
+        };
+        self.walk_from(parent_real, Path::new(name))
+    }
+
+    fn walk(&self, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+        self.walk_from(PathBuf::from("/"), path)
+    }
+
+    /// Walks component by component, as the kernel does, with the root as the top.
+    fn walk_from(&self, start: PathBuf, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+        let mut real = start;
+        let mut links = 0;
+        let mut last_link: Option<(String, String)> = None;
+        let mut ahead: Vec<OsString> = names(path);
+        let mut metadata = fs::symlink_metadata(self.on_disk(&real)).map_err(read_error)?;
+        while let Some(name) = ahead.pop() {
+            if name == ".." {
+                if !real.pop() {
+                    if let Some((link, _)) = last_link {
+                        return Err(ReadError::LeavesRoot { link });
+                    }
+                }
+                metadata = fs::symlink_metadata(self.on_disk(&real)).map_err(read_error)?;
+                continue;
+            }
+            let here = real.join(&name);
+            let on_disk = self.on_disk(&here);
+            metadata = fs::symlink_metadata(&on_disk).map_err(|error| match (read_error(error), &last_link) {
+                (ReadError::NotFound, Some((link, target))) => {
+                    ReadError::Dangling { link: link.clone(), target: target.clone() }
+                }
+                (error, _) => error,
+            })?;
+            if !metadata.is_symlink() {
+                real = here;
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(ReadError::TooManyLinks);
+            }
+            let target = fs::read_link(&on_disk).map_err(read_error)?;
+            last_link = Some((shown(&here), target.to_string_lossy().into_owned()));
+            if target.is_absolute() {
+                real = PathBuf::from("/");
+            }
+            ahead.extend(names(&target));
+        }
+        Ok((real, metadata))
+    }
+}
+
+impl Host for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let (real, metadata) = self.resolve(path)?;
+        // Looked at before it is opened: opening a pipe would wait for a writer for ever.
+        if !metadata.is_file() {
+            return Err(ReadError::NotAFile);
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(ReadError::TooLarge { size: metadata.len() });
+        }
+        fs::read(self.on_disk(&real)).map_err(read_error)
+    }
+
+    fn list(&self, directory: &Path) -> Vec<OsString> {
+        let Ok((real, _)) = self.resolve(directory) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.on_disk(&real)) else { return Vec::new() };
+        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        names.sort();
+        names
+    }
+
+    fn entry(&self, path: &Path) -> Result<Entry, ReadError> {
+        let (real, metadata) = self.resolve(path)?;
+        let file_type = metadata.file_type();
+        let kind = match () {
+            () if file_type.is_file() => Kind::File,
+            () if file_type.is_dir() => Kind::Directory,
+            () if file_type.is_socket() => Kind::Socket,
+            () => Kind::Other,
+        };
+        let access = Access { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & 0o7777 };
+        Ok(Entry { real, kind, access })
+    }
+
+    fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+}
+
+/// The path from the root; `..` stays in, since it must be walked behind links.
+fn absolute(path: &Path) -> PathBuf {
+    if path.components().any(|component| component == Component::ParentDir) {
+        return Path::new("/").join(path);
+    }
+    normalize(path)
+}
+
+/// The names of a path, last first, ready to be taken off a stack.
+fn names(path: &Path) -> Vec<OsString> {
+    let name = |component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    };
+    path.components().rev().filter_map(name).collect()
+}
+
+fn read_error(error: io::Error) -> ReadError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::NotFound,
+        io::ErrorKind::PermissionDenied => ReadError::PermissionDenied,
+        _ => ReadError::Io(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn tree() -> (tempfile::TempDir, Disk) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        fs::create_dir_all(root.join("etc/nginx/sites-available")).unwrap();
+        fs::create_dir_all(root.join("etc/nginx/sites-enabled")).unwrap();
+        fs::write(root.join("etc/nginx/sites-available/a"), "a").unwrap();
+        let link = |target: &str, name: &str| symlink(target, root.join("etc/nginx/sites-enabled").join(name)).unwrap();
+        link("/etc/nginx/sites-available/a", "absolute");
+        link("../sites-available/a", "relative");
+        link("../../../../outside", "out");
+        link("/nowhere", "dangling");
+        link("circle", "circle");
+        let disk = Disk::new(root).unwrap();
+        (directory, disk)
+    }
+
+    #[test]
+    fn links_are_followed_inside_the_root_only() {
+        let (_keep, disk) = tree();
+        let read = |name: &str| disk.read(&Path::new("/etc/nginx/sites-enabled").join(name));
+        assert_eq!(read("absolute").unwrap(), b"a");
+        assert_eq!(read("relative").unwrap(), b"a");
+        assert_eq!(read("circle"), Err(ReadError::TooManyLinks));
+        assert_eq!(read("missing"), Err(ReadError::NotFound));
+        assert!(matches!(read("dangling"), Err(ReadError::Dangling { .. })));
+        assert!(matches!(read("out"), Err(ReadError::LeavesRoot { .. })));
+        let entry = disk.entry(Path::new("/etc/nginx/sites-enabled/absolute")).unwrap();
+        assert_eq!(entry.real, Path::new("/etc/nginx/sites-available/a"));
+    }
+
+    #[test]
+    fn pipes_and_directories_are_not_opened() {
+        let (keep, disk) = tree();
+        nix::unistd::mkfifo(&keep.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(disk.read(Path::new("/pipe")), Err(ReadError::NotAFile));
+        assert_eq!(disk.read(Path::new("/etc")), Err(ReadError::NotAFile));
+    }
+}

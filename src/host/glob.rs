@@ -1,0 +1,134 @@
+//! `glob(3)` as nginx and PHP-FPM call it: no flags, bytewise order.
+
+use std::path::{Path, PathBuf};
+
+use ::glob::{MatchOptions, Pattern};
+
+use super::{Host, normalize};
+
+/// More matches than this are not followed.
+pub const MAX_MATCHES: usize = 100_000;
+
+/// Whether `glob(3)` would look for files instead of taking the text as a name.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// The paths that match an absolute pattern, in bytewise order, at most [`MAX_MATCHES`].
+pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from("/")];
+    let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
+    for (index, component) in components.iter().enumerate() {
+        let is_last = index + 1 == components.len();
+        let mut next = Vec::new();
+        for directory in &found {
+            if !is_pattern(component) {
+                let path = directory.join(unescape(component));
+                // A dangling link still matches at the end of a pattern, as it does for glob(3).
+                if !is_last || found.len() == 1 || host.entry(&path).is_ok() {
+                    next.push(path);
+                }
+                continue;
+            }
+            for name in host.list(directory) {
+                if matches(component, &name.to_string_lossy()) {
+                    next.push(directory.join(name));
+                }
+                if next.len() > MAX_MATCHES {
+                    break;
+                }
+            }
+        }
+        found = next;
+    }
+    found.sort();
+    found.truncate(MAX_MATCHES);
+    found.into_iter().map(|path| normalize(&path)).collect()
+}
+
+/// Whether a file name matches one component of a pattern.
+pub fn matches(component: &str, name: &str) -> bool {
+    let options =
+        MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+    // A pattern that cannot be compiled (`[` never closed) is taken literally, as glob(3) does.
+    Pattern::new(&translate(component)).map_or(component == name, |pattern| pattern.matches_with(name, options))
+}
+
+/// Whether an absolute path matches an absolute pattern, component by component.
+pub fn matches_path(pattern: &str, path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    let split = |text: &str| text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let (pattern, path) = (split(pattern), split(&path));
+    pattern.len() == path.len() && pattern.iter().zip(&path).all(|(component, name)| matches(component, name))
+}
+
+/// From the language of `glob(3)` to that of the `glob` crate: `\x` is `[x]`, `[^` is `[!`, and
+/// `**` means no more than `*`.
+fn translate(component: &str) -> String {
+    let mut out = String::new();
+    let mut chars = component.chars().peekable();
+    while let Some(char) = chars.next() {
+        match (char, chars.peek().copied()) {
+            ('*', Some('*')) => {}
+            ('\\', Some(next)) => {
+                chars.next();
+                out.push_str(&Pattern::escape(&next.to_string()));
+            }
+            ('[', Some('^')) => {
+                chars.next();
+                out.push_str("[!");
+            }
+            _ => out.push(char),
+        }
+    }
+    out
+}
+
+fn unescape(component: &str) -> String {
+    let mut chars = component.chars();
+    let mut out = String::new();
+    while let Some(char) = chars.next() {
+        out.push(if char == '\\' { chars.next().unwrap_or('\\') } else { char });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::Memory;
+
+    #[test]
+    fn names_match_as_glob_3_matches_them() {
+        for (pattern, name, want) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", ".a.conf", false),
+            (".*.conf", ".a.conf", true),
+            ("*", "a~", true),
+            ("**", "a", true),
+            ("a?c", "abc", true),
+            ("[a-c]*", "b", true),
+            ("[^a]", "b", true),
+            ("[!a]", "a", false),
+            ("{a,b}", "a", false),
+            ("{a,b}", "{a,b}", true),
+            (r"\*", "*", true),
+            (r"\*", "a", false),
+            ("[", "[", true),
+        ] {
+            assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn order_is_bytewise() {
+        let mut host = Memory::default();
+        for name in ["9.conf", "10.conf", "a.conf", "B.conf", "_.conf"] {
+            host.add(format!("/d/{name}"), "");
+        }
+        let found: Vec<_> = expand(&host, "/d/*.conf").iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(found, ["/d/10.conf", "/d/9.conf", "/d/B.conf", "/d/_.conf", "/d/a.conf"]);
+        assert_eq!(expand(&host, "/*/a.conf"), [Path::new("/d/a.conf")]);
+        assert_eq!(expand(&host, "/e/*.conf"), Vec::<PathBuf>::new());
+    }
+}

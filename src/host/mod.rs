@@ -1,0 +1,126 @@
+//! The host a configuration belongs to: its files ([`Host`]) and what is known of it ([`facts`]).
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+pub mod accounts;
+pub mod disk;
+pub mod facts;
+pub mod glob;
+pub mod live;
+pub mod memory;
+pub mod units;
+
+/// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
+pub const MAX_FILE: u64 = 64 << 20;
+
+/// The files of a host. Paths are absolute inside its root; links are followed inside the root only.
+pub trait Host {
+    /// Reads a regular file of at most [`MAX_FILE`] bytes.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
+
+    /// The names in a directory in bytewise order; empty when there is no readable directory.
+    fn list(&self, directory: &Path) -> Vec<OsString>;
+
+    /// What is at a path, links followed; the error says why it cannot be told.
+    fn entry(&self, path: &Path) -> Result<Entry, ReadError>;
+
+    /// Whether this is the running host, so that owners, modes and absences mean something.
+    fn is_live(&self) -> bool;
+}
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The path without links.
+    pub real: PathBuf,
+    /// What kind of thing is there.
+    pub kind: Kind,
+    /// Owner, group and permission bits.
+    pub access: Access,
+}
+
+/// Owner, group and permission bits by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The owner's id.
+    pub uid: u32,
+    /// The group's id.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+}
+
+/// The kinds of files that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A unix socket.
+    Socket,
+    /// A pipe, a device.
+    Other,
+}
+
+/// Why a path cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ReadError {
+    /// Nothing is there.
+    #[error("no such file")]
+    NotFound,
+    /// A link on the way names something that is not there.
+    #[error("the link {link} leads to {target}, which is not there")]
+    Dangling {
+        /// The link.
+        link: String,
+        /// What it names.
+        target: String,
+    },
+    /// A link on the way leads out of the root.
+    #[error("the link {link} leads out of the root and is not followed")]
+    LeavesRoot {
+        /// The link.
+        link: String,
+    },
+    /// Links lead in a circle.
+    #[error("too many links on the way")]
+    TooManyLinks,
+    /// The permissions do not allow it.
+    #[error("permission denied")]
+    PermissionDenied,
+    /// A directory, pipe, socket or device.
+    #[error("not a regular file")]
+    NotAFile,
+    /// Larger than [`MAX_FILE`].
+    #[error("{} MiB is more than the {} MiB that are read", size >> 20, MAX_FILE >> 20)]
+    TooLarge {
+        /// The size in bytes.
+        size: u64,
+    },
+    /// Anything else the operating system says.
+    #[error("{0}")]
+    Io(String),
+}
+
+/// An absolute path without `.`, `..` and doubled slashes; `..` above the root stays at the root.
+pub fn normalize(path: &Path) -> PathBuf {
+    let mut out = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    out
+}
+
+/// A path as it is shown: relative to the root, with `/`.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.trim_start_matches('/').to_owned()
+}

@@ -1,0 +1,5 @@
+//! gatelint
+pub mod finding;
+pub mod host;
+pub mod nginx;
+pub mod source;

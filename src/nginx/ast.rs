@@ -1,0 +1,126 @@
+//! nginx configuration as it is written: statements, words, and where they stand.
+
+use std::sync::Arc;
+
+use crate::source::Span;
+
+/// One parsed file. Parsing never fails: what could not be read is in `problems`.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// The statements at the top level, in order.
+    pub directives: Vec<Arc<Directive>>,
+    /// Where the text breaks nginx's grammar, in order.
+    pub problems: Vec<Problem>,
+}
+
+/// A statement: a name, arguments, and a block if it opens one.
+#[derive(Debug)]
+pub struct Directive {
+    /// The first word.
+    pub name: Word,
+    /// The words behind the name.
+    pub args: Vec<Word>,
+    /// What ends the statement.
+    pub body: Body,
+    /// From the name to the end of the last word.
+    pub head: Span,
+    /// From the name to the `;` or the closing brace.
+    pub span: Span,
+}
+
+/// What a statement ends in.
+#[derive(Debug)]
+pub enum Body {
+    /// A `;`.
+    None,
+    /// A block of statements.
+    Block(Vec<Arc<Directive>>),
+    /// The Lua text of a `*_by_lua_block`.
+    Lua(Span),
+}
+
+/// A word after nginx's unescaping.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The value nginx works with; bytes that are not UTF-8 are replacement characters.
+    pub text: String,
+    /// The word as written, quotes included.
+    pub span: Span,
+    /// Whether it is written in quotes.
+    pub quoted: bool,
+}
+
+/// A breach of the grammar. nginx stops at the first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The offending text.
+    pub span: Span,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
+}
+
+/// What can be wrong with the text of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// `;`, `{` or `}` where it cannot stand.
+    Unexpected(char),
+    /// A `}` while a statement is open: its `;` is missing. The span is the open statement.
+    MissingSemicolon,
+    /// Something glued to a closing quote.
+    AfterQuote(char),
+    /// A quote that is never closed.
+    UnclosedQuote(char),
+    /// The file ends inside a statement.
+    UnfinishedStatement,
+    /// The file ends while the block that opens at the span is open.
+    UnclosedBlock,
+    /// A word or a comment longer than nginx's buffer.
+    TooLong,
+    /// Blocks nested deeper than this program follows.
+    TooDeep,
+    /// A byte order mark, which nginx takes as part of the first word.
+    ByteOrderMark,
+}
+
+impl Directive {
+    /// The name's text.
+    pub fn name(&self) -> &str {
+        &self.name.text
+    }
+
+    /// The argument at an index, as text.
+    pub fn arg(&self, index: usize) -> Option<&str> {
+        self.args.get(index).map(|word| word.text.as_str())
+    }
+
+    /// The statements of the block; none when there is no block.
+    pub fn block(&self) -> &[Arc<Directive>] {
+        match &self.body {
+            Body::Block(directives) => directives,
+            Body::None | Body::Lua(_) => &[],
+        }
+    }
+
+    /// The statement as one line of text.
+    pub fn text(&self) -> String {
+        let words = std::iter::once(&self.name).chain(&self.args).map(|word| word.text.as_str());
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl ProblemKind {
+    /// The words in which nginx refuses the file.
+    pub fn nginx_message(&self) -> String {
+        match self {
+            ProblemKind::Unexpected(found) | ProblemKind::AfterQuote(found) => format!("unexpected \"{found}\""),
+            ProblemKind::MissingSemicolon => "unexpected \"}\"".into(),
+            ProblemKind::UnclosedQuote(_) | ProblemKind::UnfinishedStatement => {
+                "unexpected end of file, expecting \";\" or \"}\"".into()
+            }
+            ProblemKind::UnclosedBlock => "unexpected end of file, expecting \"}\"".into(),
+            ProblemKind::TooLong => "too long parameter".into(),
+            ProblemKind::TooDeep => String::new(),
+            ProblemKind::ByteOrderMark => "unknown directive \"\u{feff}".into(),
+        }
+    }
+}

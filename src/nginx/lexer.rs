@@ -1,0 +1,187 @@
+//! Tokens of nginx configuration, cut exactly as `ngx_conf_read_token` cuts them.
+//!
+//! The source of every rule here is `src/core/ngx_conf_file.c`; the test vectors were tried with
+//! nginx 1.22 and 1.31.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_while1};
+use nom::combinator::{recognize, value};
+use nom::multi::many0_count;
+use nom::{IResult, Parser};
+
+/// The size of nginx's read buffer: a word or a comment that reaches it is fatal.
+const BUFFER: usize = 4096;
+
+/// What the lexer finds next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// A word without quotes, escapes still in.
+    Bare(&'a [u8]),
+    /// The inside of a quoted word, and the quote.
+    Quoted(&'a [u8], u8),
+    /// `;`
+    Semicolon,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+    /// A quote that is never closed: the rest of the file.
+    Unclosed(u8),
+    /// A comment too long for nginx.
+    LongComment(&'a [u8]),
+    /// The end of the file.
+    End,
+}
+
+/// Skips blanks and comments and takes one token. Never fails on complete input.
+pub fn token(input: &[u8]) -> IResult<&[u8], Token<'_>> {
+    let (input, _) = many0_count(alt((recognize(take_while1(is_blank)), short_comment))).parse(input)?;
+    if input.is_empty() {
+        return Ok((input, Token::End));
+    }
+    alt((
+        value(Token::Semicolon, tag(&b";"[..])),
+        value(Token::Open, tag(&b"{"[..])),
+        value(Token::Close, tag(&b"}"[..])),
+        comment.map(Token::LongComment),
+        quoted,
+        bare,
+    ))
+    .parse(input)
+}
+
+/// nginx's blanks; a form feed or a no-break space is an ordinary byte.
+pub fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn comment(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    recognize((tag(&b"#"[..]), take_till(|byte| byte == b'\n'))).parse(input)
+}
+
+fn short_comment(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    nom::combinator::verify(comment, |text: &[u8]| text.len() < BUFFER).parse(input)
+}
+
+/// A word in quotes: only the same quote ends it, and a backslash protects the next byte.
+fn quoted(input: &[u8]) -> IResult<&[u8], Token<'_>> {
+    let (inside, quote) = alt((tag(&b"\""[..]), tag(&b"'"[..]))).parse(input)?;
+    let quote = quote[0];
+    let mut at = 0;
+    while let Some(byte) = inside.get(at) {
+        match *byte {
+            b'\\' => at += 2,
+            byte if byte == quote => return Ok((&inside[at + 1..], Token::Quoted(&inside[..at], quote))),
+            _ => at += 1,
+        }
+    }
+    Ok((&inside[inside.len()..], Token::Unclosed(quote)))
+}
+
+/// A word without quotes. A `{` belongs to it only right behind a `$` (or another such `{`), which
+/// is why `location ~ \.php${` eats the brace.
+fn bare(input: &[u8]) -> IResult<&[u8], Token<'_>> {
+    let mut after_dollar = false;
+    let mut at = 0;
+    while let Some(byte) = input.get(at) {
+        match *byte {
+            b'{' if after_dollar => {}
+            b';' | b'{' => break,
+            byte if is_blank(byte) => break,
+            b'\\' => {
+                after_dollar = false;
+                at += 1;
+            }
+            b'$' => after_dollar = true,
+            _ => after_dollar = false,
+        }
+        at += 1;
+    }
+    let end = at.min(input.len());
+    Ok((&input[end..], Token::Bare(&input[..end])))
+}
+
+/// Whether nginx's buffer holds the raw word.
+pub fn fits(token: &Token<'_>) -> bool {
+    match token {
+        Token::Bare(text) => text.len() < BUFFER,
+        Token::Quoted(text, _) => text.len() < BUFFER - 1,
+        _ => true,
+    }
+}
+
+/// The value of a raw word: `\"`, `\'` and `\\` lose the backslash, `\t`, `\r` and `\n` become the
+/// control character, every other backslash stays.
+pub fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let replacement = match (byte, bytes.peek()) {
+            (b'\\', Some(b'"' | b'\'' | b'\\')) => bytes.next(),
+            (b'\\', Some(b't')) => bytes.next().map(|_| b'\t'),
+            (b'\\', Some(b'r')) => bytes.next().map(|_| b'\r'),
+            (b'\\', Some(b'n')) => bytes.next().map(|_| b'\n'),
+            _ => None,
+        };
+        out.push(replacement.unwrap_or(byte));
+    }
+    out
+}
+
+/// The length of a Lua block's text up to its closing brace, as lua-nginx-module scans it: braces
+/// in strings, long brackets and Lua comments do not count. `None` when it is never closed.
+pub fn lua_block(input: &[u8]) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut at = 0;
+    while let Some(byte) = input.get(at) {
+        let rest = &input[at..];
+        match *byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some(at),
+            b'}' => depth -= 1,
+            b'"' | b'\'' => at += lua_string(rest) - 1,
+            b'-' if rest.starts_with(b"--") => at += lua_comment(rest)? - 1,
+            b'[' => at += lua_long_bracket(rest).unwrap_or(Some(1))? - 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The length of a short string; one that is not closed on its line ends with the line.
+fn lua_string(input: &[u8]) -> usize {
+    let quote = input[0];
+    let mut at = 1;
+    while let Some(byte) = input.get(at) {
+        match *byte {
+            b'\\' => at += 1,
+            b'\n' => return at,
+            byte if byte == quote => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    input.len()
+}
+
+fn lua_comment(input: &[u8]) -> Option<usize> {
+    match lua_long_bracket(&input[2..]) {
+        Some(length) => Some(2 + length?),
+        None => Some(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len())),
+    }
+}
+
+/// `None` when no long bracket opens here, `Some(None)` when it is never closed.
+fn lua_long_bracket(input: &[u8]) -> Option<Option<usize>> {
+    let level = input.iter().skip(1).take_while(|byte| **byte == b'=').count();
+    if input.first() != Some(&b'[') || input.get(level + 1) != Some(&b'[') {
+        return None;
+    }
+    let mut close = vec![b'='; level + 2];
+    close[0] = b']';
+    close[level + 1] = b']';
+    let inside = level + 2;
+    let found = input[inside..].windows(close.len()).position(|window| window == close.as_slice());
+    Some(found.map(|at| inside + at + close.len()))
+}

@@ -1,0 +1,5 @@
+//! nginx: its language, its files, and the settings that are in force at each place.
+
+pub mod ast;
+pub mod lexer;
+pub mod parse;

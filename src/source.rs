@@ -1,0 +1,180 @@
+//! The texts that were read, and places in them.
+//!
+//! Every other part of the program speaks of places as [`Span`]s: a file and two byte offsets.
+//! Lines and columns exist only where something is shown to a person, and are worked out there.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+/// One text that was read, by its number in [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A stretch of one file: byte offsets, `start` included and `end` excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file the offsets count in.
+    pub file: FileId,
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The bytes from `start` up to `end` of `file`.
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        // A source never holds more than u32::MAX bytes (`Sources::add` cuts it).
+        let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Span { file, start: clamp(start), end: clamp(end.max(start)) }
+    }
+
+    /// The stretch from the start of `self` to the end of `last`, which is in the same file.
+    pub fn to(self, last: Span) -> Self {
+        Span { end: last.end.max(self.end), ..self }
+    }
+
+    /// The offsets as a range for slicing.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A place as people and machine formats name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// Offset in bytes, counted from 0.
+    pub offset: usize,
+}
+
+/// One text: the bytes as they are in the file, and what the file is called.
+#[derive(Debug)]
+pub struct Source {
+    /// The path by which the file was reached, relative to the root, with `/`.
+    pub path: String,
+    /// The file that `path` names when a symbolic link lies between, relative to the root.
+    pub real_path: Option<String>,
+    bytes: Vec<u8>,
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// The whole text.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Offsets at which the lines begin. Line ends are LF; a CR before one belongs to the line.
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect()
+        })
+    }
+
+    /// How many lines the text has; a line break at the very end begins no further line.
+    pub fn line_count(&self) -> usize {
+        let starts = self.line_starts();
+        let last_is_empty = starts.last().is_some_and(|start| *start as usize == self.bytes.len());
+        (starts.len() - usize::from(last_is_empty)).max(1)
+    }
+
+    /// The bytes of a line (counted from 1) without its line end; empty beyond the last line.
+    pub fn line(&self, number: usize) -> &[u8] {
+        let starts = self.line_starts();
+        let Some(start) = number.checked_sub(1).and_then(|index| starts.get(index)) else {
+            return &[];
+        };
+        let end = starts.get(number).map_or(self.bytes.len(), |next| *next as usize);
+        let line = &self.bytes[*start as usize..end];
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    /// The line, column and offset of a byte offset; offsets beyond the end name the end.
+    pub fn position(&self, offset: u32) -> Position {
+        let offset = (offset as usize).min(self.bytes.len());
+        let starts = self.line_starts();
+        let line = starts.partition_point(|start| *start as usize <= offset);
+        let start = starts[line - 1] as usize;
+        let column = String::from_utf8_lossy(&self.bytes[start..offset]).chars().count() + 1;
+        Position { line, column, offset }
+    }
+}
+
+/// All texts of one run.
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// Takes a text in. `path` and `real_path` are relative to the root, with `/`.
+    pub fn add(&mut self, path: String, real_path: Option<String>, mut bytes: Vec<u8>) -> FileId {
+        bytes.truncate(u32::MAX as usize);
+        self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new() });
+        FileId(self.files.len() as u32 - 1)
+    }
+
+    /// The text with this number.
+    pub fn get(&self, file: FileId) -> &Source {
+        &self.files[file.0 as usize]
+    }
+
+    /// The text of a span, with a replacement character for what is not UTF-8.
+    pub fn text(&self, span: Span) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.get(span.file).bytes.get(span.range()).unwrap_or_default())
+    }
+
+    /// `path:line`, as sentences name a place.
+    pub fn place(&self, span: Span) -> String {
+        let source = self.get(span.file);
+        format!("{}:{}", source.path, source.position(span.start).line)
+    }
+
+    /// How many texts were read.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.conf".into(), None, "é;\r\nb ü;\n".into());
+        let source = sources.get(file);
+        let shown = |offset| {
+            let at = source.position(offset);
+            (at.line, at.column)
+        };
+        assert_eq!(shown(0), (1, 1));
+        assert_eq!(shown(2), (1, 2));
+        assert_eq!(shown(5), (2, 1));
+        assert_eq!(shown(9), (2, 4));
+        assert_eq!(shown(99), (3, 1));
+        assert_eq!(source.line(1), "é;".as_bytes());
+        assert_eq!(source.line_count(), 2);
+    }
+
+    #[test]
+    fn an_empty_text_has_one_empty_line() {
+        let mut sources = Sources::default();
+        let file = sources.add("empty".into(), None, Vec::new());
+        assert_eq!(sources.get(file).line_count(), 1);
+        assert_eq!(sources.get(file).position(0).line, 1);
+        assert_eq!(sources.get(file).line(1), b"");
+    }
+}
