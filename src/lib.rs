@@ -3,3 +3,4 @@ pub mod finding;
 pub mod host;
 pub mod nginx;
 pub mod source;
+pub mod values;

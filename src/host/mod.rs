@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod disk;
 pub mod facts;
 pub mod glob;
+pub mod layout;
 pub mod live;
 pub mod memory;
 pub mod units;
@@ -65,7 +66,7 @@ pub enum Kind {
 }
 
 /// Why a path cannot be read.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReadError {
     /// Nothing is there.
     #[error("no such file")]

@@ -3,3 +3,6 @@
 pub mod ast;
 pub mod lexer;
 pub mod parse;
+pub mod levels;
+pub mod load;
+pub mod variables;

@@ -1,0 +1,243 @@
+//! Where packages put things: main files, pools, php.ini, units, prefixes and default users.
+//!
+//! One row per packaging. Sources: the packages of Debian 12, the files of the official images, and
+//! the packaging repositories of the others.
+
+use std::path::{Path, PathBuf};
+
+use super::{Host, glob};
+
+/// Where nginx's main file lies, the likeliest first.
+pub const NGINX_MAINS: [&str; 6] = [
+    "/etc/nginx/nginx.conf",
+    "/usr/local/etc/nginx/nginx.conf",
+    "/etc/openresty/nginx.conf",
+    "/usr/local/openresty/nginx/conf/nginx.conf",
+    "/usr/local/nginx/conf/nginx.conf",
+    "/opt/nginx/conf/nginx.conf",
+];
+
+/// How one packaging lays PHP-FPM out. `*` stands for the version, as the packaging writes it.
+struct FpmLayout {
+    /// The main file.
+    main: &'static str,
+    /// The pools that the packaged main file includes.
+    pools: &'static str,
+    /// php.ini.
+    ini: &'static str,
+    /// The directory of further ini files.
+    scan: &'static str,
+    /// The systemd unit.
+    unit: &'static str,
+    /// The prefix compiled in, where relative paths begin.
+    prefix: &'static str,
+}
+
+const FPM_LAYOUTS: [FpmLayout; 10] = [
+    // Debian, Ubuntu, sury
+    FpmLayout {
+        main: "/etc/php/*/fpm/php-fpm.conf",
+        pools: "/etc/php/*/fpm/pool.d/*.conf",
+        ini: "/etc/php/*/fpm/php.ini",
+        scan: "/etc/php/*/fpm/conf.d",
+        unit: "php*-fpm.service",
+        prefix: "/usr",
+    },
+    // Debian 8 and before
+    FpmLayout {
+        main: "/etc/php5/fpm/php-fpm.conf",
+        pools: "/etc/php5/fpm/pool.d/*.conf",
+        ini: "/etc/php5/fpm/php.ini",
+        scan: "/etc/php5/fpm/conf.d",
+        unit: "php5-fpm.service",
+        prefix: "/usr",
+    },
+    // RHEL, Fedora
+    FpmLayout {
+        main: "/etc/php-fpm.conf",
+        pools: "/etc/php-fpm.d/*.conf",
+        ini: "/etc/php.ini",
+        scan: "/etc/php.d",
+        unit: "php-fpm.service",
+        prefix: "/usr",
+    },
+    // Remi's software collections
+    FpmLayout {
+        main: "/etc/opt/remi/php*/php-fpm.conf",
+        pools: "/etc/opt/remi/php*/php-fpm.d/*.conf",
+        ini: "/etc/opt/remi/php*/php.ini",
+        scan: "/etc/opt/remi/php*/php.d",
+        unit: "php*-php-fpm.service",
+        prefix: "/opt/remi/php*/root/usr",
+    },
+    // the official images; FreeBSD has the same places for the first two
+    FpmLayout {
+        main: "/usr/local/etc/php-fpm.conf",
+        pools: "/usr/local/etc/php-fpm.d/*.conf",
+        ini: "/usr/local/etc/php/php.ini",
+        scan: "/usr/local/etc/php/conf.d",
+        unit: "php-fpm.service",
+        prefix: "/usr/local",
+    },
+    // Arch, Void
+    FpmLayout {
+        main: "/etc/php/php-fpm.conf",
+        pools: "/etc/php/php-fpm.d/*.conf",
+        ini: "/etc/php/php.ini",
+        scan: "/etc/php/conf.d",
+        unit: "php-fpm.service",
+        prefix: "/usr",
+    },
+    // Alpine
+    FpmLayout {
+        main: "/etc/php*/php-fpm.conf",
+        pools: "/etc/php*/php-fpm.d/*.conf",
+        ini: "/etc/php*/php.ini",
+        scan: "/etc/php*/conf.d",
+        unit: "php-fpm*.service",
+        prefix: "/usr",
+    },
+    // Plesk
+    FpmLayout {
+        main: "/opt/plesk/php/*/etc/php-fpm.conf",
+        pools: "/opt/plesk/php/*/etc/php-fpm.d/*.conf",
+        ini: "/opt/plesk/php/*/etc/php.ini",
+        scan: "/opt/plesk/php/*/etc/php.d",
+        unit: "plesk-php*-fpm.service",
+        prefix: "/opt/plesk/php/*",
+    },
+    // cPanel
+    FpmLayout {
+        main: "/opt/cpanel/ea-php*/root/etc/php-fpm.conf",
+        pools: "/opt/cpanel/ea-php*/root/etc/php-fpm.d/*.conf",
+        ini: "/opt/cpanel/ea-php*/root/etc/php.ini",
+        scan: "/opt/cpanel/ea-php*/root/etc/php.d",
+        unit: "ea-php*-php-fpm.service",
+        prefix: "/opt/cpanel/ea-php*/root/usr",
+    },
+    // built by hand
+    FpmLayout {
+        main: "/usr/local/php*/etc/php-fpm.conf",
+        pools: "/usr/local/php*/etc/php-fpm.d/*.conf",
+        ini: "/usr/local/php*/etc/php.ini",
+        scan: "/usr/local/php*/etc/conf.d",
+        unit: "php-fpm.service",
+        prefix: "/usr/local/php*",
+    },
+];
+
+/// An FPM master that a host may run, by the places of its packaging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterLayout {
+    /// The main file.
+    pub main: PathBuf,
+    /// Pool files to take when the main file itself is not in the tree.
+    pub pools: String,
+    /// php.ini.
+    pub ini: PathBuf,
+    /// The directory of further ini files.
+    pub scan: PathBuf,
+    /// The systemd unit that starts it.
+    pub unit: String,
+    /// The version in its paths, such as `8.2` or `82`; empty where the packaging has one version.
+    pub version: String,
+    /// Where relative paths begin.
+    pub prefix: PathBuf,
+}
+
+impl MasterLayout {
+    fn new(row: &FpmLayout, version: &str) -> Self {
+        let place = |pattern: &str| pattern.replacen('*', version, 1);
+        MasterLayout {
+            main: place(row.main).into(),
+            pools: if row.main.contains('*') { place(row.pools) } else { row.pools.to_owned() },
+            ini: place(row.ini).into(),
+            scan: place(row.scan).into(),
+            unit: place(row.unit),
+            version: version.to_owned(),
+            prefix: place(row.prefix).into(),
+        }
+    }
+
+    /// The layout of a main file wherever it lies.
+    pub fn of(main: &Path) -> Self {
+        let known = FPM_LAYOUTS.iter().find_map(|row| Some((row, version_in(row.main, main)?)));
+        known.map_or_else(
+            || {
+                let directory = main.parent().unwrap_or(Path::new("/"));
+                MasterLayout {
+                    main: main.to_owned(),
+                    pools: directory.join("php-fpm.d/*.conf").to_string_lossy().into_owned(),
+                    ini: directory.join("php.ini"),
+                    scan: directory.join("conf.d"),
+                    unit: "php-fpm.service".into(),
+                    version: String::new(),
+                    prefix: "/usr".into(),
+                }
+            },
+            |(row, version)| MasterLayout::new(row, &version),
+        )
+    }
+}
+
+/// The FPM masters whose main file or pools lie in a host's usual places, in the order of the table.
+pub fn masters(host: &dyn Host) -> Vec<MasterLayout> {
+    let mut found: Vec<MasterLayout> = Vec::new();
+    for row in &FPM_LAYOUTS {
+        let mains = glob::expand(host, row.main).into_iter().filter(|main| host.entry(main).is_ok());
+        let by_main = mains.filter_map(|main| version_in(row.main, &main));
+        // A tree that holds pools without the packaged main file is what people keep in repositories.
+        let pools = glob::expand(host, row.pools).into_iter().filter_map(|pool| version_in(row.pools, &pool));
+        for version in by_main.chain(pools) {
+            let layout = MasterLayout::new(row, &version);
+            if found.iter().all(|known| known.main != layout.main) {
+                found.push(layout);
+            }
+        }
+    }
+    found
+}
+
+/// What the first `*` of a pattern stands for in a path; empty for a pattern without one.
+fn version_in(pattern: &str, path: &Path) -> Option<String> {
+    if !glob::matches_path(pattern, path) {
+        return None;
+    }
+    let path = path.to_string_lossy();
+    let at = pattern.split('/').position(|component| component.contains('*'));
+    let Some(at) = at.filter(|_| !pattern.ends_with("/*.conf") || pattern.matches('*').count() > 1) else {
+        return Some(String::new());
+    };
+    let (component, pattern) = (path.split('/').nth(at)?, pattern.split('/').nth(at)?);
+    let (before, behind) = pattern.split_once('*')?;
+    Some(component.strip_prefix(before)?.strip_suffix(behind)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::Memory;
+
+    #[test]
+    fn masters_are_found_by_main_file_or_pools() {
+        let mut host = Memory::default();
+        host.add("/etc/php/8.2/fpm/php-fpm.conf", "");
+        host.add("/etc/php/8.2/fpm/pool.d/www.conf", "");
+        host.add("/etc/php/7.4/fpm/pool.d/www.conf", "");
+        host.add("/etc/php-fpm.d/www.conf", "");
+        host.add("/etc/php82/php-fpm.conf", "");
+        let found = masters(&host);
+        let units: Vec<_> = found.iter().map(|layout| layout.unit.as_str()).collect();
+        assert_eq!(units, ["php8.2-fpm.service", "php7.4-fpm.service", "php-fpm.service", "php-fpm82.service"]);
+        assert_eq!(found[0].pools, "/etc/php/8.2/fpm/pool.d/*.conf");
+        assert_eq!(found[2].pools, "/etc/php-fpm.d/*.conf");
+        assert_eq!((found[0].version.as_str(), found[2].version.as_str()), ("8.2", ""));
+    }
+
+    #[test]
+    fn any_main_file_has_a_layout() {
+        assert_eq!(MasterLayout::of(Path::new("/etc/php/8.1/fpm/php-fpm.conf")).unit, "php8.1-fpm.service");
+        assert_eq!(MasterLayout::of(Path::new("/usr/local/etc/php-fpm.conf")).prefix, Path::new("/usr/local"));
+        assert_eq!(MasterLayout::of(Path::new("/srv/fpm.conf")).ini, Path::new("/srv/php.ini"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The configuration as nginx has it after reading: levels with includes followed, and the setting
+//! that is in force at each.
+//!
+//! nginx keeps a configuration per level (`http`, `server`, `location`, nested `location`, `if`)
+//! and merges them outside-in. [`Config::effective`] is that merge for a directive with one value,
+//! [`Config::effective_list`] the one for a directive that may be repeated: a level with at least
+//! one entry of its own inherits none.
+
+use std::sync::Arc;
+
+use super::ast::{Body, Directive};
+use super::load::Files;
+use crate::source::FileId;
+
+/// Includes of includes may multiply; more statements than this are not expanded.
+pub const MAX_STATEMENTS: usize = 2_000_000;
+
+/// The number of a level in its [`Config`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LevelId(u32);
+
+/// What kind of block a level is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// The top of the main file.
+    Main,
+    /// `events`
+    Events,
+    /// `http`
+    Http,
+    /// `server` of `http`
+    Server,
+    /// `location`
+    Location,
+    /// `if` in a server: runs rewrite code and changes no settings.
+    IfInServer,
+    /// `if` in a location: an anonymous nested location.
+    IfInLocation,
+    /// `limit_except`
+    LimitExcept,
+    /// `upstream` of `http`
+    Upstream,
+    /// `map`, `geo`, `types` and the like: records, not directives.
+    Records,
+    /// `stream` or `mail` and what is in them, and blocks that are not known.
+    Other,
+}
+
+/// A block with its includes followed.
+#[derive(Debug)]
+pub struct Level {
+    /// What kind of block.
+    pub context: Context,
+    /// The statement that opens it; none for the main level.
+    pub opener: Option<Arc<Directive>>,
+    /// The level around it.
+    pub parent: Option<LevelId>,
+    /// The statements without a block, in order.
+    pub settings: Vec<Arc<Directive>>,
+    /// The blocks, in order.
+    pub blocks: Vec<LevelId>,
+}
+
+/// A whole configuration.
+#[derive(Debug)]
+pub struct Config {
+    levels: Vec<Level>,
+    /// Whether [`MAX_STATEMENTS`] was reached and the rest left out.
+    pub truncated: bool,
+    statements: usize,
+}
+
+impl Config {
+    /// The configuration that begins with a main file.
+    pub fn resolve(files: &Files, main: FileId) -> Self {
+        let top = Level { context: Context::Main, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
+        let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
+        config.expand(files, &files.tree(main).directives, config.main());
+        config
+    }
+
+    fn expand(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId) {
+        for directive in directives {
+            self.statements += 1;
+            if self.statements > MAX_STATEMENTS {
+                self.truncated = true;
+                return;
+            }
+            if directive.name() == "include" {
+                for file in files.included_by(directive) {
+                    self.expand(files, &files.tree(*file).directives, level);
+                }
+                continue;
+            }
+            match &directive.body {
+                Body::Block(inside) => {
+                    let id = LevelId(self.levels.len() as u32);
+                    self.levels.push(Level {
+                        context: context_of(self.level(level).context, directive.name()),
+                        opener: Some(directive.clone()),
+                        parent: Some(level),
+                        settings: Vec::new(),
+                        blocks: Vec::new(),
+                    });
+                    self.levels[level.0 as usize].blocks.push(id);
+                    self.expand(files, inside, id);
+                }
+                Body::None | Body::Lua(_) => self.levels[level.0 as usize].settings.push(directive.clone()),
+            }
+        }
+    }
+
+    /// The main level.
+    pub fn main(&self) -> LevelId {
+        LevelId(0)
+    }
+
+    /// A level by its number.
+    pub fn level(&self, id: LevelId) -> &Level {
+        &self.levels[id.0 as usize]
+    }
+
+    /// All levels of a kind, in the order in which they open.
+    pub fn levels(&self, context: Context) -> impl Iterator<Item = LevelId> {
+        let of_kind = self.levels.iter().enumerate().filter(move |(_, level)| level.context == context);
+        of_kind.map(|(index, _)| LevelId(index as u32))
+    }
+
+    /// A level and the levels around it, innermost first.
+    pub fn outwards(&self, level: LevelId) -> impl Iterator<Item = LevelId> {
+        std::iter::successors(Some(level), |id| self.level(*id).parent)
+    }
+
+    /// The statements of a name that stand on the level itself.
+    pub fn own<'a>(&'a self, level: LevelId, name: &'a str) -> impl Iterator<Item = &'a Arc<Directive>> {
+        self.level(level).settings.iter().filter(move |directive| directive.name() == name)
+    }
+
+    /// The statement in force for a directive with one value.
+    pub fn effective<'a>(&'a self, level: LevelId, name: &'a str) -> Option<&'a Arc<Directive>> {
+        self.outwards(level).find_map(|id| self.own(id, name).last())
+    }
+
+    /// The statements in force for a directive that is repeated.
+    pub fn effective_list<'a>(&'a self, level: LevelId, name: &'a str) -> Vec<&'a Arc<Directive>> {
+        let lists = self.outwards(level).map(|id| self.own(id, name).collect::<Vec<_>>());
+        lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
+    }
+}
+
+fn context_of(parent: Context, name: &str) -> Context {
+    match (parent, name) {
+        (_, "types" | "map" | "geo" | "split_clients" | "charset_map") => Context::Records,
+        (Context::Main, "events") => Context::Events,
+        (Context::Main, "http") => Context::Http,
+        (Context::Http, "server") => Context::Server,
+        (Context::Http, "upstream") => Context::Upstream,
+        (Context::Server | Context::Location, "location") => Context::Location,
+        (Context::Server, "if") => Context::IfInServer,
+        (Context::Location, "if") => Context::IfInLocation,
+        (Context::Location, "limit_except") => Context::LimitExcept,
+        _ => Context::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::memory::Memory;
+    use crate::source::Sources;
+    use std::path::Path;
+
+    fn config(files: &[(&str, &str)]) -> Config {
+        let mut host = Memory::default();
+        for (path, text) in files {
+            host.add(path, *text);
+        }
+        let mut files = Files::default();
+        let main = files.load(&host, &mut Sources::default(), Path::new("/c/nginx.conf")).unwrap();
+        Config::resolve(&files, main)
+    }
+
+    #[test]
+    fn inner_values_win_and_lists_are_replaced_whole() {
+        let config = config(&[
+            (
+                "/c/nginx.conf",
+                "http { a 1; b 1; l 1; l 2; server { include s; location / { a 3; location /x { l 3; if (x) { } } } } }",
+            ),
+            ("/c/s", "a 2;"),
+        ]);
+        let value = |level, name| config.effective(level, name).and_then(|found| found.arg(0).map(str::to_owned));
+        let list = |level| config.effective_list(level, "l").len();
+        let locations: Vec<_> = config.levels(Context::Location).collect();
+        let server = config.levels(Context::Server).next().unwrap();
+        assert_eq!(value(server, "a").as_deref(), Some("2"));
+        assert_eq!(value(locations[0], "a").as_deref(), Some("3"));
+        assert_eq!(value(locations[1], "b").as_deref(), Some("1"));
+        assert_eq!((list(server), list(locations[0]), list(locations[1])), (2, 2, 1));
+        let condition = config.levels(Context::IfInLocation).next().unwrap();
+        assert_eq!((value(condition, "a").as_deref(), list(condition)), (Some("3"), 1));
+    }
+
+    #[test]
+    fn includes_that_multiply_are_bounded() {
+        let mut files = vec![("/c/nginx.conf".to_owned(), "include 0;".to_owned())];
+        for n in 0..40 {
+            files.push((format!("/c/{n}"), format!("include {};", n + 1).repeat(2)));
+        }
+        files.push(("/c/40".to_owned(), "x;".to_owned()));
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        assert!(config(&files).truncated);
+    }
+}

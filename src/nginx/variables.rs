@@ -1,0 +1,187 @@
+//! Variables in arguments, as far as the configuration alone decides their values.
+//!
+//! Only `set` with a value that is itself known is followed, and only where no `if` and no other
+//! branch can decide differently. Everything else is unknown, and unknown stays unknown.
+
+use super::levels::{Config, Context, LevelId};
+use crate::source::Span;
+
+/// Steps from variable to variable; a longer chain is unknown.
+const MAX_STEPS: usize = 16;
+
+/// A piece of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text that stands for itself.
+    Text(String),
+    /// A variable whose value is not known, without the `$`.
+    Variable(String),
+}
+
+/// An argument with its known variables replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    /// What remains; adjacent texts are joined.
+    pub pieces: Vec<Piece>,
+    /// The values of the `set`s that were followed.
+    pub via: Vec<Span>,
+    /// Whether the argument holds a variable at all.
+    pub has_variables: bool,
+}
+
+impl Evaluated {
+    /// The value, if all of it is known.
+    pub fn text(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, piece: Piece) {
+        match (self.pieces.last_mut(), piece) {
+            (_, Piece::Text(text)) if text.is_empty() => {}
+            (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),
+            (_, piece) => self.pieces.push(piece),
+        }
+    }
+}
+
+/// Replaces the variables of an argument that stands on `level`.
+pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
+    let mut result = Evaluated::default();
+    follow(config, level, argument, MAX_STEPS, &mut result);
+    result
+}
+
+fn follow(config: &Config, level: LevelId, text: &str, steps: usize, result: &mut Evaluated) {
+    for piece in split(text) {
+        let Piece::Variable(name) = &piece else {
+            result.push(piece);
+            continue;
+        };
+        result.has_variables = true;
+        match assigned(config, level, name) {
+            Some((value, span)) if steps > 0 => {
+                result.via.push(span);
+                follow(config, level, &value, steps - 1, result);
+            }
+            _ => result.push(piece),
+        }
+    }
+}
+
+/// The value that `set` gives a variable at a level, and where it is written.
+fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span)> {
+    let server = config.outwards(level).find(|id| config.level(*id).context == Context::Server)?;
+    let mut in_force = None;
+    let mut pending = vec![server];
+    let path: Vec<LevelId> = config.outwards(level).collect();
+    while let Some(id) = pending.pop() {
+        let here = config.level(id);
+        for set in here.settings.iter().filter(|directive| sets(directive.name(), directive.arg(0), name)) {
+            // A value that only some requests get leaves the variable open.
+            let always = path.contains(&id) && matches!(here.context, Context::Server | Context::Location);
+            let value = set.args.get(1).filter(|_| always && set.name() == "set")?;
+            let deeper = in_force.as_ref().is_none_or(|(depth, _, _)| *depth <= config.outwards(id).count());
+            if deeper {
+                in_force = Some((config.outwards(id).count(), value.text.clone(), value.span));
+            }
+        }
+        // An `if` anywhere on the way may assign; sibling locations are other requests.
+        let on_the_way = |block: &LevelId| {
+            path.contains(block) || matches!(config.level(*block).context, Context::IfInServer | Context::IfInLocation)
+        };
+        pending.extend(here.blocks.iter().filter(|block| on_the_way(block)));
+    }
+    in_force.map(|(_, value, span)| (value, span))
+}
+
+/// Whether a directive assigns the variable.
+fn sets(directive: &str, argument: Option<&str>, variable: &str) -> bool {
+    let assigns = matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
+    assigns && argument.and_then(|argument| argument.strip_prefix('$')) == Some(variable)
+}
+
+/// Cuts a text into pieces: `$name`, `${name}`, `$1`. A lone `$` is text.
+pub fn split(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, behind) = (&rest[..at], &rest[at + 1..]);
+        let braced = behind.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let bare = behind.len() - behind.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_').len();
+        let (name, after) = match braced {
+            Some((name, after)) => (name, after),
+            // `$10` is `$1` and a `0`.
+            None if behind.starts_with(|char: char| char.is_ascii_digit()) => behind.split_at(1),
+            None => behind.split_at(bare),
+        };
+        if name.is_empty() {
+            pieces.push(Piece::Text(rest[..=at].to_owned()));
+            rest = behind;
+            continue;
+        }
+        pieces.push(Piece::Text(before.to_owned()));
+        pieces.push(Piece::Variable(name.to_owned()));
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    pieces.retain(|piece| *piece != Piece::Text(String::new()));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::memory::Memory;
+    use crate::nginx::load::Files;
+    use crate::source::Sources;
+    use std::path::Path;
+
+    /// The value of the first `fastcgi_pass`.
+    fn value(server: &str) -> Option<String> {
+        let mut host = Memory::default();
+        host.add("/c", format!("http {{ server {{ {server} }} }}"));
+        let mut files = Files::default();
+        let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
+        let config = Config::resolve(&files, main);
+        let levels = config.levels(Context::Location).chain(config.levels(Context::IfInLocation));
+        let pass = |id| config.own(id, "fastcgi_pass").next().map(|pass| (id, pass.clone()));
+        let (level, pass) = levels.into_iter().find_map(pass).unwrap();
+        evaluate(&config, level, &pass.args[0].text).text().map(str::to_owned)
+    }
+
+    #[test]
+    fn set_is_followed_where_it_always_applies() {
+        let known = Some("unix:/run/php8.2.sock".to_owned());
+        assert_eq!(value("set $v 8.2; location / { fastcgi_pass unix:/run/php$v.sock; }"), known);
+        assert_eq!(value("set $v 8.2; set $p php${v}; location / { fastcgi_pass unix:/run/$p.sock; }"), known);
+        assert_eq!(value("set $v 7.4; location / { set $v 8.2; fastcgi_pass unix:/run/php$v.sock; }"), known);
+        assert_eq!(value("location / { fastcgi_pass unix:/run/php8.2.sock; } location /x { set $v 1; }"), known);
+    }
+
+    #[test]
+    fn what_depends_on_the_request_is_unknown() {
+        for server in [
+            "location / { fastcgi_pass unix:/run/$host.sock; }",
+            "set $v 8.2; if ($a) { set $v 7.4; } location / { fastcgi_pass unix:/run/php$v.sock; }",
+            "set $v 8.2; location / { if ($a) { set $v 7.4; } fastcgi_pass unix:/run/php$v.sock; }",
+            "set $v $v; location / { fastcgi_pass unix:/run/php$v.sock; }",
+            "location / { fastcgi_pass unix:/run/php$v.sock; } location /x { set $v 8.2; }",
+            "set_by_lua_block $v { return 1 } location / { fastcgi_pass unix:/run/php$v.sock; }",
+        ] {
+            assert_eq!(value(server), None, "{server}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_at_variables() {
+        let show = |text| format!("{:?}", split(text));
+        assert_eq!(show("a$b.c"), r#"[Text("a"), Variable("b"), Text(".c")]"#);
+        assert_eq!(show("${b}c$12"), r#"[Variable("b"), Text("c"), Variable("1"), Text("2")]"#);
+        assert_eq!(show("a$"), r#"[Text("a$")]"#);
+    }
+}

@@ -1,0 +1,3 @@
+//! Values as the two programs spell them.
+
+pub mod address;
