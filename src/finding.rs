@@ -171,6 +171,8 @@ pub struct Finding {
     pub predicts: Option<Prediction>,
     /// Changes that remove it.
     pub fixes: Vec<Fix>,
+    /// The servers it concerns, by name, where it is about what servers share.
+    pub servers: Vec<String>,
 }
 
 impl Finding {
@@ -186,6 +188,7 @@ impl Finding {
             help: None,
             predicts: None,
             fixes: Vec::new(),
+            servers: Vec::new(),
         }
     }
 
@@ -204,6 +207,12 @@ impl Finding {
         if self.labels.iter().all(|label| label.span != span) {
             self.labels.push(Label { span, text: text.into() });
         }
+        self
+    }
+
+    /// Gives it another severity than the rule's own.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
         self
     }
 

@@ -16,6 +16,9 @@ use super::{Access, Entry, Host, Kind, MAX_FILE, ReadError, normalize, shown};
 /// As many links as Linux follows on one path.
 const MAX_LINKS: usize = 40;
 
+/// A link written out as text is no longer than this.
+const MAX_LINK_TEXT: u64 = 255;
+
 /// A directory on disk that is taken as the root of a host.
 #[derive(Debug)]
 pub struct Disk {
@@ -52,6 +55,24 @@ impl Disk {
         self.walk_from(parent_real, Path::new(name))
     }
 
+    /// Where the link at a path without links leads; `None` when no link is there.
+    ///
+    /// In a checkout made without links (`core.symlinks = false`, as on Windows and in archives), a
+    /// link is a file that holds its target without a line end.
+    fn link_at(&self, here: &Path, metadata: &fs::Metadata) -> Option<PathBuf> {
+        let on_disk = self.on_disk(here);
+        if metadata.is_symlink() {
+            return fs::read_link(on_disk).ok();
+        }
+        if self.is_live() || !metadata.is_file() || metadata.len() > MAX_LINK_TEXT {
+            return None;
+        }
+        let text = String::from_utf8(fs::read(on_disk).ok()?).ok()?;
+        let is_path = text.starts_with('/') || text.starts_with("../") || text.starts_with("./");
+        let is_word = !text.contains(|char: char| char.is_whitespace() || char.is_control() || ";{}*\\".contains(char));
+        (is_path && is_word).then(|| PathBuf::from(text))
+    }
+
     fn walk(&self, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
         self.walk_from(PathBuf::from("/"), path)
     }
@@ -81,15 +102,14 @@ impl Disk {
                 }
                 (error, _) => error,
             })?;
-            if !metadata.is_symlink() {
+            let Some(target) = self.link_at(&here, &metadata) else {
                 real = here;
                 continue;
-            }
+            };
             links += 1;
             if links > MAX_LINKS {
                 return Err(ReadError::TooManyLinks);
             }
-            let target = fs::read_link(&on_disk).map_err(read_error)?;
             last_link = Some((shown(&here), target.to_string_lossy().into_owned()));
             if target.is_absolute() {
                 real = PathBuf::from("/");
@@ -132,6 +152,14 @@ impl Host for Disk {
         };
         let access = Access { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & 0o7777 };
         Ok(Entry { real, kind, access })
+    }
+
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        let path = absolute(path);
+        let (directory, _) = self.walk(path.parent()?).ok()?;
+        let here = directory.join(path.file_name()?);
+        let metadata = fs::symlink_metadata(self.on_disk(&here)).ok()?;
+        self.link_at(&here, &metadata).map(|target| directory.join(target))
     }
 
     fn is_live(&self) -> bool {
@@ -183,6 +211,7 @@ mod tests {
         link("../../../../outside", "out");
         link("/nowhere", "dangling");
         link("circle", "circle");
+        fs::write(root.join("etc/nginx/sites-enabled/text"), "../sites-available/a").unwrap();
         let disk = Disk::new(root).unwrap();
         (directory, disk)
     }
@@ -193,6 +222,7 @@ mod tests {
         let read = |name: &str| disk.read(&Path::new("/etc/nginx/sites-enabled").join(name));
         assert_eq!(read("absolute").unwrap(), b"a");
         assert_eq!(read("relative").unwrap(), b"a");
+        assert_eq!(read("text").unwrap(), b"a");
         assert_eq!(read("circle"), Err(ReadError::TooManyLinks));
         assert_eq!(read("missing"), Err(ReadError::NotFound));
         assert!(matches!(read("dangling"), Err(ReadError::Dangling { .. })));

@@ -45,6 +45,10 @@ impl Host for Memory {
         Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() } })
     }
 
+    fn link_target(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+
     fn is_live(&self) -> bool {
         false
     }

@@ -26,6 +26,9 @@ pub trait Host {
     /// What is at a path, links followed; the error says why it cannot be told.
     fn entry(&self, path: &Path) -> Result<Entry, ReadError>;
 
+    /// Where a symbolic link at a path leads, followed once, whether or not something is there.
+    fn link_target(&self, path: &Path) -> Option<PathBuf>;
+
     /// Whether this is the running host, so that owners, modes and absences mean something.
     fn is_live(&self) -> bool;
 }

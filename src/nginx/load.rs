@@ -27,6 +27,7 @@ pub struct Files {
     trees: BTreeMap<FileId, Tree>,
     includes: HashMap<Span, Vec<FileId>>,
     by_path: HashMap<PathBuf, FileId>,
+    patterns: Vec<(Span, String)>,
 }
 
 /// An include that does not bring what it says.
@@ -86,6 +87,11 @@ impl Files {
         self.includes.get(&include.span).map_or(&[], Vec::as_slice)
     }
 
+    /// The includes that name a pattern: the argument's place and the absolute pattern.
+    pub fn patterns(&self) -> &[(Span, String)] {
+        &self.patterns
+    }
+
     /// The number under which a path was read.
     pub fn file_at(&self, path: &Path) -> Option<FileId> {
         self.by_path.get(path).copied()
@@ -127,6 +133,9 @@ impl Loader<'_> {
         let pattern = full.to_string_lossy().into_owned();
         let by_pattern = glob::is_pattern(&pattern);
         let paths = if by_pattern { glob::expand(self.host, &pattern) } else { vec![normalize(&full)] };
+        if by_pattern {
+            self.files.patterns.push((argument.span, pattern));
+        }
         if paths.is_empty() {
             self.problem(argument.span, &full, IncludeProblemKind::NoMatch);
         } else if paths.len() == glob::MAX_MATCHES {

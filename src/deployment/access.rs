@@ -1,0 +1,188 @@
+//! Who may do what with a path: the kernel's check, on facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::Worker;
+use crate::host::Host;
+use crate::host::accounts::Accounts;
+use crate::host::facts::{Facts, Mode, PathFact};
+
+/// What is known of the paths that matter: sockets and the directories above them.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    known: BTreeMap<PathBuf, PathFact>,
+}
+
+impl Paths {
+    /// Takes the facts, and on a running host looks at the paths and everything above them.
+    pub fn gather(host: &dyn Host, facts: &Facts, paths: impl Iterator<Item = PathBuf>) -> Self {
+        let mut known = facts.paths.clone();
+        if host.is_live() {
+            for path in paths.flat_map(|path| path.ancestors().map(Path::to_owned).collect::<Vec<_>>()) {
+                known.entry(path.clone()).or_insert_with(|| look(host, &facts.accounts, path));
+            }
+        }
+        Paths { known }
+    }
+
+    /// What is known of a path, under either of its names when it lies in `/run`.
+    pub fn get(&self, path: &Path) -> Option<&PathFact> {
+        let other = path.strip_prefix("/run").ok().map(|rest| Path::new("/var/run").join(rest));
+        self.known.get(path).or_else(|| self.known.get(&other?))
+    }
+}
+
+fn look(host: &dyn Host, accounts: &Accounts, path: PathBuf) -> PathFact {
+    match host.entry(&path) {
+        Ok(entry) => PathFact {
+            exists: Some(true),
+            owner: Some(accounts.user_name(entry.access.uid)),
+            group: Some(accounts.group_name(entry.access.gid).unwrap_or_else(|| entry.access.gid.to_string())),
+            mode: Some(Mode(entry.access.mode)),
+            path,
+            ..PathFact::default()
+        },
+        Err(crate::host::ReadError::NotFound) => PathFact { exists: Some(false), path, ..PathFact::default() },
+        Err(_) => PathFact { path, ..PathFact::default() },
+    }
+}
+
+/// Owner, group, bits and access control entries of something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// The owner's name.
+    pub owner: Option<String>,
+    /// The group's name.
+    pub group: Option<String>,
+    /// The permission bits.
+    pub mode: u32,
+    /// Users that an access control list grants read and write.
+    pub acl_users: BTreeSet<String>,
+    /// Groups that an access control list grants read and write.
+    pub acl_groups: BTreeSet<String>,
+}
+
+/// What a caller is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The class that decides grants it.
+    Allowed,
+    /// The class that decides denies it.
+    Denied(Class),
+    /// It hangs on something that is not known.
+    Unknown(String),
+}
+
+/// The class of callers whose bits decide: the first that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The owner.
+    Owner,
+    /// A group.
+    Group,
+    /// Everybody else.
+    Other,
+}
+
+/// Write permission on a socket.
+pub const WRITE: u32 = 0o2;
+/// Search permission on a directory.
+pub const SEARCH: u32 = 0o1;
+
+impl Permissions {
+    /// The permissions that a fact tells.
+    pub fn of(fact: &PathFact) -> Option<Self> {
+        let named = |prefix: &str| -> BTreeSet<String> {
+            let entries = fact.acl.iter().filter_map(|entry| entry.strip_prefix(prefix)?.split_once(':'));
+            let granted = entries.filter(|(name, bits)| !name.is_empty() && bits.contains(['w', 'x']));
+            granted.map(|(name, _)| name.to_owned()).collect()
+        };
+        Some(Permissions {
+            owner: fact.owner.clone(),
+            group: fact.group.clone(),
+            mode: fact.mode?.0,
+            acl_users: named("user:"),
+            acl_groups: named("group:"),
+        })
+    }
+
+    /// Whether nginx's workers have `bit` ([`WRITE`] or [`SEARCH`]): the first class that matches
+    /// decides, as in the kernel (owner, entries for users, all groups together, others).
+    pub fn allow(&self, worker: &Worker, accounts: &Accounts, bit: u32) -> Verdict {
+        let user = accounts.canonical_user(&worker.user.value);
+        let grants = |shift: u32| self.mode >> shift & bit == bit;
+        let verdict = |granted: bool, class| if granted { Verdict::Allowed } else { Verdict::Denied(class) };
+        if user == "root" {
+            return Verdict::Allowed;
+        }
+        let Some(owner) = self.owner.as_ref().map(|owner| accounts.canonical_user(owner)) else {
+            return Verdict::Unknown("the owner".into());
+        };
+        if owner == user {
+            return verdict(grants(6), Class::Owner);
+        }
+        if self.acl_users.iter().any(|entry| accounts.canonical_user(entry) == user) {
+            return Verdict::Allowed;
+        }
+        let group_class: BTreeSet<String> =
+            self.group.iter().chain(&self.acl_groups).map(|group| accounts.canonical_group(group)).collect();
+        let own_group = accounts.canonical_group(&worker.group.value);
+        let in_class = match &worker.groups {
+            Some(groups) => Some(groups.iter().any(|group| group_class.contains(&accounts.canonical_group(group)))),
+            None if group_class.contains(&own_group) => Some(true),
+            None => None,
+        };
+        let group_grants = grants(3) || self.acl_groups.iter().any(|group| {
+            let group = accounts.canonical_group(group);
+            worker.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
+        });
+        match (in_class, &self.group) {
+            (Some(true), _) => verdict(group_grants, Class::Group),
+            (_, None) if grants(3) != grants(0) => Verdict::Unknown(format!("the primary group of the user {owner}")),
+            (Some(false), _) => verdict(grants(0), Class::Other),
+            // Whether or not the group matches, the answer is the same.
+            (None, _) if grants(3) == grants(0) => verdict(grants(0), Class::Other),
+            (None, _) => Verdict::Unknown(format!("the groups of the user {user}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployment::{Origin, Setting};
+
+    fn verdict(socket: (&str, &str, u32), groups: Option<&[&str]>) -> Verdict {
+        let setting = |value: &str| Setting { value: value.to_owned(), origin: Origin::Packaged };
+        let worker = Worker {
+            user: setting("nginx"),
+            group: setting("nginx"),
+            groups: groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()),
+        };
+        let (owner, group, mode) = socket;
+        let permissions =
+            Permissions { owner: Some(owner.into()), group: Some(group.into()), mode, ..Permissions::default() };
+        permissions.allow(&worker, &Accounts::default(), WRITE)
+    }
+
+    #[test]
+    fn the_first_class_that_matches_decides() {
+        let alone: Option<&[&str]> = Some(&["nginx"]);
+        assert_eq!(verdict(("nginx", "x", 0o600), alone), Verdict::Allowed);
+        assert_eq!(verdict(("nginx", "nginx", 0o066), alone), Verdict::Denied(Class::Owner));
+        assert_eq!(verdict(("x", "nginx", 0o660), alone), Verdict::Allowed);
+        assert_eq!(verdict(("x", "nginx", 0o606), alone), Verdict::Denied(Class::Group));
+        assert_eq!(verdict(("x", "www", 0o660), Some(&["nginx", "www"])), Verdict::Allowed);
+        assert_eq!(verdict(("x", "www", 0o660), alone), Verdict::Denied(Class::Other));
+        assert_eq!(verdict(("x", "www", 0o666), alone), Verdict::Allowed);
+    }
+
+    #[test]
+    fn unknown_memberships_matter_only_where_they_decide() {
+        assert_eq!(verdict(("x", "www", 0o600), None), Verdict::Denied(Class::Other));
+        assert_eq!(verdict(("x", "www", 0o666), None), Verdict::Allowed);
+        assert!(matches!(verdict(("x", "www", 0o660), None), Verdict::Unknown(_)));
+        assert_eq!(verdict(("x", "nginx", 0o660), None), Verdict::Allowed);
+    }
+}

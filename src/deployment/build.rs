@@ -1,0 +1,166 @@
+//! From files, facts and options to a [`Machine`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::access::Paths;
+use super::pools::{Master, State};
+use super::{Machine, Nginx, Selection, View, back_ends, connect, unloaded};
+use crate::host::facts::{Facts, MasterFact, MasterState};
+use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
+use crate::host::{Host, ReadError, glob};
+use crate::nginx::levels::Config;
+use crate::nginx::load::Files;
+use crate::php::load::{Configuration, load, load_pools};
+use crate::source::Sources;
+use crate::values::address::{Address, Endpoint};
+
+/// Why there is nothing to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A main file that was named or found cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file, as it lies inside the root.
+        path: PathBuf,
+        /// Why.
+        source: ReadError,
+    },
+    /// Neither an nginx nor a PHP-FPM configuration was found.
+    #[error("no nginx.conf and no php-fpm.conf was found in the usual places; name them with --nginx-conf and --fpm-conf")]
+    Nothing,
+}
+
+/// Builds the model of one host.
+pub fn machine(
+    host: &dyn Host,
+    facts: Facts,
+    view: View,
+    selection: &Selection,
+    sources: &mut Sources,
+) -> Result<Machine, BuildError> {
+    let mut nginx = Vec::new();
+    let mut nginx_mains = selection.nginx_mains.clone();
+    if nginx_mains.is_empty() && view != View::Files {
+        nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(|main| host.entry(main).is_ok()));
+    }
+    for main in &nginx_mains {
+        let mut files = Files::default();
+        let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
+        let config = Config::resolve(&files, id);
+        nginx.push(Nginx::new(Arc::new(files), config, &facts, main));
+    }
+    let masters = masters(host, &facts, view, selection, sources)?;
+    if nginx.is_empty() && masters.is_empty() {
+        return Err(BuildError::Nothing);
+    }
+    let mut unloaded = unloaded::pools(host, sources, &masters);
+    for (nginx, main) in nginx.iter().zip(&nginx_mains) {
+        unloaded.extend(unloaded::servers(host, sources, nginx, main));
+    }
+    let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
+    let others = back_ends::known(&facts, &nginx);
+    let (dials, callers) = Default::default();
+    let mut machine = Machine { view, facts, paths, nginx, masters, dials, callers, unloaded };
+    machine.dials = connect::dials(&machine, host, others);
+    machine.callers = connect::callers(&machine.dials);
+    Ok(machine)
+}
+
+fn unreadable(path: &Path, source: ReadError) -> BuildError {
+    BuildError::Unreadable { path: path.to_owned(), source }
+}
+
+fn masters(
+    host: &dyn Host,
+    facts: &Facts,
+    view: View,
+    selection: &Selection,
+    sources: &mut Sources,
+) -> Result<Vec<Master>, BuildError> {
+    let mut masters = Vec::new();
+    for main in &selection.fpm_mains {
+        let layout = MasterLayout::of(main);
+        let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
+        masters.push(Master::new(configuration, layout, facts, true));
+    }
+    if !selection.fpm_mains.is_empty() || view == View::Files {
+        return Ok(masters);
+    }
+    for layout in layout::masters(host) {
+        match read(host, &layout, facts, sources) {
+            Ok(configuration) => masters.push(Master::new(configuration, layout, facts, false)),
+            Err(ReadError::NotFound) => {}
+            Err(source) => return Err(unreadable(&layout.main, source)),
+        }
+    }
+    Ok(masters)
+}
+
+fn read(
+    host: &dyn Host,
+    layout: &MasterLayout,
+    facts: &Facts,
+    sources: &mut Sources,
+) -> Result<Configuration, ReadError> {
+    let fact = facts.masters.iter().find(|fact| fact.config == layout.main);
+    let prefix = fact.and_then(|fact| fact.prefix.as_deref()).unwrap_or(&layout.prefix);
+    match load(host, sources, &layout.main, prefix) {
+        Err(ReadError::NotFound) => {
+            let pools = glob::expand(host, &layout.pools);
+            if pools.is_empty() {
+                return Err(ReadError::NotFound);
+            }
+            Ok(load_pools(host, sources, &layout.main, &pools, prefix))
+        }
+        read => read,
+    }
+}
+
+/// The sockets that are dialled or created: their owners and directories matter.
+fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf> {
+    let peers = nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().flat_map(|hand_over| hand_over.peers(nginx)));
+    let dialled = peers.filter_map(|peer| match &peer.address {
+        Ok(Address::Unix(path)) => Some(Endpoint::unix(Path::new(path))),
+        _ => None,
+    });
+    let listeners = masters.iter().flat_map(|master| &master.pools).filter_map(|pool| pool.listener.as_ref());
+    let created = listeners.flat_map(|listener| listener.bound.endpoints().to_vec());
+    let paths: Vec<PathBuf> = dialled
+        .chain(created)
+        .filter_map(|endpoint| match endpoint {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Tcp(_) => None,
+        })
+        .collect();
+    paths.into_iter()
+}
+
+/// Whether a master runs: from facts, else from the units of the tree.
+///
+/// A unit that exists and that no `*.wants` holds is not started at boot. A unit that does not exist
+/// while those of other PHP versions do is not installed.
+pub(super) fn master_state(layout: &MasterLayout, fact: Option<&MasterFact>, facts: &Facts) -> State {
+    match fact.and_then(|fact| fact.state) {
+        Some(MasterState::Absent) => return State::Absent("a fact says so".into()),
+        Some(MasterState::Disabled) => return State::Disabled("a fact says so".into()),
+        Some(MasterState::Enabled | MasterState::Running) => return State::Started,
+        None => {}
+    }
+    let (units, name) = (&facts.units, &layout.unit);
+    let other_versions = || {
+        units.iter().filter(|(other, unit)| *other != name && other.contains("php") && other.contains("fpm") && unit.wanted)
+    };
+    match units.get(name) {
+        Some(unit) if unit.masked => State::Disabled(format!("its unit {name} is masked")),
+        Some(unit) if unit.wanted => State::Started,
+        Some(unit) if units.wants_known && !unit.path.as_os_str().is_empty() && other_versions().next().is_some() => {
+            State::Disabled(format!("its unit {name} is not enabled"))
+        }
+        None if units.packaged_known => State::Absent(format!("there is no unit {name}")),
+        None if units.wants_known && other_versions().next().is_some() => {
+            State::Disabled(format!("nothing starts {name} at boot, while other versions are started"))
+        }
+        _ => State::Unknown,
+    }
+}

@@ -1,0 +1,240 @@
+//! Which hand-over reaches which listener.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::back_ends::BackEnd;
+use super::pools::addresses;
+use super::{Bound, HandOver, Machine, PoolId, Target};
+use crate::host::Host;
+use crate::host::facts::{Facts, Protocol as Speaks};
+use crate::source::Span;
+use crate::values::address::{Address, Endpoint, is_local};
+
+/// One address that one hand-over can dial, and what is there.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The number of the nginx.
+    pub nginx: usize,
+    /// The number of the hand-over in it.
+    pub hand_over: usize,
+    /// The number of the peer among the hand-over's.
+    pub peer: usize,
+    /// The address.
+    pub address: Address,
+    /// Where the address is written.
+    pub span: Span,
+    /// The places it stands for; a name may stand for several.
+    pub endpoints: Vec<Endpoint>,
+    /// Those of them where nothing is known to listen.
+    pub missed: Vec<Endpoint>,
+    /// What is there.
+    pub reach: Reach,
+}
+
+/// What is at a dialled address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// These pools listen there.
+    Pools(Vec<PoolId>),
+    /// Something else listens there.
+    Other(BackEnd),
+    /// Nothing does, and everything that could is in view.
+    Nobody,
+    /// It cannot be told: what is not known, and the option that would supply it.
+    Unknown(&'static str, &'static str),
+}
+
+/// Everything that listens on a machine, by place.
+#[derive(Debug, Default)]
+struct Index {
+    sockets: HashMap<PathBuf, Vec<PoolId>>,
+    ports: HashMap<u16, Vec<(Endpoint, PoolId)>>,
+    others: Vec<(Endpoint, BackEnd)>,
+    /// Whether every pool's socket is known.
+    complete: bool,
+}
+
+/// Resolves every dial of a machine.
+pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> Vec<Dial> {
+    let index = Index::new(machine, others);
+    let mut dials = Vec::new();
+    for (number, nginx) in machine.nginx.iter().enumerate() {
+        for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
+            for (peer_number, peer) in hand_over.peers(nginx).iter().enumerate() {
+                let Ok(address) = &peer.address else { continue };
+                let endpoints = endpoints(address, machine, host);
+                let (reach, missed) = index.reach(&endpoints, machine, hand_over);
+                let (address, span) = (address.clone(), peer.span);
+                let dial =
+                    Dial { nginx: number, hand_over: at, peer: peer_number, address, span, endpoints, missed, reach };
+                dials.push(dial);
+            }
+        }
+    }
+    dials
+}
+
+/// The numbers of the dials that reach each pool.
+pub fn callers(dials: &[Dial]) -> BTreeMap<PoolId, Vec<usize>> {
+    let mut callers: BTreeMap<PoolId, Vec<usize>> = BTreeMap::new();
+    for (number, dial) in dials.iter().enumerate() {
+        let Reach::Pools(pools) = &dial.reach else { continue };
+        for pool in pools {
+            callers.entry(*pool).or_default().push(number);
+        }
+    }
+    callers
+}
+
+/// The local places that an address stands for; none when it is another host's or not known.
+fn endpoints(address: &Address, machine: &Machine, host: &dyn Host) -> Vec<Endpoint> {
+    match address {
+        Address::Unix(path) => vec![socket(Path::new(path), &machine.facts, host)],
+        Address::Ip(address) if is_local(address.ip()) => vec![Endpoint::Tcp(*address)],
+        Address::Ip(_) => Vec::new(),
+        Address::Name(name, port) => {
+            let all = addresses(name, &machine.facts);
+            let local = all.iter().all(|address| is_local(*address));
+            let found = all.into_iter().filter(|_| local);
+            found.map(|address| Endpoint::Tcp(SocketAddr::new(address, *port))).collect()
+        }
+    }
+}
+
+/// A socket's path with the links that are known followed: those of the tree and those of the facts.
+fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
+    let target = facts.paths.get(path).and_then(|fact| fact.target.clone());
+    let path = target.unwrap_or_else(|| path.to_owned());
+    if let Ok(entry) = host.entry(&path) {
+        return Endpoint::unix(&entry.real);
+    }
+    // A link to a socket dangles in a tree, for sockets are not packed; its directory may be a link.
+    let link = host.link_target(&path);
+    let path = link.unwrap_or(path);
+    let directory = path.parent().and_then(|directory| host.entry(directory).ok());
+    match (directory, path.file_name()) {
+        (Some(directory), Some(name)) => Endpoint::unix(&directory.real.join(name)),
+        _ => Endpoint::unix(&path),
+    }
+}
+
+impl Index {
+    fn new(machine: &Machine, others: Vec<(Endpoint, BackEnd)>) -> Self {
+        let mut index = Index { others, complete: machine.pools_complete(), ..Index::default() };
+        for (id, pool) in machine.pools() {
+            for endpoint in pool.listener.iter().flat_map(|listener| listener.bound.endpoints()) {
+                match endpoint {
+                    Endpoint::Unix(path) => index.sockets.entry(path.clone()).or_default().push(id),
+                    Endpoint::Tcp(address) => {
+                        index.ports.entry(address.port()).or_default().push((endpoint.clone(), id));
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    fn reach(
+        &self,
+        endpoints: &[Endpoint],
+        machine: &Machine,
+        hand_over: &HandOver,
+    ) -> (Reach, Vec<Endpoint>) {
+        let mut pools = Vec::new();
+        let mut missed = Vec::new();
+        for endpoint in endpoints {
+            let found = self.pools_at(endpoint);
+            if found.is_empty() {
+                missed.push(endpoint.clone());
+            }
+            pools.extend(found);
+        }
+        pools.sort();
+        pools.dedup();
+        let other = endpoints.iter().find_map(|endpoint| self.other_at(endpoint));
+        let reach = match other {
+            _ if !pools.is_empty() => Reach::Pools(pools),
+            Some(other) => Reach::Other(other),
+            None if endpoints.is_empty() => {
+                Reach::Unknown("what listens on other hosts", "--facts")
+            }
+            None => self.nobody(machine, hand_over, endpoints),
+        };
+        (reach, missed)
+    }
+
+    /// Nothing was found: either nothing is there, or it cannot be known.
+    fn nobody(&self, machine: &Machine, hand_over: &HandOver, endpoints: &[Endpoint]) -> Reach {
+        if matches!(hand_over.target, Target::Unknown) {
+            return Reach::Unknown("the values of variables", "--facts");
+        }
+        if let Some(id) = debian_alternative(machine, endpoints) {
+            return Reach::Pools(vec![id]);
+        }
+        if machine.masters.is_empty() {
+            return Reach::Unknown("PHP-FPM's configuration", "--fpm-conf");
+        }
+        if !self.complete {
+            return Reach::Unknown("where every pool listens", "--facts");
+        }
+        Reach::Nobody
+    }
+
+    fn pools_at(&self, dialled: &Endpoint) -> Vec<PoolId> {
+        match dialled {
+            Endpoint::Unix(path) => self.sockets.get(path).cloned().unwrap_or_default(),
+            Endpoint::Tcp(address) => {
+                let here = self.ports.get(&address.port()).map_or(&[][..], Vec::as_slice);
+                here.iter().filter(|(listening, _)| listening.accepts(dialled)).map(|(_, id)| *id).collect()
+            }
+        }
+    }
+
+    fn other_at(&self, dialled: &Endpoint) -> Option<BackEnd> {
+        self.others.iter().find(|(listening, _)| listening.accepts(dialled)).map(|(_, other)| other.clone())
+    }
+}
+
+/// Debian keeps `/run/php/php-fpm.sock` as a link to the socket of the highest version's `www.conf`.
+fn debian_alternative(machine: &Machine, endpoints: &[Endpoint]) -> Option<PoolId> {
+    let link = Endpoint::unix(Path::new("/run/php/php-fpm.sock"));
+    if endpoints != [link] {
+        return None;
+    }
+    let candidates = machine.pools().filter(|(id, pool)| {
+        let debian = machine.masters[id.master].layout.main.starts_with("/etc/php/");
+        let is_unix = pool.listener.as_ref().is_some_and(|listener| listener.bound.socket().is_some());
+        debian && pool.name == "www" && is_unix
+    });
+    let version = |id: &PoolId| {
+        let version = &machine.masters[id.master].layout.version;
+        version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>()
+    };
+    candidates.map(|(id, _)| id).max_by_key(version)
+}
+
+impl Machine {
+    /// Whether every pool's socket is known: no include is unread, no `listen` hangs on the
+    /// environment.
+    fn pools_complete(&self) -> bool {
+        let read = |master: &super::Master| {
+            master.configuration.include_problems.iter().all(|problem| !problem.kind.hides_pools())
+        };
+        let known = |pool: &super::Pool| pool.listener.as_ref().is_none_or(|listener| listener.bound != Bound::Unknown);
+        self.masters.iter().all(|master| read(master) && master.pools.iter().all(known))
+    }
+}
+
+impl Speaks {
+    /// The protocol as people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Speaks::Http => "HTTP",
+            Speaks::Fastcgi => "FastCGI",
+            Speaks::Uwsgi => "uwsgi",
+            Speaks::Unknown => "an unknown protocol",
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! nginx's side: workers, servers, upstream groups, and the places where a request is handed over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Origin, Setting};
+use crate::host::accounts::Accounts;
+use crate::host::facts::Facts;
+use crate::nginx::ast::{Directive, Word};
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::nginx::load::Files;
+use crate::nginx::variables::{Evaluated, Piece, evaluate};
+use crate::source::Span;
+use crate::values::address::{Address, AddressError};
+
+/// nginx with one main file.
+#[derive(Debug)]
+pub struct Nginx {
+    /// The parsed files.
+    pub files: Arc<Files>,
+    /// The configuration with includes followed.
+    pub config: Config,
+    /// Who the workers are.
+    pub worker: Worker,
+    /// The servers of `http`.
+    pub servers: Vec<Server>,
+    /// The groups of `http`.
+    pub upstreams: Vec<Upstream>,
+    /// The places where requests are handed over.
+    pub hand_overs: Vec<HandOver>,
+}
+
+/// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The user.
+    pub user: Setting<String>,
+    /// The group: the second argument of `user`, else the group of the user's name. The primary
+    /// group of the password database plays no part.
+    pub group: Setting<String>,
+    /// All groups, `group` included; `None` when it is not known which groups list the user.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+/// A server block.
+#[derive(Debug)]
+pub struct Server {
+    /// Its level.
+    pub level: LevelId,
+    /// Its names; empty when it has none.
+    pub names: Vec<String>,
+    /// The opening line.
+    pub span: Span,
+    /// The arguments of its `listen` lines.
+    pub listens: Vec<Word>,
+}
+
+impl Server {
+    /// The first name a person would call it by.
+    pub fn shown_name(&self) -> String {
+        let name = self.names.iter().find(|name| !name.is_empty() && *name != "_");
+        name.cloned().unwrap_or_else(|| "the server without a name".into())
+    }
+}
+
+/// An upstream group.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The name; nginx compares it without case.
+    pub name: String,
+    /// The opening line.
+    pub span: Span,
+    /// Its level.
+    pub level: LevelId,
+    /// The members.
+    pub peers: Vec<Peer>,
+}
+
+/// An address that a hand-over may dial.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The address, or why nginx does not take it.
+    pub address: Result<Address, AddressError>,
+    /// The address as written, without scheme and URI.
+    pub written: String,
+    /// Where it is written.
+    pub span: Span,
+    /// Marked `down`.
+    pub down: bool,
+    /// Marked `backup`.
+    pub backup: bool,
+    /// Resolved again at run time (`resolve`).
+    pub resolve: bool,
+    /// Whether no port is written and nginx takes 80.
+    pub port_defaulted: bool,
+}
+
+/// What a hand-over speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `fastcgi_pass`
+    Fastcgi,
+    /// `proxy_pass`
+    Http,
+    /// `uwsgi_pass`
+    Uwsgi,
+    /// `scgi_pass`
+    Scgi,
+    /// `grpc_pass`
+    Grpc,
+    /// `memcached_pass`
+    Memcached,
+}
+
+impl Protocol {
+    /// The protocol of a `*_pass` directive.
+    pub fn of(directive: &str) -> Option<Self> {
+        Some(match directive {
+            "fastcgi_pass" => Protocol::Fastcgi,
+            "proxy_pass" => Protocol::Http,
+            "uwsgi_pass" => Protocol::Uwsgi,
+            "scgi_pass" => Protocol::Scgi,
+            "grpc_pass" => Protocol::Grpc,
+            "memcached_pass" => Protocol::Memcached,
+            _ => return None,
+        })
+    }
+
+    /// How the protocol's directives begin.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Protocol::Fastcgi => "fastcgi",
+            Protocol::Http => "proxy",
+            Protocol::Uwsgi => "uwsgi",
+            Protocol::Scgi => "scgi",
+            Protocol::Grpc => "grpc",
+            Protocol::Memcached => "memcached",
+        }
+    }
+
+    /// The protocol as people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Fastcgi => "FastCGI",
+            Protocol::Http => "HTTP",
+            Protocol::Uwsgi => "uwsgi",
+            Protocol::Scgi => "SCGI",
+            Protocol::Grpc => "gRPC",
+            Protocol::Memcached => "memcached",
+        }
+    }
+}
+
+/// A place where a request is handed over.
+#[derive(Debug)]
+pub struct HandOver {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The `*_pass`.
+    pub directive: Arc<Directive>,
+    /// Where its argument stands.
+    pub span: Span,
+    /// The level it stands on.
+    pub level: LevelId,
+    /// The number of its server.
+    pub server: usize,
+    /// Where it leads.
+    pub target: Target,
+    /// The argument with known variables replaced.
+    pub evaluated: Evaluated,
+    /// Whether it serves PHP.
+    pub serves_php: bool,
+}
+
+/// Where a hand-over leads.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// An upstream group, by number.
+    Upstream(usize),
+    /// One address.
+    Direct(Peer),
+    /// It depends on the request.
+    Unknown,
+}
+
+impl HandOver {
+    /// The location or condition it stands in, as one line of text.
+    pub fn place(&self, nginx: &Nginx) -> String {
+        nginx.config.level(self.level).opener.as_ref().map(|opener| opener.text()).unwrap_or_default()
+    }
+
+    /// The addresses it may dial.
+    pub fn peers<'a>(&'a self, nginx: &'a Nginx) -> &'a [Peer] {
+        match &self.target {
+            Target::Upstream(index) => &nginx.upstreams[*index].peers,
+            Target::Direct(peer) => std::slice::from_ref(peer),
+            Target::Unknown => &[],
+        }
+    }
+}
+
+impl Nginx {
+    /// Reads servers, groups and hand-overs out of a configuration.
+    pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path) -> Self {
+        let worker = worker(&config, facts, main);
+        let mut nginx =
+            Nginx { files, config, worker, servers: Vec::new(), upstreams: Vec::new(), hand_overs: Vec::new() };
+        let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
+        nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
+        let by_name: HashMap<String, usize> =
+            nginx.upstreams.iter().enumerate().rev().map(|(at, group)| (group.name.to_ascii_lowercase(), at)).collect();
+        let servers: Vec<_> = nginx.config.levels(Context::Server).collect();
+        for level in servers {
+            let Some(server) = server(&nginx.config, level) else { continue };
+            collect(&nginx.config, level, nginx.servers.len(), &by_name, &mut nginx.hand_overs);
+            nginx.servers.push(server);
+        }
+        nginx
+    }
+
+    /// The upstream group of a name.
+    pub fn upstream(&self, name: &str) -> Option<&Upstream> {
+        self.upstreams.iter().find(|group| group.name.eq_ignore_ascii_case(name))
+    }
+}
+
+fn worker(config: &Config, facts: &Facts, main: &Path) -> Worker {
+    let (user, group) = match config.own(config.main(), "user").last() {
+        Some(directive) if !directive.args.is_empty() => {
+            let user = &directive.args[0];
+            let group = directive.args.get(1).map_or_else(
+                || Setting::default(user.text.clone(), directive.head),
+                |group| Setting::written(group.text.clone(), group.span),
+            );
+            (Setting::written(user.text.clone(), directive.head), group)
+        }
+        _ => {
+            let (user, group) = packaged_identity(facts, main);
+            (Setting { value: user, origin: Origin::Packaged }, Setting { value: group, origin: Origin::Packaged })
+        }
+    };
+    let groups = groups_of(&facts.accounts, &user.value, &group.value);
+    Worker { user, group, groups }
+}
+
+/// The user and group that nginx was built with.
+fn packaged_identity(facts: &Facts, main: &Path) -> (String, String) {
+    let (user, group) = match main {
+        main if main.starts_with("/usr/local/etc/nginx") => ("www", "www"),
+        _ => ("nobody", "nogroup"),
+    };
+    let user = facts.build.user.clone().unwrap_or_else(|| user.into());
+    let group = facts.build.group.clone().unwrap_or_else(|| group.into());
+    (user, group)
+}
+
+fn groups_of(accounts: &Accounts, user: &str, group: &str) -> Option<BTreeSet<String>> {
+    let mut groups = accounts.supplementary(user)?;
+    groups.insert(group.to_owned());
+    Some(groups)
+}
+
+fn server(config: &Config, level: LevelId) -> Option<Server> {
+    let words = |name| config.own(level, name).flat_map(|directive| directive.args.iter());
+    Some(Server {
+        level,
+        names: words("server_name").map(|word| word.text.clone()).collect(),
+        span: opener(config, level)?.head,
+        listens: config.own(level, "listen").filter_map(|listen| listen.args.first().cloned()).collect(),
+    })
+}
+
+fn opener(config: &Config, level: LevelId) -> Option<&Arc<Directive>> {
+    config.level(level).opener.as_ref()
+}
+
+fn upstream(config: &Config, level: LevelId) -> Option<Upstream> {
+    let opener = opener(config, level)?;
+    let name = opener.arg(0).unwrap_or_default().to_owned();
+    let peers = config.own(level, "server").filter_map(|server| {
+        let address = server.args.first()?;
+        let flag = |name: &str| server.args.iter().skip(1).any(|word| word.text == name);
+        let mut peer = Peer {
+            down: flag("down"),
+            backup: flag("backup"),
+            resolve: flag("resolve"),
+            ..Peer::new(&address.text, address.span, Some(80))
+        };
+        peer.port_defaulted = Address::parse(&address.text, None) == Err(AddressError::NoPort);
+        Some(peer)
+    });
+    Some(Upstream { name, span: opener.head, level, peers: peers.collect() })
+}
+
+impl Peer {
+    fn new(written: &str, span: Span, default_port: Option<u16>) -> Self {
+        Peer {
+            address: Address::parse(written, default_port),
+            written: written.to_owned(),
+            span,
+            down: false,
+            backup: false,
+            resolve: false,
+            port_defaulted: false,
+        }
+    }
+}
+
+/// Adds the hand-overs of a level and of the levels inside it.
+fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<String, usize>, found: &mut Vec<HandOver>) {
+    // Of several handlers in one location the last one in the file is in force.
+    let here = config.level(level);
+    let pass = here.settings.iter().rev().find(|directive| Protocol::of(directive.name()).is_some());
+    if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
+        if let Some(protocol) = Protocol::of(directive.name()) {
+            let evaluated = evaluate(config, level, &argument.text);
+            let target = target(protocol, &evaluated, argument.span, groups);
+            let serves_php = protocol == Protocol::Fastcgi && serves_php(config, level, &argument.text);
+            let (directive, span) = (directive.clone(), argument.span);
+            found.push(HandOver { protocol, directive, span, level, server, target, evaluated, serves_php });
+        }
+    }
+    for block in &here.blocks {
+        collect(config, *block, server, groups, found);
+    }
+}
+
+fn target(protocol: Protocol, evaluated: &Evaluated, span: Span, groups: &HashMap<String, usize>) -> Target {
+    let Some((host, default_port)) = authority(protocol, evaluated) else { return Target::Unknown };
+    if let Some(group) = groups.get(&host.to_ascii_lowercase()) {
+        return Target::Upstream(*group);
+    }
+    Target::Direct(Peer::new(&host, span, default_port))
+}
+
+/// The address of a pass without scheme and URI, and the port the scheme implies; `None` where it
+/// depends on the request.
+fn authority(protocol: Protocol, evaluated: &Evaluated) -> Option<(String, Option<u16>)> {
+    if protocol != Protocol::Http {
+        let text = evaluated.text()?;
+        let schemes: &[&str] = match protocol {
+            Protocol::Uwsgi => &["uwsgi://", "suwsgi://"],
+            Protocol::Grpc => &["grpc://", "grpcs://"],
+            _ => &[],
+        };
+        let bare = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+        return Some((bare.to_owned(), None));
+    }
+    // What comes behind the first variable may still be the URI only.
+    let Some(Piece::Text(known)) = evaluated.pieces.first() else { return None };
+    let (rest, port) = match known {
+        text if starts_with(text, "http://") => (&text[7..], 80),
+        text if starts_with(text, "https://") => (&text[8..], 443),
+        _ => return None,
+    };
+    if let Some(path) = rest.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("unix:")).map(|_| &rest[5..]) {
+        let end = path.find(':');
+        let whole = evaluated.pieces.len() == 1 || end.is_some();
+        return whole.then(|| (format!("unix:{}", &path[..end.unwrap_or(path.len())]), Some(port)));
+    }
+    let end = rest.find(['/', '?']);
+    let whole = evaluated.pieces.len() == 1 || end.is_some();
+    whole.then(|| (rest[..end.unwrap_or(rest.len())].to_owned(), Some(port)))
+}
+
+fn starts_with(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether a FastCGI hand-over evidently serves PHP: its location, its parameters or its address
+/// speak of PHP. Other FastCGI programs (fcgiwrap, mailman, munin) are told apart by that.
+fn serves_php(config: &Config, level: LevelId, argument: &str) -> bool {
+    let speaks = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        ["php", "fpm"].iter().any(|word| text.contains(word))
+    };
+    let locations = config.outwards(level).filter_map(|id| opener(config, id));
+    let in_locations = locations.filter(|opener| opener.name() == "location").any(|opener| speaks(&opener.text()));
+    let named = |directive: &str| {
+        config.effective_list(level, directive).iter().any(|found| found.args.iter().any(|word| speaks(&word.text)))
+    };
+    in_locations || speaks(argument) || named("fastcgi_index") || named("fastcgi_param") || named("index")
+}

@@ -1,0 +1,171 @@
+//! The deployment: what runs, who calls whom, and where each value comes from.
+//!
+//! This is what rules look at. It is built once ([`build`]) from the files, the facts and the
+//! options, and never touches a file itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::host::facts::Facts;
+use crate::source::Span;
+
+pub mod access;
+pub mod back_ends;
+pub mod build;
+pub mod connect;
+pub mod frontend;
+pub mod nearest;
+pub mod pools;
+pub mod unloaded;
+
+pub use access::Paths;
+pub use connect::{Dial, Reach};
+pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use pools::{Bound, Listener, Master, Pool, State};
+pub use unloaded::Unloaded;
+
+/// A value and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value in force.
+    pub value: T,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is written here.
+    Written(Span),
+    /// Nobody wrote it: it is the program's default for what is written here.
+    Default(Span),
+    /// It comes from how the program is packaged or built, and no line speaks of it.
+    Packaged,
+}
+
+impl<T> Setting<T> {
+    /// A value that stands at a place.
+    pub fn written(value: T, span: Span) -> Self {
+        Setting { value, origin: Origin::Written(span) }
+    }
+
+    /// The default for what stands at a place.
+    pub fn default(value: T, of: Span) -> Self {
+        Setting { value, origin: Origin::Default(of) }
+    }
+
+    /// Whether somebody wrote it.
+    pub fn is_written(&self) -> bool {
+        matches!(self.origin, Origin::Written(_))
+    }
+}
+
+impl Origin {
+    /// The place to point at, if there is one.
+    pub fn span(self) -> Option<Span> {
+        match self {
+            Origin::Written(span) | Origin::Default(span) => Some(span),
+            Origin::Packaged => None,
+        }
+    }
+}
+
+/// What is checked together.
+#[derive(Debug, Default)]
+pub struct Deployment {
+    /// The machines. A host is one; containers will be several.
+    pub machines: Vec<Machine>,
+}
+
+/// One host with the servers on it.
+#[derive(Debug)]
+pub struct Machine {
+    /// How much of the host is in view.
+    pub view: View,
+    /// What is known of it besides its configuration.
+    pub facts: Facts,
+    /// Owners, modes and existence of the paths that matter.
+    pub paths: Paths,
+    /// nginx, once for each main file.
+    pub nginx: Vec<Nginx>,
+    /// PHP-FPM's masters.
+    pub masters: Vec<Master>,
+    /// Every address that a hand-over can dial, with what is there.
+    pub dials: Vec<Dial>,
+    /// The numbers of the dials that reach a pool.
+    pub callers: BTreeMap<PoolId, Vec<usize>>,
+    /// Files that look like part of the configuration and that nothing loads.
+    pub unloaded: Vec<Unloaded>,
+}
+
+/// How much of a host is in view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The running host.
+    Live,
+    /// A tree that holds a host's configuration whole.
+    Root,
+    /// Files that belong together, but other files may belong to them as well.
+    Files,
+}
+
+/// A pool by the numbers of its master and itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolId {
+    /// The master's number in the machine.
+    pub master: usize,
+    /// The pool's number in the master.
+    pub pool: usize,
+}
+
+impl Machine {
+    /// The pool of a number.
+    pub fn pool(&self, id: PoolId) -> &Pool {
+        &self.masters[id.master].pools[id.pool]
+    }
+
+    /// All pools with their numbers.
+    pub fn pools(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
+        self.masters.iter().enumerate().flat_map(|(master, of)| {
+            of.pools.iter().enumerate().map(move |(pool, found)| (PoolId { master, pool }, found))
+        })
+    }
+
+    /// The hand-over that a dial belongs to, with its nginx.
+    pub fn hand_over(&self, dial: &Dial) -> (&Nginx, &HandOver) {
+        let nginx = &self.nginx[dial.nginx];
+        (nginx, &nginx.hand_overs[dial.hand_over])
+    }
+
+    /// The dials of the same hand-over as a dial, itself included.
+    pub fn dials_of<'a>(&'a self, dial: &'a Dial) -> impl Iterator<Item = &'a Dial> {
+        // A hand-over's dials stand side by side.
+        let same = |other: &Dial| other.nginx == dial.nginx && other.hand_over == dial.hand_over;
+        let first = self.dials.partition_point(|other| (other.nginx, other.hand_over) < (dial.nginx, dial.hand_over));
+        self.dials[first..].iter().take_while(move |other| same(other))
+    }
+
+    /// The dials that reach a pool.
+    pub fn callers(&self, id: PoolId) -> impl Iterator<Item = &Dial> {
+        self.callers.get(&id).into_iter().flatten().map(|dial| &self.dials[*dial])
+    }
+}
+
+/// A path inside the root as messages name it.
+pub fn shown_path(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// What a run is to look at, as the command line or a configuration file says.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// nginx main files; empty for the usual places.
+    pub nginx_mains: Vec<PathBuf>,
+    /// FPM main files that run; empty for every one in the usual places.
+    pub fpm_mains: Vec<PathBuf>,
+    /// php.ini files in the order in which they are read; empty for the masters' own.
+    pub php_inis: Vec<PathBuf>,
+    /// nginx's `-p`.
+    pub prefix: Option<PathBuf>,
+}

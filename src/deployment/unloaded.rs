@@ -1,0 +1,148 @@
+//! Files that look like part of the configuration and that no include reaches.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Master, Nginx};
+use crate::host::{Host, Kind, shown};
+use crate::nginx::parse::parse;
+use crate::php::ast::Item;
+use crate::php::parse::parse_fpm;
+use crate::source::{FileId, Sources, Span};
+
+/// A file that nothing loads.
+#[derive(Debug)]
+pub struct Unloaded {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its text.
+    pub file: FileId,
+    /// What it holds.
+    pub holds: Holds,
+    /// The include that takes other files of the same directory.
+    pub include: Option<Span>,
+    /// The pattern of that include.
+    pub pattern: String,
+}
+
+/// What a file that nothing loads holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A pool; the values of `listen`.
+    Pool(Vec<(String, Span)>),
+    /// Server blocks; the opening lines and names.
+    Servers(Vec<(Span, Vec<String>)>),
+}
+
+/// Files that hold something are not larger than this.
+const MAX_SIZE: usize = 1 << 20;
+
+/// Looks beside the files that masters include.
+pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<Unloaded> {
+    let mut found = Vec::new();
+    for master in masters {
+        let loaded = master.configuration.files.iter().map(|file| sources.get(*file).path.clone()).collect();
+        for (span, pattern) in master.configuration.includes.clone() {
+            let Some(pattern) = pattern else { continue };
+            for (path, bytes) in others(host, &pattern, &loaded) {
+                let file = sources.add(shown(&path), None, bytes);
+                let listens = listens(file, sources);
+                if !listens.is_empty() {
+                    let (holds, include) = (Holds::Pool(listens), Some(span));
+                    found.push(Unloaded { path, file, holds, include, pattern: pattern.clone() });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Looks beside the files that nginx includes, and in `sites-available`.
+pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Path) -> Vec<Unloaded> {
+    let directory = main.parent().unwrap_or(Path::new("/"));
+    let paths = nginx.files.trees().map(|(file, _)| sources.get(file));
+    let loaded: BTreeSet<String> =
+        paths.flat_map(|source| std::iter::once(source.path.clone()).chain(source.real_path.clone())).collect();
+    let mut found = Vec::new();
+    for (include, pattern) in nginx.files.patterns() {
+        found.extend(server_files(host, sources, &loaded, pattern, Some(*include)));
+    }
+    let available = directory.join("sites-available/*");
+    let mut off = server_files(host, sources, &loaded, &available.to_string_lossy(), None);
+    found.append(&mut off);
+    found
+}
+
+fn server_files(
+    host: &dyn Host,
+    sources: &mut Sources,
+    loaded: &BTreeSet<String>,
+    pattern: &str,
+    include: Option<Span>,
+) -> Vec<Unloaded> {
+    let mut found = Vec::new();
+    for (path, bytes) in others(host, pattern, loaded) {
+        let file = sources.add(shown(&path), None, bytes);
+        let tree = parse(file, sources.get(file).bytes());
+        let servers = tree.directives.iter().filter(|directive| directive.name() == "server" && !directive.block().is_empty());
+        let names = |block: &[std::sync::Arc<crate::nginx::ast::Directive>]| {
+            let named = block.iter().filter(|directive| directive.name() == "server_name");
+            named.flat_map(|directive| directive.args.iter().map(|word| word.text.clone())).collect::<Vec<_>>()
+        };
+        let servers: Vec<_> = servers.map(|server| (server.head, names(server.block()))).collect();
+        if tree.problems.is_empty() && !servers.is_empty() {
+            found.push(Unloaded { path, file, holds: Holds::Servers(servers), include, pattern: pattern.to_owned() });
+        }
+    }
+    found
+}
+
+/// The regular files of a pattern's directory that are not loaded and no package manager's or
+/// editor's leftovers.
+fn others(host: &dyn Host, pattern: &str, loaded: &BTreeSet<String>) -> Vec<(PathBuf, Vec<u8>)> {
+    let Some((directory, _)) = pattern.rsplit_once('/') else { return Vec::new() };
+    if crate::host::glob::is_pattern(directory) {
+        return Vec::new();
+    }
+    let directory = Path::new(directory);
+    let names = host.list(directory).into_iter().map(|name| directory.join(name));
+    let files = names.filter_map(|path| {
+        let entry = host.entry(&path).ok()?;
+        let known = loaded.contains(&shown(&path)) || loaded.contains(&shown(&entry.real));
+        let candidate = entry.kind == Kind::File && !known && !is_leftover(&path);
+        let bytes = candidate.then(|| host.read(&path).ok()).flatten()?;
+        (bytes.len() <= MAX_SIZE).then_some((path, bytes))
+    });
+    files.collect()
+}
+
+/// Names that editors and package managers give to what is not meant to be loaded.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let endings = [
+        "~", ".bak", ".old", ".orig", ".save", ".swp", ".tmp", ".disabled", ".off", ".example", ".sample", ".dist",
+        ".default", ".rpmnew", ".rpmsave", ".rpmorig", ".template", ".tpl", ".tmpl", ".j2", ".erb", ".md", ".txt",
+    ];
+    let infixes = [".dpkg-", ".ucf-", ".pacnew", ".pacsave", ".apk-new"];
+    name.starts_with('.') || endings.iter().any(|ending| name.ends_with(ending)) || infixes.iter().any(|infix| name.contains(infix))
+}
+
+/// The `listen` values of a pool file.
+fn listens(file: FileId, sources: &Sources) -> Vec<(String, Span)> {
+    let document = parse_fpm(file, sources.get(file).bytes());
+    let mut pool = None;
+    let mut found = Vec::new();
+    for item in &document.items {
+        match item {
+            Item::Section(section) => pool = section.name.text(),
+            Item::Setting(setting) if setting.key.eq_ignore_ascii_case("listen") => {
+                let value = setting.value.as_ref().and_then(|value| Some((value.text()?, value.span)));
+                if let (Some(pool), Some((text, span))) = (&pool, value) {
+                    found.push((text.replace("$pool", pool), span));
+                }
+            }
+            Item::Setting(_) => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,357 @@
+//! A master's configuration as PHP-FPM has it after reading: the main file with its includes, the
+//! global settings, and the pools.
+//!
+//! FPM reads line by line and keeps the current section across includes in both directions; a
+//! section named again is the same pool; the last value of a setting is in force, except for the
+//! array settings (`php_value[…]`, `env[…]`), where the first is. Verified with PHP-FPM 8.2.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::ast::{Document, Item, Problem, Section, Setting, Value};
+use super::parse::parse_fpm;
+use super::settings;
+use crate::host::{Host, Kind, ReadError, glob, normalize, shown};
+use crate::source::{FileId, Sources, Span};
+
+/// FPM gives up when files are nested deeper than this, the main file counted.
+const MAX_FILES_DEEP: usize = 5;
+
+/// What one master reads.
+#[derive(Debug)]
+pub struct Configuration {
+    /// The main file.
+    pub main: PathBuf,
+    /// The files in the order in which they are first read.
+    pub files: Vec<FileId>,
+    /// Settings outside any pool.
+    pub global: Vec<Assigned>,
+    /// The pools in the order in which they first appear.
+    pub pools: Vec<PoolSettings>,
+    /// The include directives: the value and the absolute pattern, where it is known.
+    pub includes: Vec<(Span, Option<String>)>,
+    /// What is wrong with includes.
+    pub include_problems: Vec<IncludeProblem>,
+    /// Where the text breaks the dialect.
+    pub problems: Vec<Problem>,
+}
+
+/// The settings of one pool, in the order in which FPM reads them.
+#[derive(Debug)]
+pub struct PoolSettings {
+    /// The name in the spelling of the first header.
+    pub name: String,
+    /// The first header.
+    pub header: Span,
+    /// All assignments.
+    pub assigned: Vec<Assigned>,
+}
+
+/// One assignment.
+#[derive(Clone, Debug)]
+pub struct Assigned {
+    /// The name as written.
+    pub key: String,
+    /// Where the name stands.
+    pub key_span: Span,
+    /// The text in brackets.
+    pub index: Option<String>,
+    /// The value's place; the key's where there is no value.
+    pub value_span: Span,
+    /// From the key to the value.
+    pub span: Span,
+    /// The value with `$pool` replaced; `None` where it depends on the environment.
+    pub text: Option<String>,
+    /// The last header before it in its own file, if it has one: a file without header continues
+    /// the section that was open.
+    pub header: Option<Span>,
+}
+
+/// An include that does not bring what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludeProblem {
+    /// The value of the include.
+    pub span: Span,
+    /// The pattern, absolute.
+    pub pattern: String,
+    /// What is wrong.
+    pub kind: IncludeProblemKind,
+}
+
+/// What can be wrong with an include.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IncludeProblemKind {
+    /// The pattern depends on the environment.
+    NotKnown,
+    /// Nothing matches: FPM warns and goes on.
+    NoMatch,
+    /// The directory before a wildcard is not there: FPM refuses.
+    NoDirectory,
+    /// Only directories match: FPM skips them without a word.
+    OnlyDirectories,
+    /// A file cannot be read.
+    Unreadable(PathBuf, ReadError),
+    /// Nested deeper than FPM goes, perhaps because a file includes itself.
+    TooDeep,
+}
+
+impl Assigned {
+    /// Whether this sets the setting of one value with this name.
+    fn is(&self, key: &str) -> bool {
+        self.index.is_none() && self.key.eq_ignore_ascii_case(key)
+    }
+}
+
+impl IncludeProblemKind {
+    /// Whether pools may be in what could not be read.
+    pub fn hides_pools(&self) -> bool {
+        matches!(self, IncludeProblemKind::NotKnown | IncludeProblemKind::Unreadable(..) | IncludeProblemKind::TooDeep)
+    }
+}
+
+impl PoolSettings {
+    /// The assignment in force for a setting that takes one value: the last one.
+    pub fn get(&self, key: &str) -> Option<&Assigned> {
+        self.assigned.iter().rfind(|assigned| assigned.is(key))
+    }
+
+    /// All assignments of a setting, in order.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Assigned> {
+        self.assigned.iter().filter(move |assigned| assigned.is(key))
+    }
+
+    /// The assignment in force for an entry of an array setting: the first one.
+    pub fn get_entry(&self, key: &str, index: &str) -> Option<&Assigned> {
+        self.assigned.iter().find(|assigned| assigned.key == key && assigned.index.as_deref() == Some(index))
+    }
+}
+
+/// Reads what the master with this main file reads. `prefix` is where relative patterns begin.
+/// An error means that the main file cannot be read.
+pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) -> Result<Configuration, ReadError> {
+    let main = normalize(main);
+    let mut loader = Loader::new(host, sources, main.clone(), prefix);
+    let id = loader.document(&main)?;
+    loader.read(id, 1);
+    Ok(loader.configuration)
+}
+
+/// Reads pool files whose packaged main file is not in the tree, as that file would include them.
+pub fn load_pools(host: &dyn Host, sources: &mut Sources, main: &Path, pools: &[PathBuf], prefix: &Path) -> Configuration {
+    let mut loader = Loader::new(host, sources, main.to_owned(), prefix);
+    for pool in pools {
+        if let Ok(id) = loader.document(pool) {
+            loader.read(id, 2);
+        }
+    }
+    loader.configuration
+}
+
+struct Loader<'a> {
+    host: &'a dyn Host,
+    sources: &'a mut Sources,
+    prefix: PathBuf,
+    documents: HashMap<PathBuf, FileId>,
+    parsed: HashMap<FileId, Document>,
+    configuration: Configuration,
+    /// The pool that is open; none is `[global]`.
+    open: Option<usize>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(host: &'a dyn Host, sources: &'a mut Sources, main: PathBuf, prefix: &Path) -> Self {
+        let configuration = Configuration {
+            main,
+            files: Vec::new(),
+            global: Vec::new(),
+            pools: Vec::new(),
+            includes: Vec::new(),
+            include_problems: Vec::new(),
+            problems: Vec::new(),
+        };
+        let (documents, parsed) = (HashMap::new(), HashMap::new());
+        Loader { host, sources, prefix: prefix.to_owned(), documents, parsed, configuration, open: None }
+    }
+
+    fn document(&mut self, path: &Path) -> Result<FileId, ReadError> {
+        if let Some(id) = self.documents.get(path) {
+            return Ok(*id);
+        }
+        let bytes = self.host.read(path)?;
+        let real = self.host.entry(path).map(|entry| entry.real).ok().filter(|real| real != path);
+        let id = self.sources.add(shown(path), real.map(|real| shown(&real)), bytes);
+        let document = parse_fpm(id, self.sources.get(id).bytes());
+        self.configuration.problems.extend(document.problems.iter().cloned());
+        self.configuration.files.push(id);
+        self.documents.insert(path.to_owned(), id);
+        self.parsed.insert(id, document);
+        Ok(id)
+    }
+
+    fn read(&mut self, file: FileId, depth: usize) {
+        let items = self.parsed[&file].items.clone();
+        let mut header = None;
+        for item in &items {
+            match item {
+                Item::Section(section) => {
+                    header = Some(section.span);
+                    self.open_section(section);
+                }
+                Item::Setting(setting) if setting.key == "include" && setting.index.is_none() => {
+                    self.include(setting, depth);
+                }
+                Item::Setting(setting) => self.assign(setting, header),
+            }
+        }
+    }
+
+    fn open_section(&mut self, section: &Section) {
+        // A name from the environment is a pool of its own, whatever it is called.
+        let name = section.name.text().unwrap_or_else(|| self.sources.text(section.name.span).into_owned());
+        if name.eq_ignore_ascii_case("global") {
+            self.open = None;
+            return;
+        }
+        let pools = &mut self.configuration.pools;
+        self.open = Some(pools.iter().position(|pool| pool.name.eq_ignore_ascii_case(&name)).unwrap_or_else(|| {
+            pools.push(PoolSettings { name, header: section.span, assigned: Vec::new() });
+            pools.len() - 1
+        }));
+    }
+
+    fn assign(&mut self, setting: &Setting, header: Option<Span>) {
+        let pool = self.open.map(|open| self.configuration.pools[open].name.clone());
+        let value = setting.value.as_ref();
+        let text = value.and_then(Value::text).map(|text| match &pool {
+            Some(pool) => text.replace("$pool", pool),
+            None => text,
+        });
+        let assigned = Assigned {
+            key: setting.key.clone(),
+            key_span: setting.key_span,
+            index: setting.index.as_ref().map(|index| index.text().unwrap_or_default()),
+            value_span: value.map_or(setting.key_span, |value| value.span),
+            span: setting.span,
+            text,
+            header,
+        };
+        match self.open {
+            Some(open) => self.configuration.pools[open].assigned.push(assigned),
+            None => self.configuration.global.push(assigned),
+        }
+    }
+
+    fn include(&mut self, setting: &Setting, depth: usize) {
+        let Some(value) = &setting.value else { return };
+        let written = value.text();
+        let pattern = written.map(|written| self.prefix.join(written).to_string_lossy().into_owned());
+        self.configuration.includes.push((value.span, pattern.clone()));
+        let Some(pattern) = pattern else {
+            return self.problem(value.span, String::new(), IncludeProblemKind::NotKnown);
+        };
+        let matches = glob::expand(self.host, &pattern);
+        let files: Vec<_> = matches.iter().filter(|path| !self.is_directory(path)).cloned().collect();
+        if files.is_empty() {
+            let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
+            let kind = match () {
+                () if !matches.is_empty() => IncludeProblemKind::OnlyDirectories,
+                () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => IncludeProblemKind::NoDirectory,
+                () => IncludeProblemKind::NoMatch,
+            };
+            return self.problem(value.span, pattern, kind);
+        }
+        if depth >= MAX_FILES_DEEP {
+            return self.problem(value.span, pattern, IncludeProblemKind::TooDeep);
+        }
+        for path in files {
+            match self.document(&path) {
+                Ok(id) => self.read(id, depth + 1),
+                Err(ReadError::NotFound) => self.problem(value.span, pattern.clone(), IncludeProblemKind::NoMatch),
+                Err(error) => {
+                    self.problem(value.span, pattern.clone(), IncludeProblemKind::Unreadable(path, error));
+                }
+            }
+        }
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        self.host.entry(path).is_ok_and(|entry| entry.kind == Kind::Directory)
+    }
+
+    fn problem(&mut self, span: Span, pattern: String, kind: IncludeProblemKind) {
+        let problem = IncludeProblem { span, pattern, kind };
+        // A file that includes itself is met once on each of the five levels.
+        if !self.configuration.include_problems.contains(&problem) {
+            self.configuration.include_problems.push(problem);
+        }
+    }
+}
+
+/// Whether a setting that stands in `[global]` belongs into a pool.
+pub fn is_pool_setting(assigned: &Assigned) -> bool {
+    settings::find(&assigned.key, assigned.index.is_some()).is_some_and(|row| !row.allowed(false))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::memory::Memory;
+
+    fn read(files: &[(&str, &str)]) -> Configuration {
+        let mut host = Memory::default();
+        for (path, text) in files {
+            host.add(path, *text);
+        }
+        load(&host, &mut Sources::default(), Path::new("/f/fpm.conf"), Path::new("/usr")).unwrap()
+    }
+
+    fn show(configuration: &Configuration) -> Vec<String> {
+        let of = |assigned: &[Assigned]| {
+            let texts = assigned.iter().map(|one| format!("{}={}", one.key, one.text.as_deref().unwrap_or("?")));
+            texts.collect::<Vec<_>>().join(" ")
+        };
+        let mut shown = vec![format!("global: {}", of(&configuration.global))];
+        shown.extend(configuration.pools.iter().map(|pool| format!("{}: {}", pool.name, of(&pool.assigned))));
+        shown
+    }
+
+    #[test]
+    fn the_section_survives_includes_in_both_directions() {
+        let configuration = read(&[
+            ("/f/fpm.conf", "[a]\ninclude = /f/d/*.conf\nlisten = 3\n"),
+            ("/f/d/1.conf", "user = u\n[b]\nlisten = 1\n"),
+            ("/f/d/2.conf", "listen = 2\n"),
+        ]);
+        assert_eq!(show(&configuration), ["global: ", "a: user=u", "b: listen=1 listen=2 listen=3"]);
+        assert_eq!(configuration.pools[1].get("LISTEN").unwrap().text.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn a_section_named_again_is_the_same_pool() {
+        let configuration = read(&[("/f/fpm.conf", "[www]\nlisten=/a/$pool\n[Global]\nx=1\n[WWW]\nlisten=b\nenv[A]=1\nenv[A]=2\n")]);
+        assert_eq!(show(&configuration), ["global: x=1", "www: listen=/a/www listen=b env=1 env=2"]);
+        assert_eq!(configuration.pools[0].get_entry("env", "A").unwrap().text.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_comes_from_the_environment_is_unknown() {
+        let configuration = read(&[("/f/fpm.conf", "[www]\nlisten=${ADDRESS}\n")]);
+        assert_eq!(show(&configuration), ["global: ", "www: listen=?"]);
+    }
+
+    #[test]
+    fn includes_that_bring_nothing_are_told_apart() {
+        let kinds = |include: &str| {
+            let main = format!("include = {include}\n[www]\n");
+            let configuration = read(&[("/f/fpm.conf", &main), ("/f/d/x", "")]);
+            configuration.include_problems.into_iter().map(|problem| problem.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds("/f/d/*.conf"), [IncludeProblemKind::NoMatch]);
+        assert_eq!(kinds("/f/none"), [IncludeProblemKind::NoMatch]);
+        assert_eq!(kinds("/f/none/*.conf"), [IncludeProblemKind::NoDirectory]);
+        assert_eq!(kinds("/f/d"), [IncludeProblemKind::OnlyDirectories]);
+        assert_eq!(kinds("/f/fpm.conf"), [IncludeProblemKind::TooDeep]);
+        assert_eq!(kinds("/f/d/*"), []);
+    }
+}

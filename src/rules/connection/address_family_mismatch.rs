@@ -1,0 +1,94 @@
+//! IPv4 on one side and IPv6 on the other.
+
+use super::listener_missing::{overridden, unloaded};
+use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use crate::deployment::nearest::{How, nearest};
+use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
+use crate::finding::{Finding, Severity};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::{Address, Endpoint};
+
+pub(super) static RULE: Rule = rule!(
+    connection / "address-family-mismatch",
+    Error,
+    "nginx dials IPv4 and the pool listens on IPv6 only, or the reverse"
+);
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for dial in machine.dials.iter().filter(|dial| is_php(machine, dial)) {
+            let (nginx, hand_over) = machine.hand_over(dial);
+            let found = match &dial.reach {
+                Reach::Nobody => missed(machine, dial),
+                Reach::Pools(pools) => uncertain(machine, dial, pools).or_else(|| half(machine, dial, pools)),
+                Reach::Other(_) | Reach::Unknown(..) => None,
+            };
+            if let Some(finding) = found {
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+            }
+        }
+    }
+}
+
+fn is_php(machine: &Machine, dial: &Dial) -> bool {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let peer = &hand_over.peers(nginx)[dial.peer];
+    hand_over.protocol == Protocol::Fastcgi && hand_over.serves_php && !peer.down && !peer.port_defaulted
+}
+
+/// The port is right and the family is not.
+fn missed(machine: &Machine, dial: &Dial) -> Option<Finding> {
+    let meant = nearest(machine, dial).filter(|nearest| nearest.how == How::Family)?;
+    if overridden(machine, dial).is_some() || unloaded(machine, dial).is_some() {
+        return None;
+    }
+    let pool = machine.pool(meant.pool);
+    let listener = pool.listener.as_ref()?;
+    let listening = listener.bound.endpoints().first()?;
+    let message = format!("nginx dials {}, pool {} listens on {listening} only", dial.address, pool.name);
+    let finding = RULE
+        .finding(message, dial.span, "nginx dials here")
+        .label(listener.span, listens_here(machine, meant.pool, pool))
+        .help(format!("let nginx dial {listening}, or set `listen = {}` in pool {}", dial.address, pool.name));
+    let severity = severity_of_failure(machine, dial);
+    Some(predict_failure(finding, severity, connect_log(&dial.address)))
+}
+
+/// The pool listens on a name of which FPM takes the first address, and nginx dials one of them.
+fn uncertain(machine: &Machine, dial: &Dial, pools: &[PoolId]) -> Option<Finding> {
+    let [id] = pools else { return None };
+    let pool = machine.pool(*id);
+    let listener = pool.listener.as_ref()?;
+    let (Bound::OneOf(places), Address::Ip(dialled)) = (&listener.bound, &dial.address) else { return None };
+    let shown = places.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(" or ");
+    let message = format!("pool {} listens on only one address of {}: {shown}", pool.name, listener.written);
+    let finding = RULE
+        .finding(message, listener.span, "FPM takes the first address that the resolver gives")
+        .label(dial.span, format!("nginx dials {dialled}"))
+        .note("with the usual /etc/hosts the first address of localhost is ::1")
+        .help(format!("set `listen = {dialled}` in pool {}", pool.name));
+    Some(predict_failure(finding, Severity::Error, connect_log(&dial.address)).severity(Severity::Warning))
+}
+
+/// nginx dials a name with two addresses, and the pool listens on one of them: nginx tries the other
+/// one after a refusal, so requests are answered.
+fn half(machine: &Machine, dial: &Dial, pools: &[PoolId]) -> Option<Finding> {
+    let missed = dial.missed.first()?;
+    let ([id], Address::Name(name, _)) = (pools, &dial.address) else { return None };
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let pool = machine.pool(*id);
+    let listener = pool.listener.as_ref()?;
+    let retries = nginx.config.effective(hand_over.level, "fastcgi_next_upstream");
+    let tries = nginx.config.effective(hand_over.level, "fastcgi_next_upstream_tries");
+    let no_retry = retries.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
+        || tries.is_some_and(|found| found.arg(0) == Some("1"));
+    let severity = if no_retry { Severity::Warning } else { Severity::Advice };
+    let message = format!("{name} has two addresses, and nobody listens on {missed}");
+    let finding = RULE
+        .finding(message, dial.span, "nginx dials both addresses in turn")
+        .label(listener.span, listens_here(machine, *id, pool))
+        .help(format!("let nginx dial {}", super::listener_missing::dialled_as(machine, *id)));
+    let status = if no_retry { 502 } else { 200 };
+    Some(finding.severity(severity).predict(status, connect_log(&dial.address)))
+}

@@ -1,0 +1,60 @@
+//! An address that nginx cannot dial: no host, no port, a path where a host must stand.
+
+use super::server_name;
+use crate::deployment::{Deployment, HandOver, Peer, Target};
+use crate::finding::{Finding, Program};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::AddressError;
+
+pub(super) static RULE: Rule = rule!(connection / "address-invalid", Error, "nginx cannot dial what is written here");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+        for peer in nginx.upstreams.iter().flat_map(|group| &group.peers) {
+            findings.findings.extend(refused(peer, None));
+        }
+        for hand_over in &nginx.hand_overs {
+            let Target::Direct(peer) = &hand_over.target else { continue };
+            let is_name = peer.address == Err(AddressError::NoPort) && peer.written.contains(char::is_alphabetic);
+            if is_name {
+                continue;
+            }
+            if let Some(finding) = refused(peer, Some(hand_over)) {
+                findings.push_for(server_name(nginx, hand_over), finding);
+            }
+        }
+    }
+}
+
+fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
+    let error = peer.address.as_ref().err().copied()?;
+    if error == AddressError::LongPath {
+        return None;
+    }
+    let written = &peer.written;
+    let (label, help) = match error {
+        AddressError::NoPort => ("no port", format!("add the port: {written}:9000, say")),
+        AddressError::NoHost => ("no host before the port", format!("write the host: 127.0.0.1{written}, say")),
+        AddressError::InvalidPort => ("the port must be a number from 1 to 65535", "write the port alone behind the last colon".into()),
+        AddressError::InvalidHost if written.starts_with('/') => {
+            ("a path without `unix:` before it", format!("write unix:{written}"))
+        }
+        AddressError::InvalidHost => ("a scheme or path does not belong here", "write host:port or unix:/path".into()),
+        AddressError::InvalidIpv6 => ("no IPv6 address", "write the address in brackets, then the port".into()),
+        AddressError::NoPath => ("no path behind `unix:`", "write the path of the socket".into()),
+        AddressError::LongPath => return None,
+    };
+    let shown = if written.is_empty() { "an empty address" } else { written };
+    let mut finding = RULE.finding(format!("nginx cannot dial {shown}"), peer.span, label).help(help);
+    let Some(hand_over) = hand_over else {
+        return Some(finding.refused_by(Program::Nginx, error.nginx_message(written)));
+    };
+    for span in &hand_over.evaluated.via {
+        finding = finding.label(*span, "the value comes from here");
+    }
+    Some(match hand_over.evaluated.has_variables {
+        true => finding.predict(500, error.nginx_message(written)),
+        false => finding.refused_by(Program::Nginx, error.nginx_message(written)),
+    })
+}

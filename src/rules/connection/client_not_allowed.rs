@@ -1,0 +1,99 @@
+//! `listen.allowed_clients` shuts nginx out.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{label_hand_over, server_name, severity_of_failure};
+use crate::deployment::pools::AllowedClients;
+use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
+use crate::finding::{Finding, Severity};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::Endpoint;
+
+pub(super) static RULE: Rule =
+    rule!(connection / "client-not-allowed", Error, "listen.allowed_clients excludes the address nginx dials from");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for dial in &machine.dials {
+            let (nginx, hand_over) = machine.hand_over(dial);
+            // With fastcgi_bind nginx dials from an address of its choice.
+            let bound = nginx.config.effective(hand_over.level, "fastcgi_bind").is_some();
+            let Reach::Pools(pools) = &dial.reach else { continue };
+            if bound || hand_over.protocol != Protocol::Fastcgi || hand_over.peers(nginx)[dial.peer].down {
+                continue;
+            }
+            for finding in pools.iter().filter_map(|id| refused(machine, dial, *id)) {
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+            }
+        }
+        for (id, pool) in machine.pools().filter(|(id, _)| machine.callers(*id).next().is_none()) {
+            let allowed = pool.listener.as_ref().and_then(|listener| listener.allowed_clients.as_ref());
+            if let Some(allowed) = allowed.filter(|allowed| allowed.addresses.is_empty()) {
+                findings.push(nobody(machine, id, allowed));
+            }
+        }
+    }
+}
+
+fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
+    let pool = machine.pool(id);
+    let allowed = pool.listener.as_ref()?.allowed_clients.as_ref()?;
+    let reached = dial.endpoints.iter().filter(|endpoint| !dial.missed.contains(endpoint));
+    let sources: Vec<IpAddr> = reached.filter_map(source).collect();
+    if sources.is_empty() || sources.iter().any(|source| allowed.admits(*source)) {
+        return (!allowed.dropped.is_empty() && !sources.is_empty()).then(|| dropped(pool.name.as_str(), allowed));
+    }
+    let source = sources[0];
+    let message = format!("pool {} does not serve clients from {source}, the address nginx dials from", pool.name);
+    let admitted = match allowed.addresses.as_slice() {
+        [] => "no item is an address, so nobody is served".to_owned(),
+        addresses => format!("serves {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let mut finding = RULE
+        .finding(message, allowed.span, admitted)
+        .label(dial.span, format!("nginx dials from {source} here"))
+        .help(format!("add {source}: `listen.allowed_clients = {}`", with(allowed, source)))
+        .predict(502, "while reading response header from upstream".to_owned())
+        .severity(severity_of_failure(machine, dial));
+    if !allowed.dropped.is_empty() {
+        finding = finding.note(not_addresses(allowed));
+    }
+    Some(finding)
+}
+
+fn dropped(pool: &str, allowed: &AllowedClients) -> Finding {
+    RULE.finding(format!("pool {pool} drops a part of listen.allowed_clients"), allowed.span, not_addresses(allowed))
+        .help("write literal addresses, separated by commas without blanks")
+        .severity(Severity::Warning)
+}
+
+fn nobody(machine: &Machine, id: PoolId, allowed: &AllowedClients) -> Finding {
+    let message = format!("pool {} serves nobody: listen.allowed_clients holds no address", machine.pool(id).name);
+    RULE.finding(message, allowed.span, not_addresses(allowed))
+        .help("write literal addresses, separated by commas without blanks, or remove the line")
+        .severity(Severity::Warning)
+}
+
+fn not_addresses(allowed: &AllowedClients) -> String {
+    if allowed.dropped.is_empty() {
+        return "an empty value admits nobody".into();
+    }
+    let items = allowed.dropped.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ");
+    format!("PHP-FPM drops {items}: it takes literal addresses only, no names, no networks, no blanks")
+}
+
+/// The value with an address added and the items that mean nothing left out.
+fn with(allowed: &AllowedClients, source: IpAddr) -> String {
+    let all = allowed.addresses.iter().copied().chain([source]);
+    all.map(|address| address.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// The address from which Linux dials a local one: that of the loopback interface.
+fn source(dialled: &Endpoint) -> Option<IpAddr> {
+    match dialled {
+        Endpoint::Tcp(address) if address.is_ipv4() => Some(Ipv4Addr::LOCALHOST.into()),
+        Endpoint::Tcp(_) => Some(Ipv6Addr::LOCALHOST.into()),
+        Endpoint::Unix(_) => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! Two pools want an address that only one of them can have.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::no_master_log;
+use crate::deployment::{Deployment, Machine, PoolId, State};
+use crate::finding::{Finding, Program, Severity};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::Endpoint;
+
+pub(super) static RULE: Rule =
+    rule!(connection / "duplicate-listener", Error, "two pools want the same socket or address");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (first, second) in pairs(machine) {
+            findings.findings.extend(finding(machine, first, second));
+        }
+    }
+}
+
+/// Pools at the same place, each with the first one there.
+pub(super) fn pairs(machine: &Machine) -> Vec<(PoolId, PoolId)> {
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    enum Place {
+        Socket(PathBuf),
+        Port(u16),
+    }
+    let mut places: BTreeMap<Place, Vec<(PoolId, &Endpoint)>> = BTreeMap::new();
+    for (id, pool) in machine.pools() {
+        let Some(endpoint) = pool.listener.as_ref().and_then(|listener| listener.bound.endpoints().first()) else {
+            continue;
+        };
+        let place = match endpoint {
+            Endpoint::Unix(path) => Place::Socket(path.clone()),
+            Endpoint::Tcp(address) => Place::Port(address.port()),
+        };
+        places.entry(place).or_default().push((id, endpoint));
+    }
+    let mut pairs = Vec::new();
+    for here in places.values() {
+        for (at, (second, endpoint)) in here.iter().enumerate() {
+            let conflict = here[..at].iter().find(|(_, other)| endpoint.conflicts(other));
+            pairs.extend(conflict.map(|(first, _)| (*first, *second)));
+        }
+    }
+    pairs
+}
+
+fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> {
+    let (one, two) = (machine.pool(first), machine.pool(second));
+    let (a, b) = (one.listener.as_ref()?, two.listener.as_ref()?);
+    let (here, there) = (a.bound.endpoints().first()?, b.bound.endpoints().first()?);
+    let masters = [first, second].map(|id| &machine.masters[id.master]);
+    let same_master = first.master == second.master;
+    if super::shared_listener::shares(machine, first, second) {
+        return None;
+    }
+    let stopped = |state: &State| matches!(state, State::Absent(_) | State::Disabled(_));
+    if !same_master && masters.iter().any(|master| stopped(&master.state)) {
+        return None;
+    }
+    let message = match here == there {
+        true => format!("pools {} and {} both listen on {there}", one.name, two.name),
+        false => format!("pool {} on {there} takes the address of pool {} on {here}", two.name, one.name),
+    };
+    let finding = RULE
+        .finding(message, b.span, format!("pool {} wants {there}", two.name))
+        .label(a.span, format!("pool {} has {here} already", one.name))
+        .help(format!("give one of the two another `listen`, and let nginx dial it"));
+    if same_master && a.written == b.written {
+        let refusal = format!(
+            "[pool {}] unable to set listen address as it's already used in another pool '{}'",
+            two.name, one.name
+        );
+        return Some(finding.refused_by(Program::PhpFpm, refusal));
+    }
+    if same_master {
+        let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
+        return Some(match no_master_log(machine, second) {
+            Some(log) => finding.predict(502, log),
+            None => finding,
+        });
+    }
+    let both_start = masters.iter().all(|master| master.state == State::Started);
+    let finding = finding.note(format!(
+        "the one of {} and {} that starts second does not start",
+        masters[0].configuration.main.display(),
+        masters[1].configuration.main.display()
+    ));
+    let finding = match there {
+        Endpoint::Tcp(_) => {
+            let refusal = format!("unable to bind listening socket for address '{}': Address already in use (98)", b.written);
+            finding.refused_by(Program::PhpFpm, refusal)
+        }
+        Endpoint::Unix(path) => {
+            let refusal = format!("Another FPM instance seems to already listen on {}", path.display());
+            finding.refused_by(Program::PhpFpm, refusal)
+        }
+    };
+    Some(finding.severity(if both_start { Severity::Error } else { Severity::Warning }))
+}

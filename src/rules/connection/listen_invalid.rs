@@ -1,0 +1,31 @@
+//! A `listen` that PHP-FPM's own test accepts and its start refuses.
+
+use super::no_master_log;
+use crate::deployment::{Bound, Deployment};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(connection / "listen-invalid", Error, "PHP-FPM cannot listen on this address and does not start");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (id, pool) in machine.pools() {
+            let Some(listener) = &pool.listener else { continue };
+            let Bound::Refused(refusal) = &listener.bound else { continue };
+            let written = &listener.written;
+            let help = match written.strip_prefix("unix:") {
+                Some(path) => format!("write the path alone: `listen = {path}`"),
+                None => "write `host:port`, a port, or the path of a socket without a colon in it".into(),
+            };
+            let finding = RULE
+                .finding(format!("pool {} cannot listen on {written}", pool.name), listener.span, "a colon makes this TCP, and behind it no port follows")
+                .note(format!("`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"))
+                .help(help);
+            findings.push(match no_master_log(machine, id) {
+                Some(log) => finding.predict(502, log),
+                None => finding,
+            });
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A FastCGI hand-over that serves PHP dials an address where no pool listens.
+
+use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use crate::deployment::nearest::{How, Nearest, nearest};
+use crate::deployment::unloaded::Holds;
+use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
+use crate::finding::{Edit, Finding, Fix};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+use crate::values::address::{Address, Endpoint, Listen};
+
+pub(super) static RULE: Rule =
+    rule!(connection / "listener-missing", Error, "nginx dials an address where no pool listens");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for dial in &machine.dials {
+            let (nginx, hand_over) = machine.hand_over(dial);
+            match &dial.reach {
+                _ if hand_over.protocol != Protocol::Fastcgi => {}
+                Reach::Unknown(needs, option) => findings.unchecked(&RULE, *needs, *option),
+                Reach::Nobody if !hand_over.serves_php => {
+                    findings.unchecked(&RULE, format!("what listens on {}", dial.address), "--facts");
+                }
+                Reach::Nobody if is_owned(machine, dial) => {
+                    findings.push_for(server_name(nginx, hand_over), finding(machine, dial));
+                }
+                Reach::Nobody | Reach::Pools(_) | Reach::Other(_) => {}
+            }
+        }
+    }
+}
+
+/// Whether a dial that reaches nobody is this rule's, not that of a rule that knows more.
+fn is_owned(machine: &Machine, dial: &Dial) -> bool {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let peer = &hand_over.peers(nginx)[dial.peer];
+    let related = nearest(machine, dial).is_some_and(|nearest| matches!(nearest.how, How::Kind | How::Family));
+    let explained = related && overridden(machine, dial).is_none() && unloaded(machine, dial).is_none();
+    let relative = matches!(&dial.address, Address::Unix(path) if !path.starts_with('/'));
+    !peer.down && !peer.port_defaulted && !explained && !relative && !is_prefix_unknown(machine, dial)
+}
+
+/// Whether the dial would reach a relative `listen` if the master were started with some `-p`.
+fn is_prefix_unknown(machine: &Machine, dial: &Dial) -> bool {
+    let [Endpoint::Unix(dialled)] = dial.endpoints.as_slice() else { return false };
+    machine.pools().any(|(id, pool)| {
+        let Some(listener) = &pool.listener else { return false };
+        let relative = !listener.written.starts_with('/') && pool.settings.get("prefix").is_none();
+        let remaining = dialled.to_str().and_then(|path| path.strip_suffix(&format!("/{}", listener.written)));
+        // From `/` nobody starts FPM: there the author took the path for an absolute one.
+        relative && !machine.masters[id.master].prefix_known && remaining.is_some_and(|prefix| !prefix.is_empty())
+    })
+}
+
+fn finding(machine: &Machine, dial: &Dial) -> Finding {
+    let (_, hand_over) = machine.hand_over(dial);
+    let what = match dial.address {
+        Address::Unix(_) => "socket",
+        _ => "address",
+    };
+    let shown = shown(&dial.address);
+    let finding = RULE.finding(format!("no pool listens on {shown}"), dial.span, format!("nginx dials this {what}"));
+    let finding = explain(label_hand_over(finding, dial, hand_over), machine, dial, &shown);
+    let severity = severity_of_failure(machine, dial);
+    predict_failure(finding, severity, connect_log(&dial.address))
+}
+
+fn shown(address: &Address) -> String {
+    match address {
+        Address::Unix(path) => path.clone(),
+        _ => address.to_string(),
+    }
+}
+
+/// Adds why nobody is there, as far as it shows: an override, a file that is not loaded, or the
+/// nearest listener.
+fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Finding {
+    if let Some((id, here, wins)) = overridden(machine, dial) {
+        let pool = machine.pool(id);
+        return finding
+            .label(here, format!("pool {} would listen here, but a later line wins", pool.name))
+            .label(wins, "this is the last `listen` of the pool, so it is in force")
+            .help(format!("remove the later `listen`, or let nginx dial {}", listen_of(machine, id)));
+    }
+    if let Some((path, span)) = unloaded(machine, dial) {
+        return finding
+            .label(span, "a pool would listen here, but no include of PHP-FPM loads this file")
+            .help(format!("rename {path} so that the include pattern takes it, then restart PHP-FPM"));
+    }
+    if let Address::Unix(path) = &dial.address {
+        let trimmed = path.trim_end_matches([':', ' ']);
+        if trimmed.len() < path.len() {
+            let name = machine.hand_over(dial).1.directive.name().to_owned();
+            return finding
+                .note(format!("in `{name}` everything behind `unix:` is the path, `{}` at its end too", &path[trimmed.len()..]))
+                .help(format!("write unix:{trimmed}"));
+        }
+    }
+    match nearest(machine, dial) {
+        Some(Nearest { pool: id, how }) => suggest(finding, machine, dial, id, how, shown),
+        None => {
+            let listening: Vec<String> = machine.pools().take(4).map(|(id, _)| listen_of(machine, id)).collect();
+            let more = machine.pools().count().saturating_sub(listening.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            finding
+                .note(format!("the pools listen on {}{more}", listening.join(", ")))
+                .help(format!("add a pool with `listen = {shown}`, or let nginx dial a pool that is there"))
+        }
+    }
+}
+
+fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: How, shown: &str) -> Finding {
+    let pool = machine.pool(id);
+    let Some(listener) = &pool.listener else { return finding };
+    let finding = finding.label(listener.span, listens_here(machine, id, pool));
+    let address = dialled_as(machine, id);
+    let why = match how {
+        How::Version => "the two differ only in the version",
+        How::Spelling => "the two differ only in their spelling",
+        _ => "",
+    };
+    let finding = if why.is_empty() { finding } else { finding.note(why) };
+    let finding = finding.help(format!(
+        "let nginx dial {address}, or set `listen = {shown}` in pool {} and restart PHP-FPM",
+        pool.name
+    ));
+    let has_variables = machine.hand_over(dial).1.evaluated.has_variables && dial.span == machine.hand_over(dial).1.span;
+    if has_variables || matches!(listener.bound, Bound::OneOf(_)) {
+        return finding;
+    }
+    finding.fix(Fix {
+        title: format!("Dial {address}"),
+        safe: false,
+        edits: vec![Edit { span: dial.span, text: address }],
+    })
+}
+
+/// The address by which nginx reaches a pool.
+pub(super) fn dialled_as(machine: &Machine, id: PoolId) -> String {
+    let endpoint = machine.pool(id).listener.as_ref().and_then(|listener| listener.bound.endpoints().first());
+    match endpoint {
+        Some(Endpoint::Unix(path)) => format!("unix:{}", path.display()),
+        Some(Endpoint::Tcp(address)) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        Some(Endpoint::Tcp(address)) => address.to_string(),
+        None => String::new(),
+    }
+}
+
+/// Where a pool listens, as its socket's path or address.
+fn listen_of(machine: &Machine, id: PoolId) -> String {
+    let endpoint = machine.pool(id).listener.as_ref().and_then(|listener| listener.bound.endpoints().first());
+    endpoint.map_or_else(|| format!("(unknown, pool {})", machine.pool(id).name), Endpoint::to_string)
+}
+
+/// A `listen` that would have been right and that a later one of the same pool overrides: the pool,
+/// its place, and the place of the one in force.
+pub(super) fn overridden(machine: &Machine, dial: &Dial) -> Option<(PoolId, Span, Span)> {
+    machine.pools().find_map(|(id, pool)| {
+        let in_force = pool.listener.as_ref()?.span;
+        let prefix = &machine.masters[id.master].prefix;
+        let lost = pool.settings.all("listen").find(|assigned| {
+            let here = assigned.text.as_deref().and_then(|text| match Listen::parse(text, prefix) {
+                Listen::Unix(path) => Some(Endpoint::unix(&path)),
+                Listen::Ip(address) => Some(Endpoint::Tcp(address)),
+                Listen::Name(..) | Listen::InvalidPort(_) => None,
+            });
+            assigned.value_span != in_force && here.is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
+        })?;
+        Some((id, lost.value_span, in_force))
+    })
+}
+
+/// A pool file that is not loaded and whose pool would be right: its path and the `listen`.
+pub(super) fn unloaded<'a>(machine: &'a Machine, dial: &Dial) -> Option<(String, Span)> {
+    machine.unloaded.iter().find_map(|file: &'a _| {
+        let Holds::Pool(listens) = &file.holds else { return None };
+        let here = |text: &str| match Listen::parse(text, std::path::Path::new("/usr")) {
+            Listen::Unix(path) => Some(Endpoint::unix(&path)),
+            Listen::Ip(address) => Some(Endpoint::Tcp(address)),
+            Listen::Name(..) | Listen::InvalidPort(_) => None,
+        };
+        let found = listens.iter().find(|(text, _)| {
+            here(text).is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
+        });
+        found.map(|(_, span)| (file.path.to_string_lossy().into_owned(), *span))
+    })
+}

@@ -1,0 +1,119 @@
+//! Who listens where, and who dials.
+
+use super::Rule;
+use crate::deployment::{Dial, HandOver, Machine, Nginx, Pool, PoolId, Reach};
+use crate::finding::{Finding, Severity};
+use crate::values::address::{Address, Endpoint};
+
+mod address_family_mismatch;
+mod address_invalid;
+mod client_not_allowed;
+mod duplicate_listener;
+mod listen_invalid;
+mod listen_overridden;
+mod listener_kind_mismatch;
+mod listener_missing;
+mod listener_not_running;
+mod pool_unreachable;
+mod resolver_missing;
+mod shared_listener;
+mod socket_path_relative;
+mod socket_path_too_long;
+mod stale_name;
+mod upstream_port_defaulted;
+mod upstream_undefined;
+mod wrong_protocol;
+
+/// The rules of this category.
+pub const RULES: &[&Rule] = &[
+    &address_family_mismatch::RULE,
+    &address_invalid::RULE,
+    &client_not_allowed::RULE,
+    &duplicate_listener::RULE,
+    &listen_invalid::RULE,
+    &listen_overridden::RULE,
+    &listener_kind_mismatch::RULE,
+    &listener_missing::RULE,
+    &listener_not_running::RULE,
+    &pool_unreachable::RULE,
+    &resolver_missing::RULE,
+    &shared_listener::RULE,
+    &socket_path_relative::RULE,
+    &socket_path_too_long::RULE,
+    &stale_name::RULE,
+    &upstream_port_defaulted::RULE,
+    &upstream_undefined::RULE,
+    &wrong_protocol::RULE,
+];
+
+/// How much a dial that fails matters: an error, unless another peer of the group answers instead.
+pub(super) fn severity_of_failure(machine: &Machine, dial: &Dial) -> Severity {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let peers = hand_over.peers(nginx);
+    let retries_off = format!("{}_next_upstream", hand_over.protocol.prefix());
+    let retries = nginx.config.effective(hand_over.level, &retries_off);
+    let no_retry = retries.is_some_and(|directive| directive.args.iter().any(|word| word.text == "off"));
+    let answers = |other: &Dial| {
+        let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
+        same && !peers[other.peer].down && !matches!(other.reach, Reach::Nobody)
+    };
+    let is_hidden = peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry;
+    if is_hidden { Severity::Warning } else { Severity::Error }
+}
+
+/// Predicts what a request gets whose dial fails: 502, or the answer of another peer.
+pub(super) fn predict_failure(finding: Finding, severity: Severity, log: String) -> Finding {
+    let status = if severity == Severity::Error { 502 } else { 200 };
+    finding.severity(severity).predict(status, log)
+}
+
+/// What nginx logs when nobody is at an address.
+pub(super) fn connect_log(address: &Address) -> String {
+    match address {
+        Address::Unix(path) => {
+            format!("connect() to unix:{path} failed (2: No such file or directory) while connecting to upstream")
+        }
+        Address::Ip(_) | Address::Name(..) => {
+            "connect() failed (111: Connection refused) while connecting to upstream".into()
+        }
+    }
+}
+
+/// What nginx logs when the pool's master does not run.
+pub(in crate::rules) fn no_master_log(machine: &Machine, id: PoolId) -> Option<String> {
+    if let Some(dial) = machine.callers(id).next() {
+        return Some(connect_log(&dial.address));
+    }
+    match machine.pool(id).listener.as_ref()?.bound.endpoints().first()? {
+        Endpoint::Unix(path) => Some(connect_log(&Address::Unix(path.to_string_lossy().into_owned()))),
+        Endpoint::Tcp(address) => Some(connect_log(&Address::Ip(*address))),
+    }
+}
+
+/// Adds the line of the hand-over when the address stands in an upstream group.
+pub(in crate::rules) fn label_hand_over(finding: Finding, dial: &Dial, hand_over: &HandOver) -> Finding {
+    if dial.span == hand_over.span {
+        return finding;
+    }
+    finding.label(hand_over.span, format!("`{}` hands requests over to it", hand_over.directive.name()))
+}
+
+/// The server of a hand-over, as notes name it.
+pub(in crate::rules) fn server_name(nginx: &Nginx, hand_over: &HandOver) -> String {
+    nginx.servers.get(hand_over.server).map(|server| server.shown_name()).unwrap_or_default()
+}
+
+/// Where a pool listens, in words for a label.
+pub(in crate::rules) fn listens_here(machine: &Machine, id: PoolId, pool: &Pool) -> String {
+    let Some(listener) = &pool.listener else { return String::new() };
+    let version = &machine.masters[id.master].layout.version;
+    let of = if version.is_empty() { String::new() } else { format!(" of PHP {version}") };
+    match listener.bound.endpoints().first() {
+        Some(Endpoint::Unix(path)) if !listener.written.starts_with('/') => format!(
+            "pool {}{of} listens on {}: FPM completes a relative path with its prefix",
+            pool.name,
+            path.display()
+        ),
+        _ => format!("pool {}{of} listens here", pool.name),
+    }
+}

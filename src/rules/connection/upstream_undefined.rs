@@ -1,0 +1,78 @@
+//! A pass names an upstream group that does not exist.
+
+use super::server_name;
+use crate::deployment::nearest::distance;
+use crate::deployment::{Deployment, HandOver, Nginx, Peer, Target};
+use crate::finding::{Edit, Finding, Fix, Program};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::{Address, AddressError};
+
+pub(super) static RULE: Rule =
+    rule!(connection / "upstream-undefined", Error, "a pass names an upstream group that does not exist");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+        for hand_over in &nginx.hand_overs {
+            let Target::Direct(peer) = &hand_over.target else { continue };
+            let found = match &peer.address {
+                Err(AddressError::NoPort) if is_name(&peer.written) => Some(undefined(nginx, hand_over, peer)),
+                Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
+                _ => None,
+            };
+            if let Some(finding) = found {
+                findings.push_for(server_name(nginx, hand_over), finding);
+            }
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().any(|char| char.is_alphabetic()) && !text.starts_with('[')
+}
+
+fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Finding {
+    let (name, directive) = (&peer.written, hand_over.directive.name());
+    let message = format!("no upstream group is called {name}, and without a port it cannot be a host");
+    let mut finding = RULE.finding(message, hand_over.span, format!("`{directive}` names it here"));
+    for span in &hand_over.evaluated.via {
+        finding = finding.label(*span, "the value comes from here");
+    }
+    let close = nginx.upstreams.iter().min_by_key(|group| distance(&group.name, name));
+    let close = close.filter(|group| distance(&group.name, name) <= 2.max(name.chars().count() / 4));
+    finding = match close {
+        Some(group) => {
+            let title = format!("Name the group {}", group.name);
+            let span = hand_over.evaluated.via.last().copied().unwrap_or(hand_over.span);
+            let edits = vec![Edit { span, text: group.name.clone() }];
+            finding
+                .label(group.span, "this group has almost the same name")
+                .help(format!("write {}", group.name))
+                .fix(Fix { title, safe: false, edits })
+        }
+        None => finding.help(format!("define `upstream {name} {{ … }}`, or write an address with its port")),
+    };
+    let message = AddressError::NoPort.nginx_message(name);
+    match hand_over.evaluated.has_variables {
+        true => finding.predict(500, message),
+        false => finding.refused_by(Program::Nginx, message),
+    }
+}
+
+/// A name with a port is a host to nginx, never a group; nginx refuses the mixture.
+fn with_port(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, host: &str, port: u16) -> Option<Finding> {
+    let group = nginx.upstream(host)?;
+    let written = peer.written.rsplit(':').next().is_some_and(|text| text.parse() == Ok(port));
+    if !written {
+        return None;
+    }
+    let message = format!("{host} is an upstream group, and a group is named without a port");
+    let finding = RULE
+        .finding(message, hand_over.span, format!("{host} with port {port} is not the group"))
+        .label(group.span, "the group is defined here")
+        .help(format!("write {host} without the port"));
+    Some(match hand_over.evaluated.has_variables {
+        true => finding.predict(502, format!("no resolver defined to resolve {host}")),
+        false => finding.refused_by(Program::Nginx, format!("upstream \"{host}\" may not have port {port}")),
+    })
+}

@@ -1,0 +1,146 @@
+//! The rules: each a value with its document, and a function from the deployment to findings.
+//!
+//! A rule lives in `src/rules/<category>/<rule>.rs`, its document in `rules/<category>/<rule>.md`,
+//! and one line in its category's list makes it known. The document is the explanation, the example
+//! and the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::deployment::Deployment;
+use crate::finding::{Category, Finding, Label, Severity, Unchecked};
+use crate::source::{Sources, Span};
+
+pub mod connection;
+pub mod loading;
+pub mod permission;
+pub mod syntax;
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// The id, in kebab case; it names the mistake.
+    pub id: &'static str,
+    /// The part of a deployment it looks at.
+    pub category: Category,
+    /// The severity of the worst that it reports.
+    pub severity: Severity,
+    /// What the mistake is, in one line.
+    pub summary: &'static str,
+    /// The document: explanation, examples, limits.
+    pub document: &'static str,
+    /// Looks at the deployment.
+    pub check: fn(&Deployment, &Sources, &mut Findings),
+}
+
+/// Makes a rule's value: the document is the file of the same name.
+macro_rules! rule {
+    ($category:ident / $id:literal, $severity:ident, $summary:literal) => {
+        crate::rules::Rule {
+            id: $id,
+            category: $crate::rules::category!($category),
+            severity: $crate::finding::Severity::$severity,
+            summary: $summary,
+            document: include_str!(concat!("../../../rules/", stringify!($category), "/", $id, ".md")),
+            check,
+        }
+    };
+}
+
+/// The category of a directory name.
+macro_rules! category {
+    (connection) => {
+        $crate::finding::Category::Connection
+    };
+    (permission) => {
+        $crate::finding::Category::Permission
+    };
+    (loading) => {
+        $crate::finding::Category::Loading
+    };
+    (syntax) => {
+        $crate::finding::Category::Syntax
+    };
+}
+
+pub(crate) use {category, rule};
+
+/// Every rule, by category and id.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    [connection::RULES, permission::RULES, loading::RULES, syntax::RULES].into_iter().flatten().copied()
+}
+
+/// The rule of an id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.id == id)
+}
+
+/// What the rules have said.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The findings, in the order in which the rules made them.
+    pub findings: Vec<Finding>,
+    /// What they rested for.
+    pub unchecked: BTreeSet<Unchecked>,
+    /// Findings that concern a server, by the places of their labels.
+    affected: BTreeMap<(&'static str, Vec<Span>), usize>,
+}
+
+/// How many servers a note names before it counts.
+const NAMED_SERVERS: usize = 3;
+
+impl Findings {
+    /// Takes a finding.
+    pub fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Takes a finding about a line that several servers may include: the same finding about the
+    /// same lines is told once, with the servers it concerns.
+    pub fn push_for(&mut self, server: String, finding: Finding) {
+        let places = finding.labels().iter().map(|label| label.span).collect();
+        let at = *self.affected.entry((finding.rule, places)).or_insert_with(|| {
+            self.findings.push(finding);
+            self.findings.len() - 1
+        });
+        let servers = &mut self.findings[at].servers;
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+
+    /// Says that a rule rested because something is not known.
+    pub fn unchecked(&mut self, rule: &'static Rule, needs: impl Into<String>, option: impl Into<String>) {
+        self.unchecked.insert(Unchecked { rule: rule.id, needs: needs.into(), option: option.into() });
+    }
+
+    /// Says which servers the findings concern, where it is known.
+    fn note_servers(&mut self) {
+        for finding in &mut self.findings {
+            let more = finding.servers.len().saturating_sub(NAMED_SERVERS);
+            let named = finding.servers.iter().take(NAMED_SERVERS).cloned().collect::<Vec<_>>().join(", ");
+            match (finding.servers.is_empty(), more) {
+                (true, _) => {}
+                (false, 0) => finding.notes.push(format!("concerns {named}")),
+                (false, more) => finding.notes.push(format!("concerns {named} and {more} more")),
+            }
+        }
+    }
+}
+
+impl Rule {
+    /// A finding of this rule, with the rule's severity, at its primary place.
+    pub fn finding(&self, message: impl Into<String>, span: Span, label: impl Into<String>) -> Finding {
+        let primary = Label { span, text: label.into() };
+        Finding::new(self.id, self.category, self.severity, message.into(), primary)
+    }
+}
+
+/// Runs the rules that `selected` admits over a deployment.
+pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) -> bool) -> Findings {
+    let mut findings = Findings::default();
+    for rule in all().filter(|rule| selected(rule)) {
+        (rule.check)(deployment, sources, &mut findings);
+    }
+    findings.note_servers();
+    findings
+}

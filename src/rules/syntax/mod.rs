@@ -1,0 +1,3 @@
+//! x
+use super::Rule;
+pub const RULES: &[&Rule] = &[];

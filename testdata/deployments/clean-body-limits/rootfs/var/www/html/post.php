@@ -1,0 +1,1 @@
+<?php echo strlen($_POST['field'] ?? ''), ' ', $_SERVER['HTTP_X_NOTE'] ?? '', "\n";

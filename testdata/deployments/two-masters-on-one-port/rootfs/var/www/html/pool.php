@@ -1,0 +1,1 @@
+<?php echo 'pool ', getenv('POOL'), "\n";
