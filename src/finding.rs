@@ -60,6 +60,20 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every category.
+    pub const ALL: [Category; 10] = [
+        Category::Connection,
+        Category::Permission,
+        Category::Timeout,
+        Category::Buffer,
+        Category::Capacity,
+        Category::Script,
+        Category::Upstream,
+        Category::Syntax,
+        Category::Loading,
+        Category::Service,
+    ];
+
     /// The lower-case word used on the command line and in every format.
     pub const fn as_str(self) -> &'static str {
         match self {

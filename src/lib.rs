@@ -1,5 +1,8 @@
 //! gatelint
+pub mod check;
+pub mod cli;
 pub mod deployment;
+pub mod discover;
 pub mod finding;
 pub mod host;
 pub mod nginx;

@@ -110,12 +110,17 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// What stands before the paths of texts that are taken in: the directory of the deployment's
+    /// root in a repository, with a closing `/`.
+    pub prefix: String,
 }
 
 impl Sources {
     /// Takes a text in. `path` and `real_path` are relative to the root, with `/`.
     pub fn add(&mut self, path: String, real_path: Option<String>, mut bytes: Vec<u8>) -> FileId {
         bytes.truncate(u32::MAX as usize);
+        let path = format!("{}{path}", self.prefix);
+        let real_path = real_path.map(|path| format!("{}{path}", self.prefix));
         self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
     }

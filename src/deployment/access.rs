@@ -133,10 +133,11 @@ impl Permissions {
             None if group_class.contains(&own_group) => Some(true),
             None => None,
         };
-        let group_grants = grants(3) || self.acl_groups.iter().any(|group| {
-            let group = accounts.canonical_group(group);
-            worker.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
-        });
+        let group_grants = grants(3)
+            || self.acl_groups.iter().any(|group| {
+                let group = accounts.canonical_group(group);
+                worker.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
+            });
         match (in_class, &self.group) {
             (Some(true), _) => verdict(group_grants, Class::Group),
             (_, None) if grants(3) != grants(0) => Verdict::Unknown(format!("the primary group of the user {owner}")),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::access::Paths;
 use super::pools::{Master, State};
 use super::{Machine, Nginx, Selection, View, back_ends, connect, unloaded};
+use crate::discover::recognise::context;
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::{Host, ReadError, glob};
-use crate::nginx::levels::Config;
+use crate::nginx::levels::{Config, Context};
 use crate::nginx::load::Files;
 use crate::php::load::{Configuration, load, load_pools};
 use crate::source::Sources;
@@ -27,7 +28,9 @@ pub enum BuildError {
         source: ReadError,
     },
     /// Neither an nginx nor a PHP-FPM configuration was found.
-    #[error("no nginx.conf and no php-fpm.conf was found in the usual places; name them with --nginx-conf and --fpm-conf")]
+    #[error(
+        "no nginx.conf and no php-fpm.conf was found in the usual places; name them with --nginx-conf and --fpm-conf"
+    )]
     Nothing,
 }
 
@@ -47,7 +50,7 @@ pub fn machine(
     for main in &nginx_mains {
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let config = Config::resolve(&files, id);
+        let config = Config::resolve(&files, id, context(files.tree(id)).unwrap_or(Context::Main));
         nginx.push(Nginx::new(Arc::new(files), config, &facts, main));
     }
     let masters = masters(host, &facts, view, selection, sources)?;
@@ -84,7 +87,12 @@ fn masters(
         let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
         masters.push(Master::new(configuration, layout, facts, true));
     }
-    if !selection.fpm_mains.is_empty() || view == View::Files {
+    if !selection.fpm_pools.is_empty() {
+        let layout = MasterLayout::of(&selection.fpm_pools[0]);
+        let configuration = load_pools(host, sources, &layout.main, &selection.fpm_pools, &layout.prefix);
+        masters.push(Master::new(configuration, layout, facts, true));
+    }
+    if !masters.is_empty() || view == View::Files {
         return Ok(masters);
     }
     for layout in layout::masters(host) {
@@ -149,7 +157,9 @@ pub(super) fn master_state(layout: &MasterLayout, fact: Option<&MasterFact>, fac
     }
     let (units, name) = (&facts.units, &layout.unit);
     let other_versions = || {
-        units.iter().filter(|(other, unit)| *other != name && other.contains("php") && other.contains("fpm") && unit.wanted)
+        units
+            .iter()
+            .filter(|(other, unit)| *other != name && other.contains("php") && other.contains("fpm") && unit.wanted)
     };
     match units.get(name) {
         Some(unit) if unit.masked => State::Disabled(format!("its unit {name} is masked")),

@@ -136,12 +136,7 @@ impl Index {
         index
     }
 
-    fn reach(
-        &self,
-        endpoints: &[Endpoint],
-        machine: &Machine,
-        hand_over: &HandOver,
-    ) -> (Reach, Vec<Endpoint>) {
+    fn reach(&self, endpoints: &[Endpoint], machine: &Machine, hand_over: &HandOver) -> (Reach, Vec<Endpoint>) {
         let mut pools = Vec::new();
         let mut missed = Vec::new();
         for endpoint in endpoints {
@@ -157,9 +152,7 @@ impl Index {
         let reach = match other {
             _ if !pools.is_empty() => Reach::Pools(pools),
             Some(other) => Reach::Other(other),
-            None if endpoints.is_empty() => {
-                Reach::Unknown("what listens on other hosts", "--facts")
-            }
+            None if endpoints.is_empty() => Reach::Unknown("what listens on other hosts", "--facts"),
             None => self.nobody(machine, hand_over, endpoints),
         };
         (reach, missed)

@@ -164,6 +164,8 @@ pub struct Selection {
     pub nginx_mains: Vec<PathBuf>,
     /// FPM main files that run; empty for every one in the usual places.
     pub fpm_mains: Vec<PathBuf>,
+    /// Pool files that belong to a master whose main file is not in view.
+    pub fpm_pools: Vec<PathBuf>,
     /// php.ini files in the order in which they are read; empty for the masters' own.
     pub php_inis: Vec<PathBuf>,
     /// nginx's `-p`.

@@ -206,7 +206,8 @@ impl Listener {
             Some(text) => bound(Listen::parse(text, &prefix(settings, &master.prefix)?), facts),
             None => Bound::Unknown,
         };
-        let (access, [owner, group, mode], acl) = socket_access(settings, listen, &facts.accounts, master.started_as(facts));
+        let (access, [owner, group, mode], acl) =
+            socket_access(settings, listen, &facts.accounts, master.started_as(facts));
         let is_tcp = !matches!(bound.endpoints(), [Endpoint::Unix(_), ..]);
         let allowed_clients = settings.get("listen.allowed_clients").filter(|_| is_tcp);
         Some(Listener {
@@ -286,9 +287,8 @@ fn socket_access(
     accounts: &Accounts,
     started_as: (String, Option<String>),
 ) -> (Permissions, [Origin; 3], Vec<Span>) {
-    let written = |key: &str| {
-        settings.get(key).filter(|assigned| assigned.text.as_deref().is_none_or(|text| !text.is_empty()))
-    };
+    let written =
+        |key: &str| settings.get(key).filter(|assigned| assigned.text.as_deref().is_none_or(|text| !text.is_empty()));
     let default = Origin::Default(listen.value_span);
     let origin = |assigned: Option<&Assigned>| assigned.map_or(default, |found| Origin::Written(found.span));
     let (acl_users, acl_groups) = (written("listen.acl_users"), written("listen.acl_groups"));

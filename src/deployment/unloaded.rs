@@ -84,7 +84,8 @@ fn server_files(
     for (path, bytes) in others(host, pattern, loaded) {
         let file = sources.add(shown(&path), None, bytes);
         let tree = parse(file, sources.get(file).bytes());
-        let servers = tree.directives.iter().filter(|directive| directive.name() == "server" && !directive.block().is_empty());
+        let servers =
+            tree.directives.iter().filter(|directive| directive.name() == "server" && !directive.block().is_empty());
         let names = |block: &[std::sync::Arc<crate::nginx::ast::Directive>]| {
             let named = block.iter().filter(|directive| directive.name() == "server_name");
             named.flat_map(|directive| directive.args.iter().map(|word| word.text.clone())).collect::<Vec<_>>()
@@ -120,11 +121,34 @@ fn others(host: &dyn Host, pattern: &str, loaded: &BTreeSet<String>) -> Vec<(Pat
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let endings = [
-        "~", ".bak", ".old", ".orig", ".save", ".swp", ".tmp", ".disabled", ".off", ".example", ".sample", ".dist",
-        ".default", ".rpmnew", ".rpmsave", ".rpmorig", ".template", ".tpl", ".tmpl", ".j2", ".erb", ".md", ".txt",
+        "~",
+        ".bak",
+        ".old",
+        ".orig",
+        ".save",
+        ".swp",
+        ".tmp",
+        ".disabled",
+        ".off",
+        ".example",
+        ".sample",
+        ".dist",
+        ".default",
+        ".rpmnew",
+        ".rpmsave",
+        ".rpmorig",
+        ".template",
+        ".tpl",
+        ".tmpl",
+        ".j2",
+        ".erb",
+        ".md",
+        ".txt",
     ];
     let infixes = [".dpkg-", ".ucf-", ".pacnew", ".pacsave", ".apk-new"];
-    name.starts_with('.') || endings.iter().any(|ending| name.ends_with(ending)) || infixes.iter().any(|infix| name.contains(infix))
+    name.starts_with('.')
+        || endings.iter().any(|ending| name.ends_with(ending))
+        || infixes.iter().any(|infix| name.contains(infix))
 }
 
 /// The `listen` values of a pool file.

@@ -150,7 +150,8 @@ mod tests {
     use super::*;
 
     fn accounts() -> Accounts {
-        let passwd = b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnginx:x:101:33::/:/bin/false\n";
+        let passwd =
+            b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnginx:x:101:33::/:/bin/false\n";
         let group = b"root:x:0:\nwww-data:x:33:\nadm:x:4:nginx,www-data\nnginx:x:101:\n";
         Accounts::from_files(Some(passwd), Some(group))
     }

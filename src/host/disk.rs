@@ -27,6 +27,13 @@ pub struct Disk {
     directories: RefCell<HashMap<PathBuf, PathBuf>>,
 }
 
+/// A path with its links followed.
+struct Resolved {
+    real: PathBuf,
+    metadata: fs::Metadata,
+    by_text: bool,
+}
+
 impl Disk {
     /// The host whose root is this directory; `/` is the running host.
     pub fn new(root: &Path) -> io::Result<Self> {
@@ -39,7 +46,7 @@ impl Disk {
     }
 
     /// Follows the links of a path inside the root.
-    fn resolve(&self, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+    fn resolve(&self, path: &Path) -> Result<Resolved, ReadError> {
         let path = absolute(path);
         let (parent, name) = (path.parent(), path.file_name());
         let (Some(parent), Some(name)) = (parent, name) else { return self.walk(&path) };
@@ -47,7 +54,7 @@ impl Disk {
         let parent_real = match known {
             Some(real) => real,
             None => {
-                let (real, _) = self.walk(parent)?;
+                let real = self.walk(parent)?.real;
                 self.directories.borrow_mut().insert(parent.to_owned(), real.clone());
                 real
             }
@@ -73,13 +80,14 @@ impl Disk {
         (is_path && is_word).then(|| PathBuf::from(text))
     }
 
-    fn walk(&self, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+    fn walk(&self, path: &Path) -> Result<Resolved, ReadError> {
         self.walk_from(PathBuf::from("/"), path)
     }
 
     /// Walks component by component, as the kernel does, with the root as the top.
-    fn walk_from(&self, start: PathBuf, path: &Path) -> Result<(PathBuf, fs::Metadata), ReadError> {
+    fn walk_from(&self, start: PathBuf, path: &Path) -> Result<Resolved, ReadError> {
         let mut real = start;
+        let mut by_text = false;
         let mut links = 0;
         let mut last_link: Option<(String, String)> = None;
         let mut ahead: Vec<OsString> = names(path);
@@ -106,6 +114,7 @@ impl Disk {
                 real = here;
                 continue;
             };
+            by_text |= !metadata.is_symlink();
             links += 1;
             if links > MAX_LINKS {
                 return Err(ReadError::TooManyLinks);
@@ -116,13 +125,13 @@ impl Disk {
             }
             ahead.extend(names(&target));
         }
-        Ok((real, metadata))
+        Ok(Resolved { real, metadata, by_text })
     }
 }
 
 impl Host for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        let (real, metadata) = self.resolve(path)?;
+        let Resolved { real, metadata, .. } = self.resolve(path)?;
         // Looked at before it is opened: opening a pipe would wait for a writer for ever.
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
@@ -134,7 +143,7 @@ impl Host for Disk {
     }
 
     fn list(&self, directory: &Path) -> Vec<OsString> {
-        let Ok((real, _)) = self.resolve(directory) else { return Vec::new() };
+        let Ok(Resolved { real, .. }) = self.resolve(directory) else { return Vec::new() };
         let Ok(entries) = fs::read_dir(self.on_disk(&real)) else { return Vec::new() };
         let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
         names.sort();
@@ -142,7 +151,7 @@ impl Host for Disk {
     }
 
     fn entry(&self, path: &Path) -> Result<Entry, ReadError> {
-        let (real, metadata) = self.resolve(path)?;
+        let Resolved { real, metadata, by_text } = self.resolve(path)?;
         let file_type = metadata.file_type();
         let kind = match () {
             () if file_type.is_file() => Kind::File,
@@ -151,12 +160,12 @@ impl Host for Disk {
             () => Kind::Other,
         };
         let access = Access { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & 0o7777 };
-        Ok(Entry { real, kind, access })
+        Ok(Entry { real, kind, access, by_text })
     }
 
     fn link_target(&self, path: &Path) -> Option<PathBuf> {
         let path = absolute(path);
-        let (directory, _) = self.walk(path.parent()?).ok()?;
+        let directory = self.walk(path.parent()?).ok()?.real;
         let here = directory.join(path.file_name()?);
         let metadata = fs::symlink_metadata(self.on_disk(&here)).ok()?;
         self.link_at(&here, &metadata).map(|target| directory.join(target))
@@ -165,6 +174,14 @@ impl Host for Disk {
     fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
+}
+
+/// Reads a text file by its path on this machine, such as a facts file.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("this is not a regular file"));
+    }
+    fs::read_to_string(path)
 }
 
 /// The path from the root; `..` stays in, since it must be walked behind links.

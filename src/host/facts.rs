@@ -422,7 +422,9 @@ fn name_service_is_files(nsswitch: &[u8]) -> bool {
     let lines = text.lines().filter_map(|line| line.split('#').next()?.split_once(':'));
     let of_accounts = lines.filter(|(database, _)| matches!(database.trim(), "passwd" | "group"));
     // `systemd` and `compat` add no accounts that a web server's configuration would name.
-    of_accounts.flat_map(|(_, sources)| sources.split_whitespace()).all(|source| matches!(source, "files" | "systemd" | "compat"))
+    of_accounts
+        .flat_map(|(_, sources)| sources.split_whitespace())
+        .all(|source| matches!(source, "files" | "systemd" | "compat"))
 }
 
 /// The addresses of `/etc/hosts` by name, in the order of the lines.
@@ -466,7 +468,8 @@ mod tests {
 
     #[test]
     fn sizes_count_in_1024s() {
-        for (text, want) in [("4GiB", Some(4 << 30)), ("4G", Some(4 << 30)), ("512 M", Some(512 << 20)), ("1", Some(1))] {
+        for (text, want) in [("4GiB", Some(4 << 30)), ("4G", Some(4 << 30)), ("512 M", Some(512 << 20)), ("1", Some(1))]
+        {
             assert_eq!(Size::parse(text).map(|size| size.0), want);
         }
         assert_eq!((Size::parse("M"), Size::parse("4X"), Size::parse("99999999999G")), (None, None, None));

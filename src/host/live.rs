@@ -19,7 +19,8 @@ pub fn group(name: &str) -> Option<Group> {
 
 /// The groups that list a user, its primary group left out.
 pub fn groups_listing(user: &str) -> Vec<String> {
-    let Some((entry, name)) = unistd::User::from_name(user).ok().flatten().zip(std::ffi::CString::new(user).ok()) else {
+    let Some((entry, name)) = unistd::User::from_name(user).ok().flatten().zip(std::ffi::CString::new(user).ok())
+    else {
         return Vec::new();
     };
     let groups = unistd::getgrouplist(&name, entry.gid).unwrap_or_default();

@@ -29,7 +29,8 @@ impl Host for Memory {
 
     fn list(&self, directory: &Path) -> Vec<OsString> {
         let directory = normalize(directory);
-        let inside = |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
+        let inside =
+            |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
         let mut names: Vec<_> = self.files.keys().filter_map(inside).collect();
         names.dedup();
         names
@@ -42,7 +43,7 @@ impl Host for Memory {
             () if self.files.keys().any(|file| file.starts_with(&real)) => Kind::Directory,
             () => return Err(ReadError::NotFound),
         };
-        Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() } })
+        Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, by_text: false })
     }
 
     fn link_target(&self, _path: &Path) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ pub mod glob;
 pub mod layout;
 pub mod live;
 pub mod memory;
+pub mod survey;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
@@ -42,6 +43,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Owner, group and permission bits.
     pub access: Access,
+    /// Whether a link on the way is written out as text, as in a checkout made without links.
+    pub by_text: bool,
 }
 
 /// Owner, group and permission bits by number.
@@ -121,6 +124,17 @@ pub fn normalize(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// The names of a file that was reached at `path`, for `Sources::add`: the path, and the file it
+/// names when a link lies between. A link that is written out as text holds none of the lines that
+/// reports speak of, so there the file itself is named.
+pub fn names(host: &dyn Host, path: &Path) -> (String, Option<String>) {
+    match host.entry(path) {
+        Ok(entry) if entry.by_text => (shown(&entry.real), None),
+        Ok(entry) if entry.real != path => (shown(path), Some(shown(&entry.real))),
+        _ => (shown(path), None),
+    }
 }
 
 /// A path as it is shown: relative to the root, with `/`.

@@ -152,7 +152,9 @@ impl Unit {
 
 /// Whether a packaged unit can matter here; a host has hundreds of others.
 fn is_back_end(name: &str) -> bool {
-    ["nginx", "php", "fpm", "uwsgi", "gunicorn", "cgi", "node", "apache", "httpd"].iter().any(|word| name.contains(word))
+    ["nginx", "php", "fpm", "uwsgi", "gunicorn", "cgi", "node", "apache", "httpd"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 #[cfg(test)]

@@ -71,9 +71,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration that begins with a main file.
-    pub fn resolve(files: &Files, main: FileId) -> Self {
-        let top = Level { context: Context::Main, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
+    /// The configuration that begins with a file whose statements belong into `context`: the main
+    /// context for a main file, another one for a fragment.
+    pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
+        let top = Level { context, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
         let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
         config.expand(files, &files.tree(main).directives, config.main());
         config
@@ -178,7 +179,7 @@ mod tests {
         }
         let mut files = Files::default();
         let main = files.load(&host, &mut Sources::default(), Path::new("/c/nginx.conf")).unwrap();
-        Config::resolve(&files, main)
+        Config::resolve(&files, main, Context::Main)
     }
 
     #[test]

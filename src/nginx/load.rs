@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::ast::{Directive, Tree};
 use super::parse::parse;
-use crate::host::{Host, ReadError, glob, normalize, shown};
+use crate::host::{Host, ReadError, glob, names, normalize};
 use crate::source::{FileId, Sources, Span};
 
 /// Files that include each other deeper than this are not followed. nginx itself ends at its limit
@@ -111,8 +111,8 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn load(&mut self, path: &Path) -> Result<FileId, ReadError> {
         let bytes = self.host.read(path)?;
-        let real = self.host.entry(path).map(|entry| entry.real).ok().filter(|real| real != path);
-        let id = self.sources.add(shown(path), real.map(|real| shown(&real)), bytes);
+        let (shown, real) = names(self.host, path);
+        let id = self.sources.add(shown, real, bytes);
         let tree = parse(id, self.sources.get(id).bytes());
         self.files.by_path.insert(path.to_owned(), id);
         let mut includes = Vec::new();

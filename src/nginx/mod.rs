@@ -1,8 +1,8 @@
 //! nginx: its language, its files, and the settings that are in force at each place.
 
 pub mod ast;
-pub mod lexer;
-pub mod parse;
 pub mod levels;
+pub mod lexer;
 pub mod load;
+pub mod parse;
 pub mod variables;

@@ -100,7 +100,8 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span
 
 /// Whether a directive assigns the variable.
 fn sets(directive: &str, argument: Option<&str>, variable: &str) -> bool {
-    let assigns = matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
+    let assigns =
+        matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
     assigns && argument.and_then(|argument| argument.strip_prefix('$')) == Some(variable)
 }
 
@@ -111,7 +112,8 @@ pub fn split(text: &str) -> Vec<Piece> {
     while let Some(at) = rest.find('$') {
         let (before, behind) = (&rest[..at], &rest[at + 1..]);
         let braced = behind.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let bare = behind.len() - behind.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_').len();
+        let bare =
+            behind.len() - behind.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_').len();
         let (name, after) = match braced {
             Some((name, after)) => (name, after),
             // `$10` is `$1` and a `0`.
@@ -147,7 +149,7 @@ mod tests {
         host.add("/c", format!("http {{ server {{ {server} }} }}"));
         let mut files = Files::default();
         let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
-        let config = Config::resolve(&files, main);
+        let config = Config::resolve(&files, main, Context::Main);
         let levels = config.levels(Context::Location).chain(config.levels(Context::IfInLocation));
         let pass = |id| config.own(id, "fastcgi_pass").next().map(|pass| (id, pass.clone()));
         let (level, pass) = levels.into_iter().find_map(pass).unwrap();

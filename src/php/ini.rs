@@ -12,6 +12,6 @@ use crate::source::FileId;
 pub fn parse_ini(file: FileId, bytes: &[u8]) -> Document {
     let mut document = Document::default();
     let text = Text { file, bytes, start: 0, limit: bytes.len() };
-    Reader { text, dialect: Dialect::Ini, problems_before: 0, document: &mut document }.document();
+    Reader::new(text, Dialect::Ini, &mut document).document();
     document
 }

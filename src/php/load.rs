@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
-use crate::host::{Host, Kind, ReadError, glob, normalize, shown};
+use crate::host::{Host, Kind, ReadError, glob, names, normalize};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -137,7 +137,13 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
 }
 
 /// Reads pool files whose packaged main file is not in the tree, as that file would include them.
-pub fn load_pools(host: &dyn Host, sources: &mut Sources, main: &Path, pools: &[PathBuf], prefix: &Path) -> Configuration {
+pub fn load_pools(
+    host: &dyn Host,
+    sources: &mut Sources,
+    main: &Path,
+    pools: &[PathBuf],
+    prefix: &Path,
+) -> Configuration {
     let mut loader = Loader::new(host, sources, main.to_owned(), prefix);
     for pool in pools {
         if let Ok(id) = loader.document(pool) {
@@ -178,8 +184,8 @@ impl<'a> Loader<'a> {
             return Ok(*id);
         }
         let bytes = self.host.read(path)?;
-        let real = self.host.entry(path).map(|entry| entry.real).ok().filter(|real| real != path);
-        let id = self.sources.add(shown(path), real.map(|real| shown(&real)), bytes);
+        let (shown, real) = names(self.host, path);
+        let id = self.sources.add(shown, real, bytes);
         let document = parse_fpm(id, self.sources.get(id).bytes());
         self.configuration.problems.extend(document.problems.iter().cloned());
         self.configuration.files.push(id);
@@ -255,7 +261,9 @@ impl<'a> Loader<'a> {
             let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
             let kind = match () {
                 () if !matches.is_empty() => IncludeProblemKind::OnlyDirectories,
-                () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => IncludeProblemKind::NoDirectory,
+                () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => {
+                    IncludeProblemKind::NoDirectory
+                }
                 () => IncludeProblemKind::NoMatch,
             };
             return self.problem(value.span, pattern, kind);
@@ -329,7 +337,8 @@ mod tests {
 
     #[test]
     fn a_section_named_again_is_the_same_pool() {
-        let configuration = read(&[("/f/fpm.conf", "[www]\nlisten=/a/$pool\n[Global]\nx=1\n[WWW]\nlisten=b\nenv[A]=1\nenv[A]=2\n")]);
+        let configuration =
+            read(&[("/f/fpm.conf", "[www]\nlisten=/a/$pool\n[Global]\nx=1\n[WWW]\nlisten=b\nenv[A]=1\nenv[A]=2\n")]);
         assert_eq!(show(&configuration), ["global: x=1", "www: listen=/a/www listen=b env=1 env=2"]);
         assert_eq!(configuration.pools[0].get_entry("env", "A").unwrap().text.as_deref(), Some("1"));
     }

@@ -11,6 +11,7 @@
 //! are kept: the rules exist because of them. Nothing here looks at another file or at the host.
 //! The real program is the judge: `tests/fpm_dialect.rs` compares every verdict and value with it.
 
+mod arithmetic;
 pub mod ast;
 pub mod constants;
 pub mod ini;

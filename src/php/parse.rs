@@ -13,8 +13,7 @@ pub fn parse_fpm(file: FileId, bytes: &[u8]) -> Document {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let mut read = |bytes| {
             let text = Text { file, bytes, start, limit: start + line.len() };
-            Reader { text, dialect: Dialect::Fpm, problems_before: document.problems.len(), document: &mut document }
-                .document();
+            Reader::new(text, Dialect::Fpm, &mut document).document();
         };
         if let Some(length) = line.iter().position(|byte| *byte == 0) {
             // The server takes the line for a C string: a NUL ends it, and then no line end follows.
@@ -43,13 +42,15 @@ pub(super) enum Dialect {
 /// allow. All statements before that count, and so does a value that is complete when it goes wrong.
 pub(super) struct Reader<'a, 'd> {
     /// What is read.
-    pub text: Text<'a>,
+    text: Text<'a>,
     /// What it is read for.
-    pub dialect: Dialect,
+    dialect: Dialect,
     /// Where the statements go.
-    pub document: &'d mut Document,
+    document: &'d mut Document,
     /// How many problems there were before: a text gets one at most, as the server stops at it.
-    pub problems_before: usize,
+    problems_before: usize,
+    /// The rest at the start of a key without a value, where such a key is what came last.
+    bare_key: Option<Input<'a>>,
 }
 
 /// What stands at the start of a statement.
@@ -81,7 +82,6 @@ fn start_of_statement(input: Input<'_>) -> (Input<'_>, Start<'_>) {
     }
     let behind = token::label(input).map_or(input, |(rest, _)| rest);
     let label = between(input, behind);
-    let name = trim_end(label);
     if !label.is_empty() && behind.is_empty() {
         // PHP's scanner looks for more of the key behind the end, and gives up.
         return (input, Start::End(None));
@@ -90,16 +90,15 @@ fn start_of_statement(input: Input<'_>) -> (Input<'_>, Start<'_>) {
         return (input, Start::Offset(behind));
     }
     // A key may begin with blanks but not with tabs, so tabs are skipped and then all begins anew.
-    if name.is_empty() && behind.starts_with(b"\t") {
+    if trim_end(label).is_empty() && behind.starts_with(b"\t") {
         let (rest, _) = token::blanks(input).unwrap_or((behind, &[]));
         return start_of_statement(rest);
     }
-    match token::switch(input) {
-        Ok((rest, token)) if trim_end(between(input, rest)).len() == name.len() => {
-            return (input, Start::Wrong(token));
-        }
-        _ if !label.is_empty() => return (input, Start::Label(behind)),
-        _ => {}
+    if let Some(token) = token::switch(trim_end(label)) {
+        return (input, Start::Wrong(token));
+    }
+    if !label.is_empty() {
+        return (input, Start::Label(behind));
     }
     let start = match input.first() {
         None => Start::End(None),
@@ -109,7 +108,13 @@ fn start_of_statement(input: Input<'_>) -> (Input<'_>, Start<'_>) {
     (input, start)
 }
 
-impl<'a> Reader<'a, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
+    /// Prepares to read a text into a document, which may hold something from before.
+    pub fn new(text: Text<'a>, dialect: Dialect, document: &'d mut Document) -> Self {
+        let problems_before = document.problems.len();
+        Reader { text, dialect, document, problems_before, bare_key: None }
+    }
+
     /// Reads all.
     pub fn document(mut self) {
         let text = self.text.bytes;
@@ -122,6 +127,7 @@ impl<'a> Reader<'a, '_> {
     /// Reads a statement and gives the rest, or nothing where the reading ends.
     fn statement(&mut self, rest: Input<'a>) -> Option<Input<'a>> {
         let (input, start) = start_of_statement(rest);
+        let bare_key = self.bare_key.take();
         match start {
             Start::End(comment) => {
                 self.document.comments.extend(comment.map(|comment| self.text.comment(input, comment)));
@@ -134,7 +140,10 @@ impl<'a> Reader<'a, '_> {
             Start::Section => self.section(input),
             Start::Label(behind) => self.label(input, behind),
             Start::Offset(bracket) => self.offset(input, bracket),
-            Start::Wrong(token) => self.wrong(value::unexpected(&self.text, input, token, Expecting::Much)),
+            Start::Wrong(token) => {
+                let problem = value::unexpected(&self.text, input, token, Expecting::Much);
+                self.wrong(self.hash_comment(bare_key.unwrap_or(input), problem))
+            }
         }
     }
 
@@ -170,6 +179,7 @@ impl<'a> Reader<'a, '_> {
                 Problem { span, kind: ProblemKind::NoValue }
             });
         }
+        self.bare_key = Some(start);
         self.document.items.push(Item::Setting(setting));
         Some(behind)
     }
@@ -268,5 +278,156 @@ impl<'a> Reader<'a, '_> {
         if self.document.problems.len() == self.problems_before {
             self.document.problems.push(problem);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ast::Piece;
+    use super::super::ini::parse_ini;
+    use super::*;
+    use crate::source::{Sources, Span};
+
+    fn file() -> FileId {
+        Sources::default().add("test".to_owned(), None, Vec::new())
+    }
+
+    /// The document in short: headers as `[name]`, settings as `key = value`, each with `@` and the
+    /// text of the value's span where that differs; problems as `! text: what`.
+    fn outline(text: &str, document: &Document) -> Vec<String> {
+        let part = |span: Span| &text[span.range()];
+        let items = document.items.iter().map(|item| match item {
+            Item::Section(section) => (section.span.start, format!("[{}]", section.name.text().unwrap_or_default())),
+            Item::Setting(setting) => {
+                let index = setting.index.as_ref().map(|index| format!("[{}]", index.text().unwrap_or_default()));
+                let value = setting.value.as_ref().map(|value| {
+                    let (read, written) = (value.text(), part(value.span));
+                    match read {
+                        Some(read) if read == written => format!(" = {read}"),
+                        Some(read) => format!(" = {read} @ {written}"),
+                        None => format!(" = ? @ {written}"),
+                    }
+                });
+                let line = format!("{}{}{}", setting.key, index.unwrap_or_default(), value.unwrap_or_default());
+                (setting.span.start, line)
+            }
+        });
+        let problems = document
+            .problems
+            .iter()
+            .map(|problem| (problem.span.end, format!("! {}: {}", part(problem.span), problem.kind)));
+        let mut lines: Vec<_> = items.chain(problems).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn fpm(text: &str) -> Vec<String> {
+        outline(text, &parse_fpm(file(), text.as_bytes()))
+    }
+
+    fn ini(text: &str) -> Vec<String> {
+        outline(text, &parse_ini(file(), text.as_bytes()))
+    }
+
+    #[test]
+    fn a_pool_file() {
+        let text = "; c\n[www] ; c\n user = www-data  ; c\nenv[ A ] = \"a\" 'b' c\nphp_value[x] = On\n";
+        assert_eq!(fpm(text), ["[www]", "user = www-data", "env[A ] = ab c @ \"a\" 'b' c", "php_value[x] = 1 @ On"]);
+        let document = parse_fpm(file(), text.as_bytes());
+        let comments: Vec<_> = document.comments.iter().map(|span| &text[span.range()]).collect();
+        assert_eq!(comments, ["; c"; 3]);
+        let Item::Setting(setting) = &document.items[2] else { panic!("{:?}", document.items[2]) };
+        assert_eq!(&text[setting.span.range()], "env[ A ] = \"a\" 'b' c");
+        assert_eq!(&text[setting.key_span.range()], "env");
+    }
+
+    #[test]
+    fn values() {
+        for (written, read) in [
+            ("a  b", "a = a  b"),
+            ("a & 3", "a = 0 @ a & 3"),
+            ("~/dir", "a = -1 @ ~/dir"),
+            ("(5 | 3) & 1", "a = 1 @ (5 | 3) & 1"),
+            ("None", "a =  @ None"),
+            ("E_ALL", "a = 32767 @ E_ALL"),
+            ("${X}|1", "a = ? @ ${X}|1"),
+            ("", "a = "),
+        ] {
+            assert_eq!(fpm(&format!("a = {written}  \n")), [read], "{written}");
+        }
+        // The backslash is one only directly before the line end.
+        assert_eq!(fpm("a = \"C:\\x\\\"\n"), ["a = C:\\x\\ @ \"C:\\x\\\""]);
+        assert_eq!(fpm("a = \"C:\\x\\\" \n"), ["! \": no `\"` closes this quoted text"]);
+    }
+
+    #[test]
+    fn pieces() {
+        let document = parse_fpm(file(), b"a = x${ Y }\"z\" M_PI\n");
+        let Item::Setting(setting) = &document.items[0] else { panic!("{:?}", document.items[0]) };
+        let value = setting.value.as_ref().map(|value| value.pieces.as_slice());
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let expected = [text("x"), Piece::Environment("Y".to_owned()), text("z"), Piece::Undecided("M_PI".to_owned())];
+        assert_eq!(value, Some(&expected[..]));
+    }
+
+    #[test]
+    fn an_empty_value_is_behind_its_sign() {
+        let document = parse_fpm(file(), b"ab =  ; c\n");
+        let Item::Setting(setting) = &document.items[0] else { panic!("{:?}", document.items[0]) };
+        let spans = setting.value.as_ref().map(|value| (value.span.range(), setting.span.range()));
+        assert_eq!(spans, Some((4..4, 0..4)));
+    }
+
+    #[test]
+    fn each_line_has_its_own_problem() {
+        assert_eq!(
+            fpm("# c\na = b = c\nkey\nit = it's\nq = ''\ne = \"x\n [www]\nf = 'x\ng = (a\nh = yes, no x\ni = 1\n"),
+            [
+                "# c",
+                "! # c: `#` does not begin a comment here, `;` does",
+                "a = b  @ b",
+                "! =: `=` cannot stand here outside quotes",
+                "key",
+                "! key: this key has no `=` and no value",
+                "it = it",
+                "! 's: nothing closes this `'`, so all that follows is dropped silently",
+                "q = ",
+                "! '': `''` is not an empty value, `\"\"` is",
+                "! \": no `\"` closes this quoted text",
+                "! [www]: no `=` follows the closing `]`",
+                "! ': no `'` closes this quoted text",
+                "! (: no `)` closes this `(`",
+                "h = yes,  @ yes,",
+                "! no: a word like `on`, `no` or `null` must be the whole value or in quotes",
+                "i = 1",
+            ]
+            .map(String::from)
+            .into_iter()
+            .collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn php_ini_is_one_text() {
+        assert_eq!(ini("[PHP]\na = \"x\ny\"\nb\n# c\nC = 1"), ["[PHP]", "a = x\ny @ \"x\ny\"", "b", "# c", "C = 1"]);
+        assert_eq!(ini("a = b = c\nd = 1\n"), ["a = b  @ b", "! =: `=` cannot stand here outside quotes"]);
+        assert_eq!(
+            ini("a = 1\n# x (y)\nd = 1\n"),
+            ["a = 1", "# x", "! # x (y): `#` does not begin a comment here, `;` does"]
+        );
+        assert_eq!(
+            ini("a = it's\nb = 1\n"),
+            ["a = it", "! 's: nothing closes this `'`, so all that follows is dropped silently"]
+        );
+        assert_eq!(ini("a = ''\nb = 1\n"), ["a = ", "b = 1"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text() {
+        let document = parse_fpm(file(), b"a\xff = \xfe\n");
+        let Item::Setting(setting) = &document.items[0] else { panic!("{:?}", document.items[0]) };
+        assert_eq!(setting.key, "a\u{fffd}");
+        assert_eq!(setting.value.as_ref().and_then(|value| value.text()).as_deref(), Some("\u{fffd}"));
+        assert_eq!(setting.span.range(), 0..6);
     }
 }

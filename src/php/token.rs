@@ -4,7 +4,7 @@
 //! the part of one; the callers ask for them in such an order that the first that fits is the longest.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take, take_till, take_while, take_while1};
+use nom::bytes::complete::{tag, take, take_till, take_while, take_while1};
 use nom::character::complete::char;
 use nom::combinator::{opt, recognize, verify};
 use nom::sequence::{delimited, preceded, terminated};
@@ -136,20 +136,18 @@ pub(super) fn equals(input: Input<'_>) -> Rule<'_, Input<'_>> {
     Ok((rest, behind))
 }
 
-/// A word that means true, false or nothing, in any case, with the blanks behind it.
-pub(super) fn switch(input: Input<'_>) -> Rule<'_, Token> {
-    let word = |word, token| tag_no_case(word).map(move |_: &[u8]| token);
-    let words = alt((
-        word("true", Token::True),
-        word("on", Token::True),
-        word("yes", Token::True),
-        word("false", Token::False),
-        word("off", Token::False),
-        word("none", Token::False),
-        word("no", Token::False),
-        word("null", Token::Null),
-    ));
-    terminated(words, blanks).parse(input)
+/// What a word means that stands for true, false or nothing, in any case.
+pub(super) fn switch(word: Input<'_>) -> Option<Token> {
+    let is = |names: &[&str]| names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(word));
+    if is(&["on", "yes", "true"]) {
+        Some(Token::True)
+    } else if is(&["off", "no", "none", "false"]) {
+        Some(Token::False)
+    } else if is(&["null"]) {
+        Some(Token::Null)
+    } else {
+        None
+    }
 }
 
 /// `"` at the start of quoted text, with the blanks before it.

@@ -1,9 +1,10 @@
-//! Values, indices and names: pieces put one behind the other, and arithmetic on them.
+//! Values, indices and names: pieces put one behind the other. Operators between them are worked out
+//! in `arithmetic`.
 
+use super::arithmetic;
 use super::ast::{Expecting, Piece, Problem, ProblemKind, Token, Unexpected, Value};
 use super::constants::{self, Word};
-use super::readers::leading_int;
-use super::token::{self, Input, Text, between, lossy};
+use super::token::{self, Input, Text, lossy};
 use crate::source::Span;
 
 /// A value that was read, as far as it could be.
@@ -32,65 +33,20 @@ pub(super) enum End<'a> {
     Wrong(Problem),
 }
 
-/// How deep PHP's parser goes: a stack of 10 000, of which a statement itself takes a few.
-const DEPTH: usize = 9_990;
-
 /// What can be next in a value.
-enum Part<'a> {
+pub(super) enum Part<'a> {
     /// Something that is put together with its neighbours. The rest is where it ends as written.
     Pieces(Vec<Piece>, Input<'a>),
     /// Blanks between two pieces.
     Blanks(Input<'a>),
     /// An operator, and where it ends.
     Operator(char, Input<'a>),
-    /// A word for true, false or nothing.
-    Switch(Token),
+    /// A word for true, false or nothing, and where it ends.
+    Switch(Token, Input<'a>),
     /// A piece that is never closed, where no piece can stand anyway.
     Broken,
     /// The value ends.
     End(Token, End<'a>, Option<Span>),
-}
-
-/// What stands on one side of an operator.
-struct Operand {
-    content: Content,
-    start: usize,
-    end: usize,
-}
-
-enum Content {
-    /// Pieces that no operator has touched.
-    Pieces(Vec<Piece>),
-    /// A result.
-    Number(i32),
-    /// A result that depends on something unknown.
-    Unknown,
-}
-
-impl Operand {
-    /// The text as C's atoi reads it; `None` where it is not known.
-    fn number(&self) -> Option<i32> {
-        match &self.content {
-            Content::Number(number) => Some(*number),
-            Content::Unknown => None,
-            Content::Pieces(pieces) => match pieces.as_slice() {
-                [] => Some(0),
-                [Piece::Text(text)] => Some(leading_int(text)),
-                _ => None,
-            },
-        }
-    }
-
-    fn computed(number: Option<i32>, start: usize, end: usize) -> Self {
-        Operand { content: number.map_or(Content::Unknown, Content::Number), start, end }
-    }
-}
-
-/// What waits for an operand to its right.
-enum Waiting {
-    Parenthesis(usize),
-    Unary(char, usize),
-    Binary(char, Operand),
 }
 
 /// Reads the value behind `=`; `behind` is the rest directly behind the sign.
@@ -105,10 +61,9 @@ pub(super) fn value<'a>(text: &Text<'a>, behind: Input<'a>, input: Input<'a>) ->
             let value = Value { span: text.span(behind, behind), pieces: Vec::new() };
             Scanned { value: Some(value), rest, comment, end }
         }
-        Part::Switch(token) => {
-            let word = token::trim_end(between(input, rest));
+        Part::Switch(token, word_end) => {
             let pieces = if token == Token::True { vec![Piece::Text("1".to_owned())] } else { Vec::new() };
-            let value = Value { span: text.span(input, &input[word.len()..]), pieces };
+            let value = Value { span: text.span(input, word_end), pieces };
             match part(text, rest) {
                 Ok((Part::End(_, end, comment), rest)) => Scanned { value: Some(value), rest, comment, end },
                 _ => {
@@ -117,132 +72,13 @@ pub(super) fn value<'a>(text: &Text<'a>, behind: Input<'a>, input: Input<'a>) ->
                 }
             }
         }
-        _ => expression(text, input),
+        _ => arithmetic::expression(text, input),
     }
-}
-
-/// Reads pieces, operators and brackets up to the end of the value.
-fn expression<'a>(text: &Text<'a>, input: Input<'a>) -> Scanned<'a> {
-    let wrong = |rest, problem| Scanned { value: None, rest, comment: None, end: End::Wrong(problem) };
-    let offset = |rest: Input<'_>| input.len() - rest.len();
-    let mut waiting: Vec<Waiting> = Vec::new();
-    let mut rest = input;
-    loop {
-        // An operand is due, or something that binds tighter.
-        let mut operand = match part(text, rest) {
-            Ok((Part::Operator('(', _), next)) => {
-                waiting.push(Waiting::Parenthesis(offset(rest)));
-                rest = next;
-                if waiting.len() > DEPTH {
-                    return wrong(rest, problem(text, input, rest, ProblemKind::TooDeep));
-                }
-                continue;
-            }
-            Ok((Part::Operator(operator @ ('~' | '!'), _), next)) => {
-                waiting.push(Waiting::Unary(operator, offset(rest)));
-                rest = next;
-                if waiting.len() > DEPTH {
-                    return wrong(rest, problem(text, input, rest, ProblemKind::TooDeep));
-                }
-                continue;
-            }
-            Ok((Part::Pieces(..) | Part::Blanks(_), _)) => {
-                let (pieces, end, next) = match pieces(text, rest) {
-                    Ok(read) => read,
-                    // PHP's parser has taken nothing yet that would count.
-                    Err(problem) => return wrong(rest, problem),
-                };
-                let operand = Operand { content: Content::Pieces(pieces), start: offset(rest), end: offset(end) };
-                rest = next;
-                operand
-            }
-            Ok((Part::End(token, End::Lost(quote), _), _)) => {
-                let kind = Unexpected { token, expecting: Expecting::ClosingSingleQuote };
-                return wrong(rest, problem(text, quote, &quote[1..], ProblemKind::Syntax(kind)));
-            }
-            Ok((Part::End(token, ..), _)) => return wrong(rest, unexpected(text, rest, token, Expecting::Much)),
-            Ok(_) => return wrong(rest, unexpected(text, rest, token_at(rest), Expecting::Much)),
-            Err(problem) => return wrong(rest, problem),
-        };
-        // An operand is complete: an operator may follow, or the end.
-        loop {
-            operand = apply_unary(&mut waiting, operand);
-            let (next, after) = part(text, rest).unwrap_or((Part::Broken, rest));
-            match next {
-                Part::Operator(operator @ ('&' | '|' | '^'), _) => {
-                    operand = apply_binary(&mut waiting, operand);
-                    waiting.push(Waiting::Binary(operator, operand));
-                    rest = after;
-                    break;
-                }
-                Part::Operator(')', end) => {
-                    operand = apply_binary(&mut waiting, operand);
-                    if let Some(Waiting::Parenthesis(start)) = waiting.pop() {
-                        operand = Operand { start, end: offset(end), ..operand };
-                        rest = after;
-                    } else {
-                        let end = End::Wrong(unexpected(text, rest, Token::Char(')'), Expecting::Much));
-                        let value = Some(finish(text, input, operand));
-                        return Scanned { value, rest, comment: None, end };
-                    }
-                }
-                next => {
-                    operand = apply_binary(&mut waiting, operand);
-                    if let Some(Waiting::Parenthesis(start)) = waiting.pop() {
-                        let token = if let Part::End(token, ..) = next { token } else { token_at(rest) };
-                        let kind = ProblemKind::Syntax(Unexpected { token, expecting: Expecting::ClosingParenthesis });
-                        return wrong(rest, problem(text, &input[start..], &input[start + 1..], kind));
-                    }
-                    let (end, comment) = match next {
-                        Part::End(_, end, comment) => (end, comment),
-                        _ => (End::Wrong(unexpected(text, rest, token_at(rest), Expecting::Much)), None),
-                    };
-                    return Scanned { value: Some(finish(text, input, operand)), rest: after, comment, end };
-                }
-            }
-        }
-    }
-}
-
-/// Applies the `~` and `!` in front of an operand.
-fn apply_unary(waiting: &mut Vec<Waiting>, mut operand: Operand) -> Operand {
-    while let Some(Waiting::Unary(operator, start)) = waiting.last() {
-        let number = operand.number().map(|number| if *operator == '~' { !number } else { i32::from(number == 0) });
-        operand = Operand::computed(number, *start, operand.end);
-        waiting.pop();
-    }
-    operand
-}
-
-/// Applies the operator in front of the right operand. All three have the same rank, left to right,
-/// so never more than one waits.
-fn apply_binary(waiting: &mut Vec<Waiting>, right: Operand) -> Operand {
-    if !matches!(waiting.last(), Some(Waiting::Binary(..))) {
-        return right;
-    }
-    let Some(Waiting::Binary(operator, left)) = waiting.pop() else { return right };
-    let number = left.number().zip(right.number()).map(|(left, right)| match operator {
-        '&' => left & right,
-        '|' => left | right,
-        _ => left ^ right,
-    });
-    Operand::computed(number, left.start, right.end)
-}
-
-/// The value of a complete expression, which began at `input`.
-fn finish(text: &Text<'_>, input: Input<'_>, operand: Operand) -> Value {
-    let (from, to) = (&input[operand.start..], &input[operand.end..]);
-    let pieces = match operand.content {
-        Content::Pieces(pieces) => pieces,
-        Content::Number(number) => vec![Piece::Text(number.to_string())],
-        Content::Unknown => vec![Piece::Undecided(lossy(between(from, to)))],
-    };
-    Value { span: text.span(from, to), pieces }
 }
 
 /// Reads all pieces up to something else. Gives them, where the last one ends, and the rest, which
 /// differ by blanks.
-fn pieces<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Vec<Piece>, Input<'a>, Input<'a>), Problem> {
+pub(super) fn pieces<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Vec<Piece>, Input<'a>, Input<'a>), Problem> {
     let (mut all, mut end, mut rest) = (Vec::new(), input, input);
     loop {
         match part(text, rest)? {
@@ -260,7 +96,7 @@ fn pieces<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Vec<Piece>, Input<'a
 }
 
 /// Reads the next part of a value.
-fn part<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Part<'a>, Input<'a>), Problem> {
+pub(super) fn part<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Part<'a>, Input<'a>), Problem> {
     if input.is_empty() {
         return Ok((Part::End(Token::EndOfLine, End::Text, None), input));
     }
@@ -275,10 +111,9 @@ fn part<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Part<'a>, Input<'a>), 
         let (pieces, end, rest) = quoted(text, input)?;
         return Ok((Part::Pieces(pieces, end), rest));
     }
-    if let Ok((rest, blanks)) = token::blanks(input)
-        && !blanks.is_empty()
-    {
-        return Ok((Part::Blanks(blanks), rest));
+    match token::blanks(input) {
+        Ok((rest, blanks)) if !blanks.is_empty() => return Ok((Part::Blanks(blanks), rest)),
+        _ => {}
     }
     if token::open_variable(input).is_ok() {
         let (piece, rest) = variable(text, input)?;
@@ -301,16 +136,15 @@ fn part<'a>(text: &Text<'a>, input: Input<'a>) -> Result<(Part<'a>, Input<'a>), 
         let rest = if input[0] == b'=' { input } else { &input[1..] };
         return Ok((Part::End(Token::EndOfLine, End::Line, None), rest));
     };
-    if let Ok((rest, token)) = token::switch(input)
-        && token::trim_end(between(input, rest)).len() == run.len()
-    {
-        return Ok((Part::Switch(token), rest));
+    if let Some(token) = token::switch(run) {
+        let (behind, _) = token::blanks(rest).unwrap_or((rest, &[]));
+        return Ok((Part::Switch(token, rest), behind));
     }
     Ok((Part::Pieces(vec![bare(run)], rest), rest))
 }
 
 /// The name of the token that begins here, for a message.
-fn token_at(input: Input<'_>) -> Token {
+pub(super) fn token_at(input: Input<'_>) -> Token {
     if token::open_quote(input).is_ok() {
         Token::Char('"')
     } else if token::blanks(input).is_ok_and(|(_, blanks)| !blanks.is_empty()) {
@@ -322,10 +156,7 @@ fn token_at(input: Input<'_>) -> Token {
     } else if token::single_quoted(input).is_ok() {
         Token::Raw
     } else if let Ok((_, run)) = token::value_run(input) {
-        match token::switch(input) {
-            Ok((rest, token)) if token::trim_end(between(input, rest)).len() == run.len() => token,
-            _ => token::classify(run),
-        }
+        token::switch(run).unwrap_or_else(|| token::classify(run))
     } else {
         Token::End
     }
@@ -478,10 +309,13 @@ pub(super) fn problem(text: &Text<'_>, from: Input<'_>, to: Input<'_>, kind: Pro
 /// A problem with the token that begins here.
 pub(super) fn unexpected(text: &Text<'_>, input: Input<'_>, token: Token, expecting: Expecting) -> Problem {
     let (start, _) = token::blanks(input).unwrap_or((input, &[]));
-    // One character is enough to point at, and is never cut through.
     let width = match token {
         Token::EndOfLine | Token::End => 0,
-        _ => start.iter().skip(1).take_while(|byte| (0x80..0xc0).contains(*byte)).count() + 1,
+        Token::True | Token::False | Token::Null | Token::Constant | Token::Number | Token::Text => {
+            token::value_run(start).map_or(0, |(_, run)| run.len())
+        }
+        // All others begin with a character that is one byte, and that is enough to point at.
+        _ => 1,
     };
     let end = &start[width.min(start.len())..];
     problem(text, start, end, ProblemKind::Syntax(Unexpected { token, expecting }))

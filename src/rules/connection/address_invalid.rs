@@ -36,7 +36,9 @@ fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
     let (label, help) = match error {
         AddressError::NoPort => ("no port", format!("add the port: {written}:9000, say")),
         AddressError::NoHost => ("no host before the port", format!("write the host: 127.0.0.1{written}, say")),
-        AddressError::InvalidPort => ("the port must be a number from 1 to 65535", "write the port alone behind the last colon".into()),
+        AddressError::InvalidPort => {
+            ("the port must be a number from 1 to 65535", "write the port alone behind the last colon".into())
+        }
         AddressError::InvalidHost if written.starts_with('/') => {
             ("a path without `unix:` before it", format!("write unix:{written}"))
         }

@@ -92,7 +92,8 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     ));
     let finding = match there {
         Endpoint::Tcp(_) => {
-            let refusal = format!("unable to bind listening socket for address '{}': Address already in use (98)", b.written);
+            let refusal =
+                format!("unable to bind listening socket for address '{}': Address already in use (98)", b.written);
             finding.refused_by(Program::PhpFpm, refusal)
         }
         Endpoint::Unix(path) => {

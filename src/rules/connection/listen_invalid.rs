@@ -19,8 +19,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 None => "write `host:port`, a port, or the path of a socket without a colon in it".into(),
             };
             let finding = RULE
-                .finding(format!("pool {} cannot listen on {written}", pool.name), listener.span, "a colon makes this TCP, and behind it no port follows")
-                .note(format!("`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"))
+                .finding(
+                    format!("pool {} cannot listen on {written}", pool.name),
+                    listener.span,
+                    "a colon makes this TCP, and behind it no port follows",
+                )
+                .note(format!(
+                    "`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"
+                ))
                 .help(help);
             findings.push(match no_master_log(machine, id) {
                 Some(log) => finding.predict(502, log),

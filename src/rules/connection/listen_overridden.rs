@@ -12,10 +12,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             let Some(in_force) = pool.settings.get("listen") else { continue };
-            let Some(lost) = pool.settings.all("listen").find(|assigned| assigned.text != in_force.text) else { continue };
+            let Some(lost) = pool.settings.all("listen").find(|assigned| assigned.text != in_force.text) else {
+                continue;
+            };
             // Where nginx dials the lost address, `listener-missing` tells the whole story.
             let dialled = machine.dials.iter().any(|dial| {
-                dial.reach == Reach::Nobody && super::listener_missing::overridden(machine, dial).is_some_and(|(of, ..)| of == id)
+                dial.reach == Reach::Nobody
+                    && super::listener_missing::overridden(machine, dial).is_some_and(|(of, ..)| of == id)
             });
             if dialled {
                 continue;
@@ -24,7 +27,11 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let by_image = sources.get(in_force.span.file).path.ends_with("zz-docker.conf");
             let value = in_force.text.clone().unwrap_or_else(|| "a value from the environment".into());
             let finding = RULE
-                .finding(format!("pool {} listens on {value}: a later line wins", pool.name), lost.value_span, "has no effect")
+                .finding(
+                    format!("pool {} listens on {value}: a later line wins", pool.name),
+                    lost.value_span,
+                    "has no effect",
+                )
                 .label(in_force.value_span, "this is the last `listen` of the pool, so it is in force")
                 .help("remove the line that is not meant");
             findings.push(finding.severity(if wanted || by_image { Severity::Advice } else { Severity::Warning }));

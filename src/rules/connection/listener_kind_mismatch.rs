@@ -47,10 +47,8 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
     if let Some(listener) = &pool.listener {
         finding = finding.label(listener.span, listens_here(machine, id, pool));
     }
-    finding = finding.help(format!(
-        "let nginx dial {right}, or set `listen = {listen}` in pool {} and restart PHP-FPM",
-        pool.name
-    ));
+    finding = finding
+        .help(format!("let nginx dial {right}, or set `listen = {listen}` in pool {} and restart PHP-FPM", pool.name));
     if !hand_over.evaluated.has_variables {
         let edits = vec![Edit { span: dial.span, text: right.clone() }];
         finding = finding.fix(Fix { title: format!("Dial {right}"), safe: false, edits });

@@ -93,7 +93,10 @@ fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Fin
         if trimmed.len() < path.len() {
             let name = machine.hand_over(dial).1.directive.name().to_owned();
             return finding
-                .note(format!("in `{name}` everything behind `unix:` is the path, `{}` at its end too", &path[trimmed.len()..]))
+                .note(format!(
+                    "in `{name}` everything behind `unix:` is the path, `{}` at its end too",
+                    &path[trimmed.len()..]
+                ))
                 .help(format!("write unix:{trimmed}"));
         }
     }
@@ -121,11 +124,10 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
         _ => "",
     };
     let finding = if why.is_empty() { finding } else { finding.note(why) };
-    let finding = finding.help(format!(
-        "let nginx dial {address}, or set `listen = {shown}` in pool {} and restart PHP-FPM",
-        pool.name
-    ));
-    let has_variables = machine.hand_over(dial).1.evaluated.has_variables && dial.span == machine.hand_over(dial).1.span;
+    let finding = finding
+        .help(format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and restart PHP-FPM", pool.name));
+    let has_variables =
+        machine.hand_over(dial).1.evaluated.has_variables && dial.span == machine.hand_over(dial).1.span;
     if has_variables || matches!(listener.bound, Bound::OneOf(_)) {
         return finding;
     }
@@ -165,7 +167,8 @@ pub(super) fn overridden(machine: &Machine, dial: &Dial) -> Option<(PoolId, Span
                 Listen::Ip(address) => Some(Endpoint::Tcp(address)),
                 Listen::Name(..) | Listen::InvalidPort(_) => None,
             });
-            assigned.value_span != in_force && here.is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
+            assigned.value_span != in_force
+                && here.is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
         })?;
         Some((id, lost.value_span, in_force))
     })
@@ -180,9 +183,9 @@ pub(super) fn unloaded<'a>(machine: &'a Machine, dial: &Dial) -> Option<(String,
             Listen::Ip(address) => Some(Endpoint::Tcp(address)),
             Listen::Name(..) | Listen::InvalidPort(_) => None,
         };
-        let found = listens.iter().find(|(text, _)| {
-            here(text).is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
-        });
+        let found = listens
+            .iter()
+            .find(|(text, _)| here(text).is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed))));
         found.map(|(_, span)| (file.path.to_string_lossy().into_owned(), *span))
     })
 }

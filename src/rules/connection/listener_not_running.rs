@@ -16,9 +16,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
             let Reach::Pools(pools) = &dial.reach else { continue };
-            let stopped = |id: &PoolId| {
-                matches!(machine.masters[id.master].state, State::Absent(_) | State::Disabled(_))
-            };
+            let stopped =
+                |id: &PoolId| matches!(machine.masters[id.master].state, State::Absent(_) | State::Disabled(_));
             let (nginx, hand_over) = machine.hand_over(dial);
             if let (true, Some(id)) = (pools.iter().all(stopped), pools.first()) {
                 if !hand_over.peers(nginx)[dial.peer].down {

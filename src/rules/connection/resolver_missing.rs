@@ -64,10 +64,13 @@ fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
     if (!letters && !client) || may_be_group {
         return None;
     }
-    let shown: String = authority.iter().map(|piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Variable(name) => format!("${name}"),
-    }).collect();
+    let shown: String = authority
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Variable(name) => format!("${name}"),
+        })
+        .collect();
     // A client may ask for an address instead of a name.
     let certain = letters || authority.len() > 1;
     let severity = if certain { Severity::Error } else { Severity::Warning };

@@ -21,7 +21,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             // Started from `/`, as systemd does, nginx takes the path from there.
             let by_chance = !matches!(dial.reach, Reach::Nobody);
             let finding = RULE
-                .finding(format!("unix:{path} is relative to the directory that nginx was started in"), dial.span, "no `/` at the start")
+                .finding(
+                    format!("unix:{path} is relative to the directory that nginx was started in"),
+                    dial.span,
+                    "no `/` at the start",
+                )
                 .help(format!("write unix:/{path}"));
             let finding = label_hand_over(finding, dial, hand_over).predict(502, connect_log(&dial.address));
             let severity = if by_chance { Severity::Warning } else { super::severity_of_failure(machine, dial) };

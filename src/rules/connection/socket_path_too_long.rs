@@ -30,14 +30,19 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
         }
         for (id, pool) in machine.pools() {
-            let Some(listen) = pool.settings.get("listen").and_then(|listen| Some((listen, listen.text.as_deref()?))) else {
+            let Some(listen) = pool.settings.get("listen").and_then(|listen| Some((listen, listen.text.as_deref()?)))
+            else {
                 continue;
             };
             let Listen::Unix(path) = Listen::parse(listen.1, &machine.masters[id.master].prefix) else { continue };
             let length = path.as_os_str().len();
             if length > MAX_SOCKET_PATH {
                 let finding = RULE
-                    .finding(message(length), listen.0.value_span, format!("{length} bytes; FPM cuts the rest off without a word"))
+                    .finding(
+                        message(length),
+                        listen.0.value_span,
+                        format!("{length} bytes; FPM cuts the rest off without a word"),
+                    )
                     .note("the socket gets the shortened name, and nginx refuses to dial the long one")
                     .help("choose a shorter path, here and in nginx");
                 findings.push(finding);

@@ -18,8 +18,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     continue;
                 }
                 let finding = RULE
-                    .finding(format!("nginx looks up {host} at the start and keeps the address until a reload"), peer.span, "resolved once")
-                    .help("reload nginx when the address changes, or use `server … resolve` with `zone` and `resolver`");
+                    .finding(
+                        format!("nginx looks up {host} at the start and keeps the address until a reload"),
+                        peer.span,
+                        "resolved once",
+                    )
+                    .help(
+                        "reload nginx when the address changes, or use `server … resolve` with `zone` and `resolver`",
+                    );
                 findings.push_for(server_name(nginx, hand_over), finding);
             }
         }

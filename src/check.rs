@@ -1,0 +1,126 @@
+//! The whole way: from what the user names to sorted findings.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::deployment::{Deployment, Machine, Selection, View, build};
+use crate::discover::{self, Plan};
+use crate::finding::{Finding, Unchecked, sort_and_merge};
+use crate::host::disk::{self, Disk};
+use crate::host::facts::{self, Facts, FactsFile, Size};
+use crate::report::Summary;
+use crate::rules::{self, Rule};
+use crate::source::Sources;
+
+/// What is to be checked, and how.
+pub struct Request<'a> {
+    /// Roots, repositories and files; none for this host.
+    pub paths: Vec<PathBuf>,
+    /// A directory that is the root of a host.
+    pub root: Option<PathBuf>,
+    /// Main files that are pinned.
+    pub selection: Selection,
+    /// The facts file.
+    pub facts: Option<PathBuf>,
+    /// Memory of the host.
+    pub memory: Option<Size>,
+    /// Resident size of one worker.
+    pub worker_memory: Option<Size>,
+    /// The rules that run.
+    pub selected: &'a dyn Fn(&Rule) -> bool,
+}
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// The texts that were read.
+    pub sources: Sources,
+    /// The findings in the order in which they are shown.
+    pub findings: Vec<Finding>,
+    /// What rules rested for.
+    pub unchecked: BTreeSet<Unchecked>,
+    /// What kept the tool from its job: exit status 2.
+    pub errors: Vec<String>,
+    /// What was taken for what.
+    pub notes: Vec<String>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// Checks everything that a request names.
+pub fn check(request: &Request<'_>) -> Checked {
+    let mut checked = Checked::default();
+    let given = match given_facts(request, &mut checked) {
+        Ok(given) => given,
+        Err(message) => {
+            checked.errors.push(message);
+            return checked;
+        }
+    };
+    let plans = match discover::plans(&request.paths, request.root.as_deref(), request.selection.clone()) {
+        Ok(plans) => plans,
+        Err(error) => {
+            checked.errors.push(error.to_string());
+            return checked;
+        }
+    };
+    checked.notes.extend(plans.notes);
+    for why in plans.unpaired {
+        checked.notes.push(format!("nginx and PHP-FPM are not joined: {why}"));
+        let needs = format!("which nginx hands over to which PHP-FPM ({why})");
+        for rule in rules::all().filter(|rule| rule.id == "listener-missing" && (request.selected)(rule)) {
+            checked.unchecked.insert(Unchecked {
+                rule: rule.id,
+                needs: needs.clone(),
+                option: "--nginx-conf, --fpm-conf".into(),
+            });
+        }
+    }
+    for plan in plans.plans {
+        if let Err(message) = check_plan(&plan, &given, request, &mut checked) {
+            checked.errors.push(message);
+        }
+    }
+    sort_and_merge(&mut checked.findings, &checked.sources);
+    checked.summary.files = checked.sources.len();
+    checked
+}
+
+/// The facts that the user gives: the file, and the options over it.
+fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<FactsFile, String> {
+    let mut given = FactsFile::default();
+    if let Some(path) = &request.facts {
+        let shown = path.display().to_string();
+        let text = disk::read_text(path).map_err(|error| format!("{shown}: {error}"))?;
+        let (file, unknown) = facts::parse(&shown, &text).map_err(|error| error.to_string())?;
+        checked.notes.extend(unknown.iter().map(|key| format!("{shown}: the key {key} means nothing")));
+        given = file;
+    }
+    given.memory = request.memory.or(given.memory);
+    given.worker_memory = request.worker_memory.or(given.worker_memory);
+    Ok(given)
+}
+
+fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &mut Checked) -> Result<(), String> {
+    let host = Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?;
+    checked.sources.prefix.clone_from(&plan.shown_prefix);
+    let mut facts = match plan.view {
+        View::Live | View::Root => Facts::from_host(&host),
+        View::Files => Facts::default(),
+    };
+    facts.lay_over(given.clone());
+    let machine = build::machine(&host, facts, plan.view, &plan.selection, &mut checked.sources)
+        .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
+    count(&machine, &mut checked.summary);
+    let deployment = Deployment { machines: vec![machine] };
+    let found = rules::run(&deployment, &checked.sources, request.selected);
+    checked.findings.extend(found.findings);
+    checked.unchecked.extend(found.unchecked);
+    Ok(())
+}
+
+fn count(machine: &Machine, summary: &mut Summary) {
+    summary.servers += machine.nginx.iter().map(|nginx| nginx.servers.len()).sum::<usize>();
+    summary.handovers += machine.nginx.iter().map(|nginx| nginx.hand_overs.len()).sum::<usize>();
+    summary.pools += machine.masters.iter().map(|master| master.pools.len()).sum::<usize>();
+}

@@ -1,0 +1,220 @@
+//! `gatelint check`
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::{CLEAN, FAILED, FOUND, Streams};
+use crate::check::{Checked, Request, check};
+use crate::deployment::Selection;
+use crate::finding::{Category, Severity, Unchecked};
+use crate::host::facts::Size;
+use crate::report::{Format, Report, Style, Summary, render};
+use crate::rules::{self, Rule};
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// A host's root directory, a repository, or files; several files are one deployment
+    paths: Vec<PathBuf>,
+    /// Take this directory as the root of a host
+    #[arg(long, value_name = "DIR", conflicts_with = "paths", help_heading = "Input")]
+    root: Option<PathBuf>,
+    /// nginx's main file, as a path inside the root (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    nginx_conf: Vec<PathBuf>,
+    /// Main file of a PHP-FPM that runs, as a path inside the root (repeatable); no others are taken to run
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    fpm_conf: Vec<PathBuf>,
+    /// php.ini, as a path inside the root (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    php_ini: Vec<PathBuf>,
+    /// The directory of nginx's `-p`
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    prefix: Option<PathBuf>,
+    /// A facts file: what is known of the host besides its configuration
+    #[arg(long, value_name = "FILE", help_heading = "Facts")]
+    facts: Option<PathBuf>,
+    /// Memory of the host or its cgroup, such as 4G
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
+    memory: Option<Size>,
+    /// Resident size of one PHP-FPM worker, such as 60M
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
+    worker_memory: Option<Size>,
+    /// text, compact or json; FORMAT=FILE writes to a file (repeatable)
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output, help_heading = "Report")]
+    format: Vec<Output>,
+    /// Show advice as well
+    #[arg(long, help_heading = "Report")]
+    advice: bool,
+    /// Only these rules or categories (repeatable, or separated by commas)
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Report")]
+    select: Vec<String>,
+    /// Not these rules or categories (repeatable, or separated by commas)
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Report")]
+    ignore: Vec<String>,
+    /// The severity from which findings make the exit status 1
+    #[arg(long, value_name = "SEVERITY", default_value = "error", help_heading = "Report")]
+    fail_on: FailOn,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Report")]
+    color: Color,
+    /// Say what was taken for what
+    #[arg(long, short, help_heading = "Report")]
+    verbose: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Output {
+    format: Format,
+    file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    Error,
+    Warning,
+    Advice,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl FailOn {
+    fn severity(self) -> Option<Severity> {
+        match self {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Advice => Some(Severity::Advice),
+            FailOn::Never => None,
+        }
+    }
+}
+
+fn output(text: &str) -> Result<Output, String> {
+    let (format, file) = match text.split_once('=') {
+        Some((format, file)) => (format, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    Ok(Output { format: format.parse()?, file })
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    Size::parse(text).ok_or_else(|| "a size is a number of bytes, or a number with K, M, G or GiB".to_owned())
+}
+
+/// The rules that `--select` and `--ignore` name.
+fn selection(arguments: &CheckArguments) -> Result<impl Fn(&Rule) -> bool + use<>, String> {
+    let known = |name: &&String| {
+        rules::find(name).is_some() || Category::ALL.iter().any(|category| category.as_str() == **name)
+    };
+    if let Some(unknown) = arguments.select.iter().chain(&arguments.ignore).find(|name| !known(name)) {
+        return Err(format!("`{unknown}` is no rule and no category; `gatelint rules` lists them"));
+    }
+    let names = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
+    let (select, ignore) = (names(&arguments.select), names(&arguments.ignore));
+    let has = |names: &BTreeSet<String>, rule: &Rule| names.contains(rule.id) || names.contains(rule.category.as_str());
+    Ok(move |rule: &Rule| (select.is_empty() || has(&select, rule)) && !has(&ignore, rule))
+}
+
+pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::Result<u8> {
+    let started = Instant::now();
+    let selected = match selection(arguments) {
+        Ok(selected) => selected,
+        Err(message) => {
+            super::complain(streams, &message);
+            return Ok(FAILED);
+        }
+    };
+    let request = Request {
+        paths: arguments.paths.clone(),
+        root: arguments.root.clone(),
+        selection: Selection {
+            nginx_mains: arguments.nginx_conf.clone(),
+            fpm_mains: arguments.fpm_conf.clone(),
+            fpm_pools: Vec::new(),
+            php_inis: arguments.php_ini.clone(),
+            prefix: arguments.prefix.clone(),
+        },
+        facts: arguments.facts.clone(),
+        memory: arguments.memory,
+        worker_memory: arguments.worker_memory,
+        selected: &selected,
+    };
+    let mut checked = check(&request);
+    if !arguments.advice {
+        checked.findings.retain(|finding| finding.severity > Severity::Advice);
+    }
+    if arguments.verbose {
+        for note in &checked.notes {
+            super::note(streams, note);
+        }
+    }
+    let fail_on = arguments.fail_on.severity();
+    let unchecked: Vec<Unchecked> = checked.unchecked.iter().cloned().collect();
+    let report = Report {
+        findings: &checked.findings,
+        sources: &checked.sources,
+        errors: &checked.errors,
+        unchecked: &unchecked,
+        summary: Summary { elapsed: started.elapsed(), ..checked.summary },
+        fail_on,
+    };
+    write(arguments, &report, streams)?;
+    Ok(status(&checked, fail_on))
+}
+
+fn status(checked: &Checked, fail_on: Option<Severity>) -> u8 {
+    let failing = |severity| checked.findings.iter().any(|finding| finding.severity >= severity);
+    match fail_on {
+        _ if !checked.errors.is_empty() => FAILED,
+        Some(severity) if failing(severity) => FOUND,
+        _ => CLEAN,
+    }
+}
+
+fn write(arguments: &CheckArguments, report: &Report<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
+    let mut outputs = arguments.format.clone();
+    if outputs.iter().all(|output| output.file.is_some()) && outputs.is_empty() {
+        outputs.push(Output { format: Format::Text, file: None });
+    }
+    for output in outputs {
+        match output.file {
+            Some(path) => {
+                let style = Style { color: false, unicode: true, ..Style::default() };
+                let mut file = io::BufWriter::new(File::create(&path).map_err(|error| named(&path, error))?);
+                render(output.format, report, style, &mut file)?;
+                io::Write::flush(&mut file).map_err(|error| named(&path, error))?;
+            }
+            None => {
+                let mut out = io::BufWriter::new(&mut *streams.out);
+                render(output.format, report, super::style(arguments.color(), streams.is_terminal), &mut out)?;
+                io::Write::flush(&mut out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn named(path: &std::path::Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+impl CheckArguments {
+    /// Whether colours are asked for; `None` leaves it to the terminal.
+    fn color(&self) -> Option<bool> {
+        match self.color {
+            Color::Auto => None,
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+        }
+    }
+}

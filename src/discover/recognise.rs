@@ -1,0 +1,128 @@
+//! What a file is, by its content; its name only helps where the content leaves it open.
+
+use std::path::Path;
+
+use crate::nginx::ast::Tree;
+use crate::nginx::levels::Context;
+use crate::nginx::parse::parse as parse_nginx;
+use crate::php::ast::Item;
+use crate::php::parse::parse_fpm;
+use crate::php::settings;
+use crate::source::Sources;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognised {
+    /// nginx, with the context that the file's statements belong into.
+    Nginx(Context),
+    /// A master's main file: it has a global section or includes pools.
+    FpmMain,
+    /// Pools.
+    FpmPool,
+    /// php.ini or a file of its `conf.d`.
+    PhpIni,
+    /// A template that must be rendered first.
+    Template,
+    /// Something else.
+    Nothing,
+}
+
+/// What a file is.
+pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if is_template(&name, bytes) {
+        return Recognised::Template;
+    }
+    if bytes.contains(&0) || bytes.iter().all(u8::is_ascii_whitespace) {
+        return Recognised::Nothing;
+    }
+    if let Some(fpm) = fpm(bytes) {
+        return fpm;
+    }
+    if name.ends_with(".ini") {
+        return Recognised::PhpIni;
+    }
+    let file = Sources::default().add(String::new(), None, Vec::new());
+    context(&parse_nginx(file, bytes)).map_or(Recognised::Nothing, Recognised::Nginx)
+}
+
+/// Templates are recognised by their name or by marks that neither language has.
+fn is_template(name: &str, bytes: &[u8]) -> bool {
+    let endings = [".j2", ".erb", ".tpl", ".tmpl", ".template", ".mustache", ".hbs", ".ctmpl", ".epp", ".jinja"];
+    let text = String::from_utf8_lossy(bytes);
+    // Comments do not count: people show examples of templates in them.
+    let lines = || text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
+    let marked = || lines().any(|line| ["{{", "{%", "<%", "@@", "%%"].iter().any(|mark| line.contains(mark)));
+    endings.iter().any(|ending| name.ends_with(ending)) || marked()
+}
+
+fn fpm(bytes: &[u8]) -> Option<Recognised> {
+    let file = Sources::default().add(String::new(), None, Vec::new());
+    let document = parse_fpm(file, bytes);
+    let mut section = None;
+    let (mut known, mut others, mut pools, mut global) = (0usize, 0usize, false, false);
+    for item in &document.items {
+        match item {
+            Item::Section(found) => {
+                section = found.name.text();
+                global |= section.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("global"));
+            }
+            Item::Setting(setting) if setting.value.is_some() => {
+                let is_known = settings::find(&setting.key, setting.index.is_some()).is_some();
+                known += usize::from(is_known);
+                others += usize::from(!is_known);
+                let own =
+                    setting.key.eq_ignore_ascii_case("listen") || setting.key.to_ascii_lowercase().starts_with("pm");
+                pools |= section.is_some() && own;
+                global |= section.is_none() && setting.key == "include";
+            }
+            Item::Setting(_) => others += 1,
+        }
+    }
+    match (known > others, global, pools || known > 0) {
+        (false, ..) => None,
+        (_, true, _) => Some(Recognised::FpmMain),
+        (_, _, true) => Some(Recognised::FpmPool),
+        _ => None,
+    }
+}
+
+/// The context that nginx statements belong into, by what only stands there.
+pub fn context(tree: &Tree) -> Option<Context> {
+    let has = |names: &[&str]| tree.directives.iter().any(|directive| names.contains(&directive.name()));
+    let blocks = |name: &str| tree.directives.iter().any(|found| found.name() == name && !found.block().is_empty());
+    match () {
+        () if blocks("http") || blocks("events") || blocks("stream") || has(&["worker_processes", "pid"]) => {
+            Some(Context::Main)
+        }
+        () if blocks("server") || blocks("upstream") || blocks("map") || blocks("geo") => Some(Context::Http),
+        () if blocks("location") || has(&["listen", "server_name"]) => Some(Context::Server),
+        () if has(&["fastcgi_pass", "proxy_pass", "uwsgi_pass", "fastcgi_param", "try_files"]) => {
+            Some(Context::Location)
+        }
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_content() {
+        let is = |name: &str, text: &str| recognise(Path::new(name), text.as_bytes());
+        assert_eq!(is("nginx.conf", "user a;\nevents { }\nhttp { }"), Recognised::Nginx(Context::Main));
+        assert_eq!(is("site", "server { listen 80; }"), Recognised::Nginx(Context::Http));
+        assert_eq!(is("x.conf", "location / { root /a; }"), Recognised::Nginx(Context::Server));
+        assert_eq!(is("php", "fastcgi_pass unix:/a;"), Recognised::Nginx(Context::Location));
+        assert_eq!(is("a.conf", "[global]\nerror_log = /a\n[www]\nlisten = 9000\n"), Recognised::FpmMain);
+        assert_eq!(is("www.conf", "[www]\nlisten = 9000\npm = static\n"), Recognised::FpmPool);
+        assert_eq!(is("docker.conf", "[www]\nclear_env = no\n"), Recognised::FpmPool);
+        assert_eq!(is("php.ini", "[PHP]\nmemory_limit = 1G\n"), Recognised::PhpIni);
+        assert_eq!(is("a.conf.j2", "server { listen 80; }"), Recognised::Template);
+        assert_eq!(is("a.conf", "server { listen {{ port }}; }"), Recognised::Template);
+        assert_eq!(is("README", "Hello world\n"), Recognised::Nothing);
+        assert_eq!(is("a.conf", "x\0y"), Recognised::Nothing);
+        assert_eq!(is("my.cnf", "[mysqld]\nport = 1\nuser = mysql\nbind = x\n"), Recognised::Nothing);
+    }
+}
