@@ -95,6 +95,12 @@ impl Source {
         line.strip_suffix(b"\r").unwrap_or(line)
     }
 
+    /// The place of a line (counted from 1) of this text, whose number is `file`.
+    pub fn line_span(&self, file: FileId, number: usize) -> Span {
+        let start = number.checked_sub(1).and_then(|index| self.line_starts().get(index)).map_or(0, |start| *start as usize);
+        Span::new(file, start, start + self.line(number).len())
+    }
+
     /// The line, column and offset of a byte offset; offsets beyond the end name the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.bytes.len());

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::Worker;
 use crate::host::Host;
 use crate::host::accounts::Accounts;
 use crate::host::facts::{Facts, Mode, PathFact};
@@ -63,6 +62,28 @@ pub struct Permissions {
     pub acl_groups: BTreeSet<String>,
 }
 
+/// A process as the kernel sees it when it opens something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub user: String,
+    /// The group.
+    pub group: String,
+    /// All groups, `group` included; `None` when it is not known which groups list the user.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+impl Identity {
+    /// A process that did `setgid(group)` and `initgroups(user, group)`.
+    pub fn new(accounts: &Accounts, user: &str, group: &str) -> Self {
+        let groups = accounts.supplementary(user).map(|mut groups| {
+            groups.insert(group.to_owned());
+            groups
+        });
+        Identity { user: user.to_owned(), group: group.to_owned(), groups }
+    }
+}
+
 /// What a caller is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -107,10 +128,10 @@ impl Permissions {
         })
     }
 
-    /// Whether nginx's workers have `bit` ([`WRITE`] or [`SEARCH`]): the first class that matches
+    /// Whether a process has `bit` ([`WRITE`] or [`SEARCH`]): the first class that matches
     /// decides, as in the kernel (owner, entries for users, all groups together, others).
-    pub fn allow(&self, worker: &Worker, accounts: &Accounts, bit: u32) -> Verdict {
-        let user = accounts.canonical_user(&worker.user.value);
+    pub fn allow(&self, who: &Identity, accounts: &Accounts, bit: u32) -> Verdict {
+        let user = accounts.canonical_user(&who.user);
         let grants = |shift: u32| self.mode >> shift & bit == bit;
         let verdict = |granted: bool, class| if granted { Verdict::Allowed } else { Verdict::Denied(class) };
         if user == "root" {
@@ -127,8 +148,8 @@ impl Permissions {
         }
         let group_class: BTreeSet<String> =
             self.group.iter().chain(&self.acl_groups).map(|group| accounts.canonical_group(group)).collect();
-        let own_group = accounts.canonical_group(&worker.group.value);
-        let in_class = match &worker.groups {
+        let own_group = accounts.canonical_group(&who.group);
+        let in_class = match &who.groups {
             Some(groups) => Some(groups.iter().any(|group| group_class.contains(&accounts.canonical_group(group)))),
             None if group_class.contains(&own_group) => Some(true),
             None => None,
@@ -136,7 +157,7 @@ impl Permissions {
         let group_grants = grants(3)
             || self.acl_groups.iter().any(|group| {
                 let group = accounts.canonical_group(group);
-                worker.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
+                who.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
             });
         match (in_class, &self.group) {
             (Some(true), _) => verdict(group_grants, Class::Group),
@@ -152,19 +173,14 @@ impl Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deployment::{Origin, Setting};
 
     fn verdict(socket: (&str, &str, u32), groups: Option<&[&str]>) -> Verdict {
-        let setting = |value: &str| Setting { value: value.to_owned(), origin: Origin::Packaged };
-        let worker = Worker {
-            user: setting("nginx"),
-            group: setting("nginx"),
-            groups: groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect()),
-        };
+        let groups = groups.map(|groups| groups.iter().map(|group| (*group).to_owned()).collect());
+        let who = Identity { user: "nginx".into(), group: "nginx".into(), groups };
         let (owner, group, mode) = socket;
         let permissions =
             Permissions { owner: Some(owner.into()), group: Some(group.into()), mode, ..Permissions::default() };
-        permissions.allow(&worker, &Accounts::default(), WRITE)
+        permissions.allow(&who, &Accounts::default(), WRITE)
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::back_ends::BackEnd;
 use super::pools::addresses;
-use super::{Bound, HandOver, Machine, PoolId, Target};
+use super::{Bound, HandOver, Machine, Master, Pool, PoolId, Target, View};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};
+use crate::php::load::IncludeProblem;
 use crate::source::Span;
 use crate::values::address::{Address, Endpoint, is_local};
 
@@ -209,14 +210,17 @@ fn debian_alternative(machine: &Machine, endpoints: &[Endpoint]) -> Option<PoolI
 }
 
 impl Machine {
-    /// Whether every pool's socket is known: no include is unread, no `listen` hangs on the
-    /// environment.
+    /// Whether every pool's socket is known: everything was read, no `listen` is missing or hangs on
+    /// the environment. Otherwise a pool that is not in view may be the one that is dialled.
     fn pools_complete(&self) -> bool {
-        let read = |master: &super::Master| {
-            master.configuration.include_problems.iter().all(|problem| !problem.kind.hides_pools())
+        let hidden = |problem: &IncludeProblem| problem.kind.hides_pools() || self.view == View::Files;
+        let read = |master: &Master| {
+            let configuration = &master.configuration;
+            configuration.problems.is_empty() && !configuration.include_problems.iter().any(hidden)
         };
-        let known = |pool: &super::Pool| pool.listener.as_ref().is_none_or(|listener| listener.bound != Bound::Unknown);
-        self.masters.iter().all(|master| read(master) && master.pools.iter().all(known))
+        let known = |pool: &Pool| pool.listener.as_ref().is_some_and(|listener| listener.bound != Bound::Unknown);
+        let whole = |master: &Master| read(master) && !master.pools.is_empty() && master.pools.iter().all(known);
+        self.masters.iter().all(whole)
     }
 }
 

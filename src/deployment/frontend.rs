@@ -1,11 +1,11 @@
 //! nginx's side: workers, servers, upstream groups, and the places where a request is handed over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::access::Identity;
 use super::{Origin, Setting};
-use crate::host::accounts::Accounts;
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::levels::{Config, Context, LevelId};
@@ -39,8 +39,8 @@ pub struct Worker {
     /// The group: the second argument of `user`, else the group of the user's name. The primary
     /// group of the password database plays no part.
     pub group: Setting<String>,
-    /// All groups, `group` included; `None` when it is not known which groups list the user.
-    pub groups: Option<BTreeSet<String>>,
+    /// The two with the groups that list the user.
+    pub identity: Identity,
 }
 
 /// A server block.
@@ -240,8 +240,8 @@ fn worker(config: &Config, facts: &Facts, main: &Path) -> Worker {
             (Setting { value: user, origin: Origin::Packaged }, Setting { value: group, origin: Origin::Packaged })
         }
     };
-    let groups = groups_of(&facts.accounts, &user.value, &group.value);
-    Worker { user, group, groups }
+    let identity = Identity::new(&facts.accounts, &user.value, &group.value);
+    Worker { user, group, identity }
 }
 
 /// The user and group that nginx was built with.
@@ -253,12 +253,6 @@ fn packaged_identity(facts: &Facts, main: &Path) -> (String, String) {
     let user = facts.build.user.clone().unwrap_or_else(|| user.into());
     let group = facts.build.group.clone().unwrap_or_else(|| group.into());
     (user, group)
-}
-
-fn groups_of(accounts: &Accounts, user: &str, group: &str) -> Option<BTreeSet<String>> {
-    let mut groups = accounts.supplementary(user)?;
-    groups.insert(group.to_owned());
-    Some(groups)
 }
 
 fn server(config: &Config, level: LevelId) -> Option<Server> {

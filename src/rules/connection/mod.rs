@@ -47,7 +47,7 @@ pub const RULES: &[&Rule] = &[
 ];
 
 /// How much a dial that fails matters: an error, unless another peer of the group answers instead.
-pub(super) fn severity_of_failure(machine: &Machine, dial: &Dial) -> Severity {
+pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> Severity {
     let (nginx, hand_over) = machine.hand_over(dial);
     let peers = hand_over.peers(nginx);
     let retries_off = format!("{}_next_upstream", hand_over.protocol.prefix());
@@ -68,7 +68,7 @@ pub(super) fn predict_failure(finding: Finding, severity: Severity, log: String)
 }
 
 /// What nginx logs when nobody is at an address.
-pub(super) fn connect_log(address: &Address) -> String {
+pub(in crate::rules) fn connect_log(address: &Address) -> String {
     match address {
         Address::Unix(path) => {
             format!("connect() to unix:{path} failed (2: No such file or directory) while connecting to upstream")

@@ -1,0 +1,77 @@
+//! A group that does not exist.
+
+use crate::deployment::{Deployment, Machine, Nginx, Origin};
+use crate::finding::{Finding, Program};
+use crate::host::accounts::Lookup;
+use crate::rules::connection::no_master_log;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule = rule!(permission / "group-unknown", Error, "a group that is named here does not exist");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for nginx in &machine.nginx {
+            findings.findings.extend(of_nginx(machine, nginx));
+        }
+        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+            let acl = pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
+            for key in ["group", "listen.group"] {
+                let Some(assigned) = pool.settings.get(key).filter(|_| !(acl && key == "listen.group")) else { continue };
+                let name = assigned.text.clone().unwrap_or_default();
+                if is_missing(machine, &name) {
+                    let refusal = format!("[pool {}] cannot get gid for group '{name}'", pool.name);
+                    let label = if key == "group" { "the pool's workers would be in it" } else { "the socket would belong to it" };
+                    findings.push(finding(&name, assigned.span, label).refused_by(Program::PhpFpm, refusal));
+                }
+            }
+            let Some(assigned) = pool.settings.get("listen.acl_groups") else { continue };
+            let names = assigned.text.clone().unwrap_or_default();
+            let unix = pool.listener.as_ref().is_some_and(|listener| listener.bound.socket().is_some());
+            if let Some(name) = names.split(',').find(|name| unix && is_missing(machine, name)) {
+                let finding = finding(name, assigned.span, "the socket would be open to it")
+                    .note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
+                findings.push(match no_master_log(machine, id) {
+                    Some(log) => finding.predict(502, log),
+                    None => finding,
+                });
+            }
+        }
+    }
+}
+
+fn is_missing(machine: &Machine, name: &str) -> bool {
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    !is_number && machine.facts.accounts.group(name) == Lookup::Missing
+}
+
+fn finding(name: &str, span: Span, label: &str) -> Finding {
+    RULE.finding(format!("there is no group {name}"), span, label)
+        .help(format!("create the group {name}, or name one that exists"))
+}
+
+/// Without a second argument, `user` takes the group of the user's name, whatever the user's primary
+/// group is.
+fn of_nginx(machine: &Machine, nginx: &Nginx) -> Option<Finding> {
+    let group = &nginx.worker.group;
+    let span = group.origin.span()?;
+    let user_exists = matches!(machine.facts.accounts.user(&nginx.worker.user.value), Lookup::Found(_));
+    if !user_exists || machine.facts.accounts.group(&group.value) != Lookup::Missing {
+        return None;
+    }
+    let refusal = format!("getgrnam(\"{}\") failed", group.value);
+    let finding = match group.origin {
+        Origin::Default(_) => {
+            let user = &nginx.worker.user.value;
+            let primary = match machine.facts.accounts.user(user) {
+                Lookup::Found(found) => found.group,
+                Lookup::Missing | Lookup::Unknown => None,
+            };
+            let primary = primary.unwrap_or_else(|| "GROUP".into());
+            finding(&group.value, span, "nginx takes the group of the user's name, not the user's primary group")
+                .help(format!("name the group: `user {user} {primary};`"))
+        }
+        _ => finding(&group.value, span, "nginx's workers would be in it"),
+    };
+    Some(finding.refused_by(Program::Nginx, refusal))
+}

@@ -1,0 +1,96 @@
+//! A directory on the way to a socket is closed to nginx, or is not there.
+
+use std::path::Path;
+
+use crate::deployment::access::{Permissions, SEARCH, Verdict};
+use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
+use crate::finding::Finding;
+use crate::host::facts::PathFact;
+use crate::rules::connection::{label_hand_over, no_master_log, server_name, severity_of_failure};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::Endpoint;
+
+pub(super) static RULE: Rule =
+    rule!(permission / "socket-directory-closed", Error, "a directory of the socket is closed to nginx or missing");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+            let Some(path) = pool.listener.as_ref().and_then(|listener| listener.bound.socket()) else { continue };
+            findings.findings.extend(missing(machine, id, path));
+        }
+        for dial in &machine.dials {
+            let (Reach::Pools(_), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else { continue };
+            let (nginx, hand_over) = machine.hand_over(dial);
+            let directories = path.ancestors().skip(1);
+            let facts: Vec<_> = directories.filter_map(|directory| machine.paths.get(directory)).collect();
+            if facts.is_empty() {
+                findings.unchecked(&RULE, "owners and modes of the directories of sockets", "--facts");
+            }
+            if let Some(finding) = facts.into_iter().find_map(|fact| closed(machine, dial, fact)) {
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+            }
+        }
+    }
+}
+
+/// The directory of a pool's socket does not exist, and the unit does not make it.
+fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
+    let (pool, directory) = (machine.pool(id), path.parent()?);
+    let listener = pool.listener.as_ref()?;
+    let absent = path.ancestors().skip(1).any(|above| machine.paths.get(above).is_some_and(|fact| fact.exists == Some(false)));
+    if !absent || is_made_by_unit(machine, id, directory) {
+        return None;
+    }
+    let finding = RULE
+        .finding(format!("the directory {} is not there", directory.display()), listener.span, "FPM does not make it")
+        .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", listener.written))
+        .help(format!("make it at boot: a line in tmpfiles.d (`d {} 0755 root root`) or RuntimeDirectory= in the unit", directory.display()));
+    Some(match no_master_log(machine, id) {
+        Some(log) => finding.predict(502, log),
+        None => finding,
+    })
+}
+
+/// Whether `RuntimeDirectory=` of the master's unit makes the directory below `/run`.
+fn is_made_by_unit(machine: &Machine, id: PoolId, directory: &Path) -> bool {
+    let unit = machine.facts.units.get(&machine.masters[id.master].layout.unit);
+    let names = unit.and_then(|unit| unit.get("Service.RuntimeDirectory")).unwrap_or_default();
+    names.split_whitespace().any(|name| Path::new("/run").join(name) == directory)
+}
+
+fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Option<Finding> {
+    let (nginx, _) = machine.hand_over(dial);
+    let permissions = Permissions::of(fact)?;
+    let verdict = permissions.allow(&nginx.worker.identity, &machine.facts.accounts, SEARCH);
+    if !matches!(verdict, Verdict::Denied(_)) {
+        return None;
+    }
+    let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".into());
+    let (owner, group, mode) = (shown(&fact.owner), shown(&fact.group), permissions.mode);
+    let user = &nginx.worker.user.value;
+    let directory = fact.path.display();
+    let mut finding = RULE.finding(
+        format!("nginx may not pass through {directory} on the way to the socket"),
+        dial.span,
+        "nginx dials this socket",
+    );
+    if let Some(span) = nginx.worker.user.origin.span() {
+        finding = finding.label(span, format!("workers run as {user}"));
+    }
+    if let Reach::Pools(pools) = &dial.reach {
+        let listeners = pools.iter().filter_map(|id| machine.pool(*id).listener.as_ref());
+        for listener in listeners {
+            finding = finding.label(listener.span, "the socket is created here");
+        }
+    }
+    let log = format!("connect() to {} failed (13: Permission denied) while connecting to upstream", dial.address);
+    Some(
+        finding
+            .note(format!("{directory} is {owner}:{group} {mode:04o}: {user} lacks the x bit"))
+            .help(format!("put the socket into /run/php, or give {user} the x bit on {directory}"))
+            .predict(502, log)
+            .severity(severity_of_failure(machine, dial)),
+    )
+}

@@ -1,0 +1,64 @@
+//! nginx's workers cannot write to the directories for large bodies and answers.
+
+use std::path::Path;
+
+use crate::deployment::access::{Permissions, SEARCH, Verdict};
+use crate::deployment::{Deployment, Nginx};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(permission / "temp-directory-closed", Warning, "nginx's workers cannot reach a directory for temporary files");
+
+/// Directives that name such a directory.
+const DIRECTIVES: [&str; 6] = [
+    "client_body_temp_path",
+    "fastcgi_temp_path",
+    "proxy_temp_path",
+    "uwsgi_temp_path",
+    "scgi_temp_path",
+    "fastcgi_cache_path",
+];
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for nginx in &machine.nginx {
+            for (span, path) in named(nginx) {
+                // nginx itself gives the directory to its workers; those above it are not its own.
+                let above = Path::new(&path).ancestors().skip(1).filter_map(|above| machine.paths.get(above));
+                let who = &nginx.worker.identity;
+                let closed = above.into_iter().find(|fact| {
+                    let verdict = Permissions::of(fact).map(|found| found.allow(who, &machine.facts.accounts, SEARCH));
+                    matches!(verdict, Some(Verdict::Denied(_)))
+                });
+                let Some(closed) = closed else { continue };
+                let directory = closed.path.display();
+                let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
+                let log = format!("open() \"{path}");
+                let finding = RULE
+                    .finding(format!("nginx's workers may not pass through {directory}"), span, "large bodies and answers are kept here")
+                    .note(format!("{directory} has mode {mode}; workers run as {}", who.user))
+                    .note("a large request body gets 500; a large answer is cut off")
+                    .help(format!("give {} the x bit on {directory}, or name another directory", who.user))
+                    .predict(500, log);
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+/// The directories that the configuration names, with their places.
+fn named(nginx: &Nginx) -> Vec<(crate::source::Span, String)> {
+    let levels = nginx.servers.iter().map(|server| server.level).chain(nginx.hand_overs.iter().map(|found| found.level));
+    let mut found = Vec::new();
+    for level in levels {
+        for name in DIRECTIVES {
+            let directive = nginx.config.effective(level, name);
+            let path = directive.and_then(|directive| Some((directive.head, directive.arg(0)?.to_owned())));
+            found.extend(path.filter(|(_, path)| path.starts_with('/')));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}

@@ -1,0 +1,84 @@
+//! A user that does not exist.
+
+use crate::deployment::{Deployment, Machine, Pool, PoolId};
+use crate::finding::{Finding, Program};
+use crate::host::accounts::Lookup;
+use crate::php::load::Assigned;
+use crate::rules::connection::no_master_log;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule = rule!(permission / "user-unknown", Error, "a user that is named here does not exist");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for nginx in machine.nginx.iter().filter(|nginx| nginx.worker.user.is_written()) {
+            let user = &nginx.worker.user;
+            let Some(span) = user.origin.span() else { continue };
+            match machine.facts.accounts.user(&user.value) {
+                Lookup::Found(_) => {}
+                Lookup::Unknown => findings.unchecked(&RULE, "which users exist", "--facts"),
+                Lookup::Missing => findings.push(
+                    finding(&user.value, span, "nginx's workers would run as it")
+                        .help(format!("create the user {}, or name one that exists", user.value))
+                        .refused_by(Program::Nginx, format!("getpwnam(\"{}\") failed", user.value)),
+                ),
+            }
+        }
+        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+            for key in ["user", "listen.owner"] {
+                // With an access control list, the owner is not looked at.
+                let ignored = key == "listen.owner" && pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
+                if let Some((name, assigned)) = unknown(machine, pool, key, findings).filter(|_| !ignored) {
+                    let refusal = format!("[pool {}] cannot get uid for user '{name}'", pool.name);
+                    let help = format!("create the user {name}, or name one that exists");
+                    findings.push(finding(&name, assigned.span, &label(key)).help(help).refused_by(Program::PhpFpm, refusal));
+                }
+            }
+            findings.findings.extend(in_access_list(machine, id, pool));
+        }
+    }
+}
+
+fn finding(name: &str, span: Span, label: &str) -> Finding {
+    RULE.finding(format!("there is no user {name}"), span, label)
+}
+
+fn label(key: &str) -> String {
+    match key {
+        "user" => "the pool's workers would run as it".into(),
+        _ => "the socket would belong to it".into(),
+    }
+}
+
+/// The value of a setting that names a user who does not exist. A number need not be in the database.
+fn unknown<'a>(machine: &Machine, pool: &'a Pool, key: &'a str, findings: &mut Findings) -> Option<(String, &'a Assigned)> {
+    let assigned = pool.settings.get(key)?;
+    let name = assigned.text.as_ref().filter(|name| !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit()))?;
+    match machine.facts.accounts.user(name) {
+        Lookup::Found(_) => None,
+        Lookup::Missing => Some((name.clone(), assigned)),
+        Lookup::Unknown => {
+            findings.unchecked(&RULE, "which users exist", "--facts");
+            None
+        }
+    }
+}
+
+/// Names in `listen.acl_users` are looked up at the start only, and numbers are no names there.
+fn in_access_list(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding> {
+    let assigned = pool.settings.get("listen.acl_users")?;
+    pool.listener.as_ref()?.bound.socket()?;
+    let names = assigned.text.as_ref()?.split(',').filter(|name| !name.is_empty());
+    let missing = names.into_iter().find(|name| machine.facts.accounts.user(name) == Lookup::Missing)?;
+    let finding = finding(missing, assigned.span, "the socket would be open to it")
+        .note(format!(
+            "`php-fpm -t` accepts this; the start fails with `[pool {}] cannot get uid for user '{missing}'`, and no pool of this PHP-FPM runs",
+            pool.name
+        ))
+        .help("name users that exist, separated by commas without blanks");
+    Some(match no_master_log(machine, id) {
+        Some(log) => finding.predict(502, log),
+        None => finding,
+    })
+}

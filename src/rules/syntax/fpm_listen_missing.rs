@@ -1,0 +1,27 @@
+//! A pool without `listen`.
+
+use crate::deployment::{Deployment, View};
+use crate::finding::Program;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule = rule!(syntax / "fpm-listen-missing", Error, "a pool has no listen address");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (id, pool) in machine.pools() {
+            // Files on their own may be completed by others, as those of the official images are.
+            if pool.listener.is_some() || machine.view == View::Files || machine.masters[id.master].is_absent() {
+                continue;
+            }
+            let empty = pool.settings.get("listen");
+            let span = empty.map_or(pool.header, |listen| listen.span);
+            let label = if empty.is_some() { "this value is empty" } else { "this pool sets no `listen`" };
+            let finding = RULE
+                .finding(format!("pool {} has no listen address", pool.name), span, label)
+                .help(format!("add `listen = /run/php/{}.sock`, or an address such as 127.0.0.1:9000", pool.name))
+                .refused_by(Program::PhpFpm, format!("[pool {}] no listen address have been defined!", pool.name));
+            findings.push(finding);
+        }
+    }
+}

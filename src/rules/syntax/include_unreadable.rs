@@ -1,0 +1,52 @@
+//! An included file that could not be read here: what is in it was not checked.
+
+use crate::deployment::Deployment;
+use crate::host::ReadError;
+use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH};
+use crate::php::load::IncludeProblemKind as FpmProblem;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule =
+    rule!(syntax / "include-unreadable", Error, "an included file cannot be read, so what is in it was not checked");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
+            let why = match &problem.kind {
+                IncludeProblemKind::Unreadable { error, .. } => match unread(error) {
+                    Some(why) => why,
+                    None => continue,
+                },
+                IncludeProblemKind::TooDeep => format!("more than {MAX_INCLUDE_DEPTH} files include each other"),
+                IncludeProblemKind::TooManyMatches => "the pattern matches too many files".to_owned(),
+                IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
+            };
+            report(findings, &problem.path.display().to_string(), problem.span, &why);
+        }
+        for nginx in machine.nginx.iter().filter(|nginx| nginx.config.truncated) {
+            let first = nginx.files.mains.iter().flat_map(|main| &nginx.files.tree(*main).directives).next();
+            if let Some(first) = first {
+                report(findings, "configuration", first.head, "includes of includes multiply beyond two million statements");
+            }
+        }
+        for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {
+            if let FpmProblem::Unreadable(path, error) = &problem.kind {
+                if let Some(why) = unread(error) {
+                    report(findings, &path.display().to_string(), problem.span, &why);
+                }
+            }
+        }
+    }
+}
+
+fn unread(error: &ReadError) -> Option<String> {
+    (!matches!(error, ReadError::NotFound | ReadError::Dangling { .. })).then(|| error.to_string())
+}
+
+fn report(findings: &mut Findings, path: &str, span: Span, why: &str) {
+    let finding = RULE
+        .finding(format!("the included {path} was not read: {why}"), span, why)
+        .help("run the check as a user who may read it, or make it a plain file");
+    findings.push(finding);
+}

@@ -1,0 +1,83 @@
+//! Text that breaks the grammar of its language.
+
+use crate::deployment::{Deployment, Nginx};
+use crate::finding::{Finding, Program};
+use crate::nginx::ast::{Problem, ProblemKind};
+use crate::php::ast::{Problem as FpmProblem, ProblemKind as FpmKind};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule = rule!(syntax / "syntax-error", Error, "the text breaks the grammar of nginx or PHP-FPM");
+
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for nginx in &machine.nginx {
+            for problem in problems(nginx) {
+                findings.push(of_nginx(problem, sources));
+            }
+        }
+        for master in &machine.masters {
+            findings.findings.extend(master.configuration.problems.iter().map(of_fpm));
+        }
+    }
+}
+
+fn problems(nginx: &Nginx) -> impl Iterator<Item = &Problem> {
+    nginx.files.trees().flat_map(|(_, tree)| &tree.problems)
+}
+
+fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
+    let (message, label, help) = match &problem.kind {
+        ProblemKind::Unexpected('}') => ("this `}` closes nothing".to_owned(), "no block is open here", "remove it, or look for a `}` too many above"),
+        ProblemKind::Unexpected('{') => ("this `{` has no directive before it".to_owned(), "a block without a name", "write the directive before it, or remove the block"),
+        ProblemKind::Unexpected(found) => (format!("this `{found}` ends nothing"), "no directive before it", "remove it"),
+        ProblemKind::MissingSemicolon => {
+            (format!("no `;` behind `{}`", line(problem.span, sources)), "the `}` comes before its `;`", "write a `;` at the end of this line")
+        }
+        ProblemKind::AfterQuote(found) => {
+            (format!("`{found}` stands directly behind a closing quote"), "a blank, `;`, `{` or `)` must follow the quote", "write a blank between, or close the quote later")
+        }
+        ProblemKind::UnclosedQuote(quote) => (format!("nothing closes this {quote}"), "the quote begins here", "close the quote where the value ends"),
+        ProblemKind::UnfinishedStatement => {
+            (format!("no `;` behind `{}`", line(problem.span, sources)), "the file ends before the `;`", "write a `;` at the end")
+        }
+        ProblemKind::UnclosedBlock => {
+            (format!("no `}}` closes `{}`", line(problem.span, sources)), "the block that opens here is never closed", "write the missing `}`; a regex that ends in `$` eats a `{` glued to it")
+        }
+        ProblemKind::TooLong => ("this is longer than nginx's buffer of 4096 bytes".to_owned(), "too long", "shorten it, or split it over several lines"),
+        ProblemKind::TooDeep => ("blocks are nested deeper than 100".to_owned(), "not followed from here on", "check the braces above"),
+        ProblemKind::ByteOrderMark => {
+            ("a byte order mark stands before the first word".to_owned(), "nginx takes it for a part of the word", "save the file as UTF-8 without a byte order mark")
+        }
+    };
+    let finding = RULE.finding(message, problem.span, label).help(help);
+    match problem.kind.nginx_message() {
+        refusal if refusal.is_empty() => finding,
+        refusal => finding.refused_by(Program::Nginx, refusal),
+    }
+}
+
+/// The first line of a place, cut to what a message can hold.
+fn line(span: Span, sources: &Sources) -> String {
+    let text = sources.text(span);
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
+    }
+}
+
+fn of_fpm(problem: &FpmProblem) -> Finding {
+    let finding = RULE.finding(problem.kind.to_string(), problem.span, "PHP-FPM stops reading here");
+    let finding = match problem.kind {
+        FpmKind::HashComment(_) => finding.help("begin comments with `;`"),
+        FpmKind::NoValue => finding.help("write `key = value`, or `;` in front of a comment"),
+        FpmKind::EmptyQuotes => finding.help("write `\"\"`, or nothing"),
+        FpmKind::LostText => finding.help("close the quote, or put the value into double quotes"),
+        FpmKind::Syntax(_) | FpmKind::TooDeep => finding.help("put the value into double quotes"),
+    };
+    match problem.kind.message() {
+        Some(refusal) => finding.refused_by(Program::PhpFpm, refusal),
+        None => finding,
+    }
+}
