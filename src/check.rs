@@ -8,6 +8,7 @@ use crate::discover::{self, Plan};
 use crate::finding::{Finding, Unchecked, sort_and_merge};
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile, Size};
+use crate::host::shown;
 use crate::report::Summary;
 use crate::rules::{self, Rule};
 use crate::source::Sources;
@@ -102,14 +103,18 @@ fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<FactsFile
 }
 
 fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &mut Checked) -> Result<(), String> {
+    let seen = |file: &PathBuf| checked.sources.has(&shown(file));
+    if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
+        return Ok(());
+    }
     let host = Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?;
     checked.sources.prefix.clone_from(&plan.shown_prefix);
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(&host),
-        View::Files => Facts::default(),
+        View::Overlay | View::Files => Facts::default(),
     };
     facts.lay_over(given.clone());
-    let machine = build::machine(&host, facts, plan.view, &plan.selection, &mut checked.sources)
+    let machine = build::machine(&host, facts, (plan.view, plan.in_container), &plan.selection, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     let deployment = Deployment { machines: vec![machine] };

@@ -97,7 +97,8 @@ impl Source {
 
     /// The place of a line (counted from 1) of this text, whose number is `file`.
     pub fn line_span(&self, file: FileId, number: usize) -> Span {
-        let start = number.checked_sub(1).and_then(|index| self.line_starts().get(index)).map_or(0, |start| *start as usize);
+        let start =
+            number.checked_sub(1).and_then(|index| self.line_starts().get(index)).map_or(0, |start| *start as usize);
         Span::new(file, start, start + self.line(number).len())
     }
 
@@ -145,6 +146,11 @@ impl Sources {
     pub fn place(&self, span: Span) -> String {
         let source = self.get(span.file);
         format!("{}:{}", source.path, source.position(span.start).line)
+    }
+
+    /// Whether a text of this path was read.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.iter().any(|file| file.path == path || file.real_path.as_deref() == Some(path))
     }
 
     /// How many texts were read.

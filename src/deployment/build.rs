@@ -38,7 +38,7 @@ pub enum BuildError {
 pub fn machine(
     host: &dyn Host,
     facts: Facts,
-    view: View,
+    (view, in_container): (View, bool),
     selection: &Selection,
     sources: &mut Sources,
 ) -> Result<Machine, BuildError> {
@@ -51,7 +51,7 @@ pub fn machine(
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
         let config = Config::resolve(&files, id, context(files.tree(id)).unwrap_or(Context::Main));
-        nginx.push(Nginx::new(Arc::new(files), config, &facts, main));
+        nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
     }
     let masters = masters(host, &facts, view, selection, sources)?;
     if nginx.is_empty() && masters.is_empty() {
@@ -64,7 +64,7 @@ pub fn machine(
     let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
-    let mut machine = Machine { view, facts, paths, nginx, masters, dials, callers, unloaded };
+    let mut machine = Machine { view, in_container, facts, paths, nginx, masters, dials, callers, unloaded };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     Ok(machine)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::back_ends::BackEnd;
 use super::pools::addresses;
-use super::{Bound, HandOver, Machine, Master, Pool, PoolId, Target, View};
+use super::{Bound, HandOver, Machine, Master, Pool, PoolId, Target};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};
 use crate::php::load::IncludeProblem;
@@ -213,7 +213,7 @@ impl Machine {
     /// Whether every pool's socket is known: everything was read, no `listen` is missing or hangs on
     /// the environment. Otherwise a pool that is not in view may be the one that is dialled.
     fn pools_complete(&self) -> bool {
-        let hidden = |problem: &IncludeProblem| problem.kind.hides_pools() || self.view == View::Files;
+        let hidden = |problem: &IncludeProblem| problem.kind.hides_pools() || self.view.is_partial();
         let read = |master: &Master| {
             let configuration = &master.configuration;
             configuration.problems.is_empty() && !configuration.include_problems.iter().any(hidden)

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::access::Identity;
-use super::{Origin, Setting};
+use super::{Origin, Setting, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::load::Files;
+use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
 use crate::values::address::{Address, AddressError};
@@ -23,6 +23,8 @@ pub struct Nginx {
     pub config: Config,
     /// Who the workers are.
     pub worker: Worker,
+    /// Whether everything was read: nothing else can define a group or set a resolver.
+    pub is_whole: bool,
     /// The servers of `http`.
     pub servers: Vec<Server>,
     /// The groups of `http`.
@@ -202,10 +204,22 @@ impl HandOver {
 
 impl Nginx {
     /// Reads servers, groups and hand-overs out of a configuration.
-    pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path) -> Self {
+    pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path, view: View) -> Self {
         let worker = worker(&config, facts, main);
-        let mut nginx =
-            Nginx { files, config, worker, servers: Vec::new(), upstreams: Vec::new(), hand_overs: Vec::new() };
+        let is_main = config.level(config.main()).context == Context::Main;
+        let unread =
+            |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
+        let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
+        let is_whole = is_main && files.problems.iter().all(|problem| !unread(problem) && matched(problem));
+        let mut nginx = Nginx {
+            files,
+            config,
+            worker,
+            is_whole,
+            servers: Vec::new(),
+            upstreams: Vec::new(),
+            hand_overs: Vec::new(),
+        };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
         let by_name: HashMap<String, usize> =

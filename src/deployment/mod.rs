@@ -83,6 +83,8 @@ pub struct Deployment {
 pub struct Machine {
     /// How much of the host is in view.
     pub view: View,
+    /// Whether the files are shown to belong to containers, where one user is all there is.
+    pub in_container: bool,
     /// What is known of it besides its configuration.
     pub facts: Facts,
     /// Owners, modes and existence of the paths that matter.
@@ -106,8 +108,17 @@ pub enum View {
     Live,
     /// A tree that holds a host's configuration whole.
     Root,
+    /// A tree that is laid over what a package or an image brings.
+    Overlay,
     /// Files that belong together, but other files may belong to them as well.
     Files,
+}
+
+impl View {
+    /// Whether what is not in view may still be there when the deployment runs.
+    pub fn is_partial(self) -> bool {
+        matches!(self, View::Overlay | View::Files)
+    }
 }
 
 /// A pool by the numbers of its master and itself.

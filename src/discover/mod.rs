@@ -27,8 +27,18 @@ pub struct Plan {
     pub shown_prefix: String,
     /// How much of the host is in view.
     pub view: View,
+    /// Whether a compose file or a Dockerfile shows that the files belong to containers.
+    pub in_container: bool,
+    /// Whether this is a fragment, to be checked on its own only if no main file includes it.
+    pub is_fragment: bool,
     /// The main files.
     pub selection: Selection,
+}
+
+impl Plan {
+    fn new(root: PathBuf, view: View, selection: Selection) -> Self {
+        Plan { root, shown_prefix: String::new(), view, in_container: false, is_fragment: false, selection }
+    }
 }
 
 /// What was found to check.
@@ -66,6 +76,14 @@ pub enum DiscoverError {
         path: PathBuf,
         /// What it is.
         why: String,
+    },
+    /// Everything that may be configuration must be rendered first.
+    #[error("{}: found templates only ({count}); render them and check the result", path.display())]
+    OnlyTemplates {
+        /// The directory.
+        path: PathBuf,
+        /// How many.
+        count: usize,
     },
     /// Nothing to check.
     #[error("{}: found no nginx and no PHP-FPM configuration here", path.display())]
@@ -120,7 +138,7 @@ fn root_plan(root: &Path, selection: Selection) -> Result<Plan, DiscoverError> {
         return Err(DiscoverError::NotAFile { path: root.to_owned(), why: "a root must be a directory".into() });
     }
     let view = if canonical == Path::new("/") { View::Live } else { View::Root };
-    Ok(Plan { root: canonical, shown_prefix: String::new(), view, selection })
+    Ok(Plan::new(canonical, view, selection))
 }
 
 /// Whether a directory holds main files or pools in the usual places.
@@ -165,7 +183,7 @@ fn files_plan(files: &[PathBuf], mut selection: Selection) -> Result<Plan, Disco
             }
         }
     }
-    Ok(Plan { root, shown_prefix: String::new(), view: View::Files, selection })
+    Ok(Plan::new(root, View::Files, selection))
 }
 
 fn recognise_file(named: &Path, path: &Path) -> Result<Recognised, DiscoverError> {

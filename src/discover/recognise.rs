@@ -52,8 +52,24 @@ fn is_template(name: &str, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     // Comments do not count: people show examples of templates in them.
     let lines = || text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
-    let marked = || lines().any(|line| ["{{", "{%", "<%", "@@", "%%"].iter().any(|mark| line.contains(mark)));
+    let marked =
+        || lines().any(|line| ["{{", "{%", "<%", "@@", "%%"].iter().any(|mark| line.contains(mark)) || has_slot(line));
     endings.iter().any(|ending| name.ends_with(ending)) || marked()
+}
+
+/// A word in braces, such as `{hosts}`: neither language writes one without a `$` before it.
+fn has_slot(line: &str) -> bool {
+    let mut parts = line.split('{');
+    let mut before = parts.next().unwrap_or_default();
+    for part in parts {
+        let word = part.split('}').next().filter(|word| word.len() + 1 <= part.len()).unwrap_or_default();
+        let is_word = word.len() > 1 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
+        if is_word && !before.ends_with(['$', '%', '\\']) {
+            return true;
+        }
+        before = part;
+    }
+    false
 }
 
 fn fpm(bytes: &[u8]) -> Option<Recognised> {
@@ -121,6 +137,11 @@ mod tests {
         assert_eq!(is("php.ini", "[PHP]\nmemory_limit = 1G\n"), Recognised::PhpIni);
         assert_eq!(is("a.conf.j2", "server { listen 80; }"), Recognised::Template);
         assert_eq!(is("a.conf", "server { listen {{ port }}; }"), Recognised::Template);
+        assert_eq!(is("a.conf", "server { server_name {hosts}; }"), Recognised::Template);
+        assert_eq!(
+            is("a.conf", "server { server_name ${host}; location ~ a{2,3} {} }"),
+            Recognised::Nginx(Context::Http)
+        );
         assert_eq!(is("README", "Hello world\n"), Recognised::Nothing);
         assert_eq!(is("a.conf", "x\0y"), Recognised::Nothing);
         assert_eq!(is("my.cnf", "[mysqld]\nport = 1\nuser = mysql\nbind = x\n"), Recognised::Nothing);

@@ -29,7 +29,10 @@ const MAX_SIZE: u64 = 1 << 20;
 #[derive(Debug, Default)]
 struct Found {
     roots: Vec<PathBuf>,
+    /// Main files of nginx.
     nginx: Vec<PathBuf>,
+    /// Files that main files may include.
+    fragments: Vec<PathBuf>,
     fpm_mains: Vec<PathBuf>,
     fpm_pools: Vec<PathBuf>,
     containers: Vec<PathBuf>,
@@ -48,25 +51,31 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         let shown = host.strip_prefix(&root).unwrap_or(host);
         plans.notes.push(format!("{}: the root of a host", shown.display()));
         let shown_prefix = format!("{}/", shown.display());
-        plans.plans.push(Plan { root: host.clone(), shown_prefix, view: View::Root, selection: Selection::default() });
+        let plan = Plan::new(host.clone(), View::Overlay, Selection::default());
+        plans.plans.push(Plan { shown_prefix, in_container: !found.containers.is_empty(), ..plan });
     }
     pair(&root, &found, plans);
     match plans.plans.len() > before {
         true => Ok(()),
+        false if found.templates > 0 => {
+            Err(DiscoverError::OnlyTemplates { path: directory.to_owned(), count: found.templates })
+        }
         false => Err(DiscoverError::Nothing { path: directory.to_owned() }),
     }
 }
 
 fn pair(root: &Path, found: &Found, plans: &mut Plans) {
     let inside = |path: &PathBuf| Path::new("/").join(path.strip_prefix(root).unwrap_or(path));
-    let plan = |selection| Plan { root: root.to_owned(), shown_prefix: String::new(), view: View::Files, selection };
+    let in_container = !found.containers.is_empty();
+    let plan = |selection| Plan { in_container, ..Plan::new(root.to_owned(), View::Files, selection) };
+    let nginx_kinds = if found.nginx.is_empty() { &found.fragments } else { &found.nginx };
     let fpm_kinds = found.fpm_mains.len().max(usize::from(!found.fpm_pools.is_empty()));
-    let both = !found.nginx.is_empty() && fpm_kinds > 0;
-    let only_ones = found.nginx.len() == 1 && fpm_kinds == 1 && found.fpm_pools.len() <= 1;
+    let both = !(found.nginx.is_empty() && found.fragments.is_empty()) && fpm_kinds > 0;
+    let only_ones = nginx_kinds.len() == 1 && fpm_kinds == 1 && found.fpm_pools.len() <= 1;
     if both && only_ones && found.containers.is_empty() {
         plans.notes.push("one nginx and one PHP-FPM configuration: they are taken to belong together".into());
         plans.plans.push(plan(Selection {
-            nginx_mains: found.nginx.iter().map(inside).collect(),
+            nginx_mains: nginx_kinds.iter().map(inside).collect(),
             fpm_mains: found.fpm_mains.iter().map(inside).collect(),
             fpm_pools: found.fpm_pools.iter().map(inside).collect(),
             ..Selection::default()
@@ -79,13 +88,17 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
                 let shown = path.strip_prefix(root).unwrap_or(path);
                 format!("{} puts nginx and PHP-FPM into containers", shown.display())
             }
-            None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", found.nginx.len(), fpm_kinds),
+            None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", nginx_kinds.len(), fpm_kinds),
         };
         plans.unpaired.push(why);
     }
     for nginx in &found.nginx {
         plans.notes.push(format!("{}: nginx, on its own", inside(nginx).display()));
         plans.plans.push(plan(Selection { nginx_mains: vec![inside(nginx)], ..Selection::default() }));
+    }
+    for fragment in &found.fragments {
+        let selection = Selection { nginx_mains: vec![inside(fragment)], ..Selection::default() };
+        plans.plans.push(Plan { is_fragment: true, ..plan(selection) });
     }
     for main in &found.fpm_mains {
         plans.notes.push(format!("{}: PHP-FPM, on its own", inside(main).display()));
@@ -139,9 +152,9 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
     }
     let Ok(bytes) = fs::read(&path) else { return };
     match recognise(&path, &bytes) {
-        // Fragments are checked where a main file includes them.
-        Recognised::Nginx(Context::Main | Context::Http) => found.nginx.push(path),
-        Recognised::Nginx(_) | Recognised::PhpIni | Recognised::Nothing => {}
+        Recognised::Nginx(Context::Main) => found.nginx.push(path),
+        Recognised::Nginx(_) => found.fragments.push(path),
+        Recognised::PhpIni | Recognised::Nothing => {}
         Recognised::FpmMain => found.fpm_mains.push(path),
         Recognised::FpmPool => found.fpm_pools.push(path),
         Recognised::Template => found.templates += 1,
@@ -151,7 +164,20 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
 /// Names under which people keep configuration: `*.conf` and its kin, and names without an ending
 /// in a folder that has to do with nginx.
 fn may_be_configuration(path: &Path, name: &str) -> bool {
-    let endings = [".conf", ".vhost", ".nginx", ".conf.example", ".conf.j2", ".tpl", ".tmpl", ".template", ".erb"];
+    let endings = [
+        ".conf",
+        ".vhost",
+        ".nginx",
+        ".conf.example",
+        ".conf.sample",
+        ".conf.dist",
+        ".conf.inc",
+        ".conf.j2",
+        ".tpl",
+        ".tmpl",
+        ".template",
+        ".erb",
+    ];
     let in_nginx = || {
         let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))

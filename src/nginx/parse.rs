@@ -159,7 +159,8 @@ impl Parser<'_> {
             let words = std::mem::take(&mut self.words);
             self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::UnfinishedStatement });
             self.close_statement(words, Body::None, end);
-        } else if let (Some(block), false) = (self.open.last(), broken) {
+        } else if let (Some(block), false) = (self.open.last().filter(|block| !block.words[0].text.is_empty()), broken)
+        {
             self.tree.problems.push(Problem { span: head(&block.words), kind: ProblemKind::UnclosedBlock });
         }
         while let Some(block) = self.open.pop() {

@@ -13,6 +13,10 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+        if !nginx.is_whole {
+            findings.unchecked(&RULE, "the files that may set a resolver", "--root");
+            continue;
+        }
         for hand_over in &nginx.hand_overs {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
             if has_resolver || !hand_over.evaluated.has_variables {

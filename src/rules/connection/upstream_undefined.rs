@@ -13,6 +13,10 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+        if !nginx.is_whole {
+            findings.unchecked(&RULE, "the files that may define upstream groups", "--root");
+            continue;
+        }
         for hand_over in &nginx.hand_overs {
             let Target::Direct(peer) = &hand_over.target else { continue };
             let found = match &peer.address {

@@ -55,5 +55,5 @@ fn is_wanted(machine: &Machine, listens: &[(String, crate::source::Span)]) -> bo
 fn is_off(machine: &Machine, file: &Unloaded, names: &[String]) -> bool {
     let mut served = machine.nginx.iter().flat_map(|nginx| &nginx.servers).flat_map(|server| &server.names);
     let served_elsewhere = !names.is_empty() && served.any(|name| names.contains(name));
-    file.include.is_none() || served_elsewhere
+    file.include.is_none() || served_elsewhere || machine.view.is_partial()
 }

@@ -1,6 +1,6 @@
 //! A pattern that matches nothing where something is needed.
 
-use crate::deployment::{Deployment, Machine, View};
+use crate::deployment::{Deployment, Machine};
 use crate::finding::Program;
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::IncludeProblemKind as FpmProblem;
@@ -11,7 +11,7 @@ pub(super) static RULE: Rule =
     rule!(loading / "include-empty", Error, "an include brings nothing where something is needed");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for machine in deployment.machines.iter().filter(|machine| machine.view != View::Files) {
+    for machine in deployment.machines.iter().filter(|machine| !machine.view.is_partial()) {
         of_nginx(machine, findings);
         of_fpm(machine, findings);
     }
@@ -25,7 +25,11 @@ fn of_nginx(machine: &Machine, findings: &mut Findings) {
         let empty = nginx.files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::NoMatch);
         let Some(last) = empty.filter(|problem| !told.contains(&problem.span)).last() else { continue };
         let finding = RULE
-            .finding(format!("{} matches nothing, and nginx has no server", last.path.display()), last.span, "matches no file")
+            .finding(
+                format!("{} matches nothing, and nginx has no server", last.path.display()),
+                last.span,
+                "matches no file",
+            )
             .help("put a file with a `server` block there, or correct the pattern")
             .severity(crate::finding::Severity::Warning);
         if told.is_empty() {
@@ -45,7 +49,11 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                     .help("make the directory, or correct the path")
                     .refused_by(Program::PhpFpm, format!("Unable to globalize '{pattern}' (ret=2)")),
                 FpmProblem::OnlyDirectories => RULE
-                    .finding(format!("{pattern} is a directory, and PHP-FPM includes nothing from it"), problem.span, "a directory, not a pattern")
+                    .finding(
+                        format!("{pattern} is a directory, and PHP-FPM includes nothing from it"),
+                        problem.span,
+                        "a directory, not a pattern",
+                    )
                     .help(format!("write `include = {}/*.conf`", pattern.trim_end_matches('/'))),
                 FpmProblem::NoMatch => RULE
                     .finding(format!("{pattern} matches nothing"), problem.span, "matches no file")
@@ -53,7 +61,10 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                 FpmProblem::NotKnown | FpmProblem::Unreadable(..) | FpmProblem::TooDeep => continue,
             };
             let finding = match no_pool && problem.kind != FpmProblem::NoDirectory {
-                true => finding.refused_by(Program::PhpFpm, "No pool defined. at least one pool section must be specified in config file"),
+                true => finding.refused_by(
+                    Program::PhpFpm,
+                    "No pool defined. at least one pool section must be specified in config file",
+                ),
                 false => finding,
             };
             let severity = match no_pool || problem.kind == FpmProblem::NoDirectory {

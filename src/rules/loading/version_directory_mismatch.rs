@@ -5,8 +5,11 @@ use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(loading / "version-directory-mismatch", Warning, "a pool lies in the directory of a PHP version that nothing uses");
+pub(super) static RULE: Rule = rule!(
+    loading / "version-directory-mismatch",
+    Warning,
+    "a pool lies in the directory of a PHP version that nothing uses"
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in deployment.machines.iter().filter(|machine| every_dial_is_known(machine)) {
@@ -16,13 +19,18 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let master = &machine.masters[id.master];
             let siblings: Vec<_> = used.iter().map(|used| &machine.masters[*used]).collect();
             let sibling = siblings.iter().find(|sibling| sibling.layout.version != master.layout.version);
-            let (Some(sibling), false) = (sibling, is_used(id.master) || master.layout.version.is_empty()) else { continue };
+            let (Some(sibling), false) = (sibling, is_used(id.master) || master.layout.version.is_empty()) else {
+                continue;
+            };
             // A pool that the version in use has too is a leftover; one that it lacks was not moved.
             let moved = sibling.pools.iter().any(|other| other.name.eq_ignore_ascii_case(&pool.name));
             let severity = if moved { Severity::Advice } else { Severity::Warning };
             let finding = RULE
                 .finding(
-                    format!("pool {} belongs to PHP {}, and nginx uses PHP {} only", pool.name, master.layout.version, sibling.layout.version),
+                    format!(
+                        "pool {} belongs to PHP {}, and nginx uses PHP {} only",
+                        pool.name, master.layout.version, sibling.layout.version
+                    ),
                     pool.header,
                     "nothing dials a pool of this version",
                 )

@@ -16,11 +16,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             let Some(listener) = &pool.listener else { continue };
-            let ignored: Vec<_> = ["listen.owner", "listen.group"].iter().filter_map(|key| pool.settings.get(key)).collect();
+            let ignored: Vec<_> =
+                ["listen.owner", "listen.group"].iter().filter_map(|key| pool.settings.get(key)).collect();
             let (Some(acl), [first, rest @ ..]) = (listener.acl.first(), ignored.as_slice()) else { continue };
             let verdicts = callers(machine, id);
             // Where nginx is shut out, `socket-permission-denied` tells the whole story.
-            if listener.bound.socket().is_none() || verdicts.iter().any(|verdict| matches!(verdict, Verdict::Denied(_))) {
+            if listener.bound.socket().is_none() || verdicts.iter().any(|verdict| matches!(verdict, Verdict::Denied(_)))
+            {
                 continue;
             }
             let allowed = !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::Allowed);
@@ -30,7 +32,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             for also in rest {
                 finding = finding.label(also.span, "ignored as well");
             }
-            let finding = finding.note("the socket stays with the user and group that PHP-FPM is started as").help("remove the lines that do not apply");
+            let finding = finding
+                .note("the socket stays with the user and group that PHP-FPM is started as")
+                .help("remove the lines that do not apply");
             findings.push(finding.severity(if allowed { Severity::Advice } else { Severity::Warning }));
         }
     }

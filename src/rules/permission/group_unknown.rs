@@ -17,11 +17,17 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
             let acl = pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
             for key in ["group", "listen.group"] {
-                let Some(assigned) = pool.settings.get(key).filter(|_| !(acl && key == "listen.group")) else { continue };
+                let Some(assigned) = pool.settings.get(key).filter(|_| !(acl && key == "listen.group")) else {
+                    continue;
+                };
                 let name = assigned.text.clone().unwrap_or_default();
                 if is_missing(machine, &name) {
                     let refusal = format!("[pool {}] cannot get gid for group '{name}'", pool.name);
-                    let label = if key == "group" { "the pool's workers would be in it" } else { "the socket would belong to it" };
+                    let label = if key == "group" {
+                        "the pool's workers would be in it"
+                    } else {
+                        "the socket would belong to it"
+                    };
                     findings.push(finding(&name, assigned.span, label).refused_by(Program::PhpFpm, refusal));
                 }
             }

@@ -13,7 +13,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
             let Some(assigned) = root(machine, pool) else { continue };
-            let finding = RULE.finding(format!("pool {} runs as root", pool.name), assigned.span, "every PHP script would run as root");
+            let finding = RULE.finding(
+                format!("pool {} runs as root", pool.name),
+                assigned.span,
+                "every PHP script would run as root",
+            );
             let finding = finding.help("name the account that owns the application, such as `user = www-data`");
             if machine.masters[id.master].allow_root {
                 findings.push(finding.note("PHP-FPM is started with -R, which allows it").severity(Severity::Warning));

@@ -17,7 +17,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let (nginx, hand_over) = machine.hand_over(dial);
             let Reach::Pools(pools) = &dial.reach else { continue };
-            let root = nginx.config.effective(hand_over.level, "root").filter(|_| hand_over.protocol == Protocol::Fastcgi);
+            let root =
+                nginx.config.effective(hand_over.level, "root").filter(|_| hand_over.protocol == Protocol::Fastcgi);
             let Some((root, path)) = root.and_then(|root| Some((root, root.arg(0)?))) else { continue };
             if !path.starts_with('/') || path.contains('$') {
                 continue;
@@ -34,7 +35,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
                 let finding = RULE
                     .finding(
-                        format!("user {} of pool {} may not pass through {}", who.user, pool.name, closed.path.display()),
+                        format!(
+                            "user {} of pool {} may not pass through {}",
+                            who.user,
+                            pool.name,
+                            closed.path.display()
+                        ),
                         root.head,
                         "the scripts lie here",
                     )
@@ -52,7 +58,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn identity(machine: &Machine, pool: &Pool) -> Option<Identity> {
     let accounts = &machine.facts.accounts;
     let user = accounts.canonical_user(pool.settings.get("user")?.text.as_deref()?);
-    let group = match pool.settings.get("group").and_then(|group| group.text.clone()).filter(|group| !group.is_empty()) {
+    let group = match pool.settings.get("group").and_then(|group| group.text.clone()).filter(|group| !group.is_empty())
+    {
         Some(group) => accounts.canonical_group(&group),
         None => match accounts.user(&user) {
             Lookup::Found(found) => found.group?,

@@ -39,7 +39,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
     let (pool, directory) = (machine.pool(id), path.parent()?);
     let listener = pool.listener.as_ref()?;
-    let absent = path.ancestors().skip(1).any(|above| machine.paths.get(above).is_some_and(|fact| fact.exists == Some(false)));
+    let absent =
+        path.ancestors().skip(1).any(|above| machine.paths.get(above).is_some_and(|fact| fact.exists == Some(false)));
     if !absent || is_made_by_unit(machine, id, directory) {
         return None;
     }

@@ -16,7 +16,9 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
-            let (Reach::Pools(pools), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else { continue };
+            let (Reach::Pools(pools), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else {
+                continue;
+            };
             let (nginx, hand_over) = machine.hand_over(dial);
             let fpm = pools.first().map(|id| machine.masters[id.master].layout.unit.as_str());
             let hiding = fpm.into_iter().chain(["nginx.service"]).find_map(|name| {
@@ -38,7 +40,11 @@ fn hides(unit: &Unit, path: &Path) -> Option<&'static str> {
     let in_home = ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home));
     let protected = unit.is_true("Service.ProtectHome") || unit.get("Service.ProtectHome") == Some("tmpfs");
     match () {
-        () if in_tmp && (unit.is_true("Service.PrivateTmp") || unit.get("Service.PrivateTmp") == Some("disconnected")) => Some("PrivateTmp"),
+        () if in_tmp
+            && (unit.is_true("Service.PrivateTmp") || unit.get("Service.PrivateTmp") == Some("disconnected")) =>
+        {
+            Some("PrivateTmp")
+        }
         () if in_home && protected => Some("ProtectHome"),
         () => None,
     }

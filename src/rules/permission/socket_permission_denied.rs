@@ -39,7 +39,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 /// Whether the worker's user and group exist; where they do not, nginx does not start at all.
 fn is_identity_known(machine: &Machine, nginx: &Nginx) -> bool {
     let accounts = &machine.facts.accounts;
-    accounts.user(&nginx.worker.user.value) != Lookup::Missing && accounts.group(&nginx.worker.group.value) != Lookup::Missing
+    accounts.user(&nginx.worker.user.value) != Lookup::Missing
+        && accounts.group(&nginx.worker.group.value) != Lookup::Missing
 }
 
 fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class) -> Finding {
@@ -66,7 +67,9 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class)
         _ => severity_of_failure(machine, dial),
     };
     let log = format!("connect() to unix:{path} failed (13: Permission denied) while connecting to upstream");
-    finding.predict(if severity_of_failure(machine, dial) == Severity::Error { 502 } else { 200 }, log).severity(severity)
+    finding
+        .predict(if severity_of_failure(machine, dial) == Severity::Error { 502 } else { 200 }, log)
+        .severity(severity)
 }
 
 /// Points at the lines that decide about the socket.
@@ -79,11 +82,16 @@ fn label_socket(mut finding: Finding, pool: &Pool, listener: &Listener) -> Findi
         finding = finding.label(*span, "an access control list: listen.owner and listen.group do not apply");
     }
     // A pool that sets neither owner nor group gets those of the master.
-    let defaults = [listener.owner, listener.group, listener.mode].iter().all(|origin| matches!(origin, Origin::Default(_)));
+    let defaults =
+        [listener.owner, listener.group, listener.mode].iter().all(|origin| matches!(origin, Origin::Default(_)));
     if defaults {
         return finding.label(listener.span, format!("{whole}: no owner, group or mode is set"));
     }
-    let origins = [(listener.owner, format!("owner {owner}")), (listener.group, format!("group {group}")), (listener.mode, format!("mode {mode:04o}"))];
+    let origins = [
+        (listener.owner, format!("owner {owner}")),
+        (listener.group, format!("group {group}")),
+        (listener.mode, format!("mode {mode:04o}")),
+    ];
     for (origin, what) in origins {
         finding = match origin {
             Origin::Written(span) => finding.label(span, what),
@@ -103,15 +111,20 @@ fn why(listener: &Listener, class: Class) -> String {
     let bits = listener.access.mode;
     match class {
         Class::Owner => format!("nginx is the owner, and the owner's bits in {bits:04o} do not include write"),
-        Class::Group => format!("nginx is in the group, and the group's bits in {bits:04o} do not include write; the bits for others play no part"),
-        Class::Other => format!("nginx is neither the owner nor in the group, and the bits for others in {bits:04o} do not include write"),
+        Class::Group => format!(
+            "nginx is in the group, and the group's bits in {bits:04o} do not include write; the bits for others play no part"
+        ),
+        Class::Other => format!(
+            "nginx is neither the owner nor in the group, and the bits for others in {bits:04o} do not include write"
+        ),
     }
 }
 
 /// The smallest change that opens the socket for nginx and for nobody else.
 fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener) -> String {
     let unit = &machine.masters.iter().find(|master| master.pools.iter().any(|other| other.header == pool.header));
-    let restart = unit.map_or_else(|| "PHP-FPM".to_owned(), |master| master.layout.unit.trim_end_matches(".service").to_owned());
+    let restart =
+        unit.map_or_else(|| "PHP-FPM".to_owned(), |master| master.layout.unit.trim_end_matches(".service").to_owned());
     let group = &nginx.worker.group.value;
     let change = match () {
         () if !listener.acl.is_empty() => format!("add {} to listen.acl_users", nginx.worker.user.value),

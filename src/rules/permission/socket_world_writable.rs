@@ -14,14 +14,18 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let (Some(_), Origin::Written(span)) = (listener.bound.socket(), listener.mode) else { continue };
             // In a container there is one user, and the images' layout is that of /usr/local.
             let in_image = machine.masters[id.master].layout.main.starts_with("/usr/local");
-            if listener.access.mode & 0o002 == 0 || in_image {
+            if listener.access.mode & 0o002 == 0 || in_image || machine.in_container {
                 continue;
             }
             let user = pool.settings.get("user").and_then(|user| user.text.clone());
             let user = user.map_or_else(|| "the pool's user".to_owned(), |user| format!("user {user}"));
             let mode = listener.access.mode;
             let finding = RULE
-                .finding(format!("the socket of pool {} is open to every local account", pool.name), span, format!("mode {mode:04o}"))
+                .finding(
+                    format!("the socket of pool {} is open to every local account", pool.name),
+                    span,
+                    format!("mode {mode:04o}"),
+                )
                 .note(format!("whoever writes to the socket runs any PHP file as {user}"))
                 .help("set `listen.group` to nginx's group and `listen.mode = 0660`, then restart PHP-FPM");
             findings.push(finding);

@@ -7,8 +7,11 @@ use crate::deployment::{Deployment, Nginx};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(permission / "temp-directory-closed", Warning, "nginx's workers cannot reach a directory for temporary files");
+pub(super) static RULE: Rule = rule!(
+    permission / "temp-directory-closed",
+    Warning,
+    "nginx's workers cannot reach a directory for temporary files"
+);
 
 /// Directives that name such a directory.
 const DIRECTIVES: [&str; 6] = [
@@ -36,7 +39,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
                 let log = format!("open() \"{path}");
                 let finding = RULE
-                    .finding(format!("nginx's workers may not pass through {directory}"), span, "large bodies and answers are kept here")
+                    .finding(
+                        format!("nginx's workers may not pass through {directory}"),
+                        span,
+                        "large bodies and answers are kept here",
+                    )
                     .note(format!("{directory} has mode {mode}; workers run as {}", who.user))
                     .note("a large request body gets 500; a large answer is cut off")
                     .help(format!("give {} the x bit on {directory}, or name another directory", who.user))
@@ -49,7 +56,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 /// The directories that the configuration names, with their places.
 fn named(nginx: &Nginx) -> Vec<(crate::source::Span, String)> {
-    let levels = nginx.servers.iter().map(|server| server.level).chain(nginx.hand_overs.iter().map(|found| found.level));
+    let levels =
+        nginx.servers.iter().map(|server| server.level).chain(nginx.hand_overs.iter().map(|found| found.level));
     let mut found = Vec::new();
     for level in levels {
         for name in DIRECTIVES {

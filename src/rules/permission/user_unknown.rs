@@ -28,11 +28,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
             for key in ["user", "listen.owner"] {
                 // With an access control list, the owner is not looked at.
-                let ignored = key == "listen.owner" && pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
+                let ignored =
+                    key == "listen.owner" && pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
                 if let Some((name, assigned)) = unknown(machine, pool, key, findings).filter(|_| !ignored) {
                     let refusal = format!("[pool {}] cannot get uid for user '{name}'", pool.name);
                     let help = format!("create the user {name}, or name one that exists");
-                    findings.push(finding(&name, assigned.span, &label(key)).help(help).refused_by(Program::PhpFpm, refusal));
+                    findings.push(
+                        finding(&name, assigned.span, &label(key)).help(help).refused_by(Program::PhpFpm, refusal),
+                    );
                 }
             }
             findings.findings.extend(in_access_list(machine, id, pool));
@@ -52,9 +55,15 @@ fn label(key: &str) -> String {
 }
 
 /// The value of a setting that names a user who does not exist. A number need not be in the database.
-fn unknown<'a>(machine: &Machine, pool: &'a Pool, key: &'a str, findings: &mut Findings) -> Option<(String, &'a Assigned)> {
+fn unknown<'a>(
+    machine: &Machine,
+    pool: &'a Pool,
+    key: &'a str,
+    findings: &mut Findings,
+) -> Option<(String, &'a Assigned)> {
     let assigned = pool.settings.get(key)?;
-    let name = assigned.text.as_ref().filter(|name| !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let name =
+        assigned.text.as_ref().filter(|name| !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit()))?;
     match machine.facts.accounts.user(name) {
         Lookup::Found(_) => None,
         Lookup::Missing => Some((name.clone(), assigned)),

@@ -1,6 +1,6 @@
 //! A pool without `listen`.
 
-use crate::deployment::{Deployment, View};
+use crate::deployment::Deployment;
 use crate::finding::Program;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -11,7 +11,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             // Files on their own may be completed by others, as those of the official images are.
-            if pool.listener.is_some() || machine.view == View::Files || machine.masters[id.master].is_absent() {
+            if pool.listener.is_some() || machine.view.is_partial() || machine.masters[id.master].is_absent() {
                 continue;
             }
             let empty = pool.settings.get("listen");

@@ -1,6 +1,6 @@
 //! Settings of a pool that stand in the global section.
 
-use crate::deployment::{Deployment, View};
+use crate::deployment::Deployment;
 use crate::finding::Program;
 use crate::php::load::{Assigned, is_pool_setting};
 use crate::rules::{Findings, Rule, rule};
@@ -10,10 +10,12 @@ pub(super) static RULE: Rule =
     rule!(syntax / "fpm-section-missing", Error, "settings of a pool stand before any [pool] header");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
-    for machine in deployment.machines.iter().filter(|machine| machine.view != View::Files) {
+    for machine in deployment.machines.iter().filter(|machine| !machine.view.is_partial()) {
         for master in &machine.masters {
             // One header is missing, however many settings lack it: the first one stands for all.
-            let Some(first) = master.configuration.global.iter().find(|assigned| is_pool_setting(assigned)) else { continue };
+            let Some(first) = master.configuration.global.iter().find(|assigned| is_pool_setting(assigned)) else {
+                continue;
+            };
             let key = &first.key;
             let mut finding = RULE.finding(
                 format!("`{key}` is a pool's setting and stands in the global section"),
@@ -21,7 +23,9 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 "no [pool] header is open here",
             );
             finding = match commented_header(first, sources) {
-                Some(span) => finding.label(span, "this header is commented out").help("remove the `;` before the header"),
+                Some(span) => {
+                    finding.label(span, "this header is commented out").help("remove the `;` before the header")
+                }
                 None => finding.help("write the pool's header, such as `[www]`, above it"),
             };
             let refusal = match first.index {

@@ -20,7 +20,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 _ => continue,
             };
             let path = problem.path.display();
-            if machine.view == View::Files || !certain && problem.path.starts_with("/etc/nginx/modules-enabled") {
+            let by_package = machine.view != View::Live && is_packaged(&problem.path);
+            if machine.view.is_partial()
+                || by_package
+                || !certain && problem.path.starts_with("/etc/nginx/modules-enabled")
+            {
                 findings.unchecked(&RULE, format!("the included {path}"), "--root");
                 continue;
             }
@@ -31,4 +35,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push(finding.severity(if certain { Severity::Error } else { Severity::Warning }));
         }
     }
+}
+
+/// Whether nginx's package brings the file, so that a tree without it may be laid over the package.
+fn is_packaged(path: &std::path::Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let packaged = ["mime.types", "fastcgi_params", "fastcgi.conf", "scgi_params", "uwsgi_params", "proxy_params"];
+    packaged.contains(&name.as_ref()) || ["koi-utf", "koi-win", "win-utf"].contains(&name.as_ref())
 }

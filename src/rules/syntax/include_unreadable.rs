@@ -27,7 +27,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for nginx in machine.nginx.iter().filter(|nginx| nginx.config.truncated) {
             let first = nginx.files.mains.iter().flat_map(|main| &nginx.files.tree(*main).directives).next();
             if let Some(first) = first {
-                report(findings, "configuration", first.head, "includes of includes multiply beyond two million statements");
+                report(
+                    findings,
+                    "configuration",
+                    first.head,
+                    "includes of includes multiply beyond two million statements",
+                );
             }
         }
         for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {

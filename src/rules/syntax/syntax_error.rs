@@ -28,27 +28,55 @@ fn problems(nginx: &Nginx) -> impl Iterator<Item = &Problem> {
 
 fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
     let (message, label, help) = match &problem.kind {
-        ProblemKind::Unexpected('}') => ("this `}` closes nothing".to_owned(), "no block is open here", "remove it, or look for a `}` too many above"),
-        ProblemKind::Unexpected('{') => ("this `{` has no directive before it".to_owned(), "a block without a name", "write the directive before it, or remove the block"),
-        ProblemKind::Unexpected(found) => (format!("this `{found}` ends nothing"), "no directive before it", "remove it"),
-        ProblemKind::MissingSemicolon => {
-            (format!("no `;` behind `{}`", line(problem.span, sources)), "the `}` comes before its `;`", "write a `;` at the end of this line")
+        ProblemKind::Unexpected('}') => (
+            "this `}` closes nothing".to_owned(),
+            "no block is open here",
+            "remove it, or look for a `}` too many above",
+        ),
+        ProblemKind::Unexpected('{') => (
+            "this `{` has no directive before it".to_owned(),
+            "a block without a name",
+            "write the directive before it, or remove the block",
+        ),
+        ProblemKind::Unexpected(found) => {
+            (format!("this `{found}` ends nothing"), "no directive before it", "remove it")
         }
-        ProblemKind::AfterQuote(found) => {
-            (format!("`{found}` stands directly behind a closing quote"), "a blank, `;`, `{` or `)` must follow the quote", "write a blank between, or close the quote later")
+        ProblemKind::MissingSemicolon => (
+            format!("no `;` behind `{}`", line(problem.span, sources)),
+            "the `}` comes before its `;`",
+            "write a `;` at the end of this line",
+        ),
+        ProblemKind::AfterQuote(found) => (
+            format!("`{found}` stands directly behind a closing quote"),
+            "a blank, `;`, `{` or `)` must follow the quote",
+            "write a blank between, or close the quote later",
+        ),
+        ProblemKind::UnclosedQuote(quote) => {
+            (format!("nothing closes this {quote}"), "the quote begins here", "close the quote where the value ends")
         }
-        ProblemKind::UnclosedQuote(quote) => (format!("nothing closes this {quote}"), "the quote begins here", "close the quote where the value ends"),
-        ProblemKind::UnfinishedStatement => {
-            (format!("no `;` behind `{}`", line(problem.span, sources)), "the file ends before the `;`", "write a `;` at the end")
+        ProblemKind::UnfinishedStatement => (
+            format!("no `;` behind `{}`", line(problem.span, sources)),
+            "the file ends before the `;`",
+            "write a `;` at the end",
+        ),
+        ProblemKind::UnclosedBlock => (
+            format!("no `}}` closes `{}`", line(problem.span, sources)),
+            "the block that opens here is never closed",
+            "write the missing `}`; a regex that ends in `$` eats a `{` glued to it",
+        ),
+        ProblemKind::TooLong => (
+            "this is longer than nginx's buffer of 4096 bytes".to_owned(),
+            "too long",
+            "shorten it, or split it over several lines",
+        ),
+        ProblemKind::TooDeep => {
+            ("blocks are nested deeper than 100".to_owned(), "not followed from here on", "check the braces above")
         }
-        ProblemKind::UnclosedBlock => {
-            (format!("no `}}` closes `{}`", line(problem.span, sources)), "the block that opens here is never closed", "write the missing `}`; a regex that ends in `$` eats a `{` glued to it")
-        }
-        ProblemKind::TooLong => ("this is longer than nginx's buffer of 4096 bytes".to_owned(), "too long", "shorten it, or split it over several lines"),
-        ProblemKind::TooDeep => ("blocks are nested deeper than 100".to_owned(), "not followed from here on", "check the braces above"),
-        ProblemKind::ByteOrderMark => {
-            ("a byte order mark stands before the first word".to_owned(), "nginx takes it for a part of the word", "save the file as UTF-8 without a byte order mark")
-        }
+        ProblemKind::ByteOrderMark => (
+            "a byte order mark stands before the first word".to_owned(),
+            "nginx takes it for a part of the word",
+            "save the file as UTF-8 without a byte order mark",
+        ),
     };
     let finding = RULE.finding(message, problem.span, label).help(help);
     match problem.kind.nginx_message() {
