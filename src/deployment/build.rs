@@ -12,6 +12,7 @@ use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::{Host, ReadError, glob};
 use crate::nginx::levels::{Config, Context};
 use crate::nginx::load::Files;
+use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools};
 use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
@@ -43,7 +44,9 @@ pub fn machine(
     sources: &mut Sources,
 ) -> Result<Machine, BuildError> {
     let mut nginx = Vec::new();
-    let mut nginx_mains = selection.nginx_mains.clone();
+    // A relative main file begins at nginx's prefix.
+    let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
+    let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
     if nginx_mains.is_empty() && view != View::Files {
         nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(|main| host.entry(main).is_ok()));
     }
@@ -85,24 +88,37 @@ fn masters(
     for main in &selection.fpm_mains {
         let layout = MasterLayout::of(main);
         let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
-        masters.push(Master::new(configuration, layout, facts, true));
+        let ini = ini(host, &layout, selection, sources);
+        masters.push(Master::new(configuration, layout, ini, facts, true));
     }
     if !selection.fpm_pools.is_empty() {
         let layout = MasterLayout::of(&selection.fpm_pools[0]);
         let configuration = load_pools(host, sources, &layout.main, &selection.fpm_pools, &layout.prefix);
-        masters.push(Master::new(configuration, layout, facts, true));
+        let ini = ini(host, &layout, selection, sources);
+        masters.push(Master::new(configuration, layout, ini, facts, true));
     }
     if !masters.is_empty() || view == View::Files {
         return Ok(masters);
     }
     for layout in layout::masters(host) {
         match read(host, &layout, facts, sources) {
-            Ok(configuration) => masters.push(Master::new(configuration, layout, facts, false)),
+            Ok(configuration) => {
+                let ini = ini(host, &layout, selection, sources);
+                masters.push(Master::new(configuration, layout, ini, facts, false));
+            }
             Err(ReadError::NotFound) => {}
             Err(source) => return Err(unreadable(&layout.main, source)),
         }
     }
     Ok(masters)
+}
+
+/// The ini files of a master: those that are pinned, else those of its packaging.
+fn ini(host: &dyn Host, layout: &MasterLayout, selection: &Selection, sources: &mut Sources) -> Ini {
+    match selection.php_inis.as_slice() {
+        [] => Ini::load(host, sources, std::slice::from_ref(&layout.ini), &layout.scan),
+        pinned => Ini::load(host, sources, pinned, &layout.scan),
+    }
 }
 
 fn read(

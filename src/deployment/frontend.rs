@@ -59,10 +59,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// The first name a person would call it by.
-    pub fn shown_name(&self) -> String {
-        let name = self.names.iter().find(|name| !name.is_empty() && *name != "_");
-        name.cloned().unwrap_or_else(|| "the server without a name".into())
+    /// The first name a person would call it by, if it has one.
+    pub fn shown_name(&self) -> Option<String> {
+        self.names.iter().find(|name| !name.is_empty() && *name != "_").cloned()
     }
 }
 

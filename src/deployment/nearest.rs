@@ -20,7 +20,9 @@ pub struct Nearest {
 pub enum How {
     /// The paths differ in numbers only: another version of PHP.
     Version,
-    /// The paths differ in letters' case, in a few letters, or in the directory.
+    /// The same file name in another directory.
+    Directory,
+    /// The paths differ in letters' case or in a few letters.
     Spelling,
     /// The same port, and IPv4 against IPv6.
     Family,
@@ -56,6 +58,7 @@ fn is_started(machine: &Machine, id: PoolId) -> bool {
 
 fn compare(dialled: &Endpoint, listening: &Endpoint) -> How {
     match (dialled, listening) {
+        (Endpoint::Unix(a), Endpoint::Unix(b)) if a.file_name() == b.file_name() => How::Directory,
         (Endpoint::Unix(a), Endpoint::Unix(b)) if without_numbers(a) == without_numbers(b) => How::Version,
         (Endpoint::Unix(a), Endpoint::Unix(b)) if is_misspelt(a, b) => How::Spelling,
         (Endpoint::Unix(_), Endpoint::Unix(_)) => How::Name,
@@ -74,10 +77,8 @@ fn without_numbers(path: &Path) -> String {
 }
 
 fn is_misspelt(a: &Path, b: &Path) -> bool {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let (a_name, b_name) = (name(a), name(b));
-    let (a, b) = (a.to_string_lossy(), b.to_string_lossy());
-    a_name == b_name || a.len().abs_diff(b.len()) <= 2 && distance(&a, &b) <= 2
+    let (a, b) = (a.to_string_lossy().to_lowercase(), b.to_string_lossy().to_lowercase());
+    a.len().abs_diff(b.len()) <= 2 && distance(&a, &b) <= 2
 }
 
 /// The edit distance of two texts (Levenshtein), for texts as short as names and paths.
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(how("/run/php/php8.1-fpm.sock", "/run/php/php8.2-fpm.sock"), How::Version);
         assert_eq!(how("/run/php81.sock", "/run/php/php8.2.sock"), How::Version);
         assert_eq!(how("/run/php/shpo.sock", "/run/php/shop.sock"), How::Spelling);
-        assert_eq!(how("/var/lib/shop.sock", "/run/shop.sock"), How::Version);
+        assert_eq!(how("/var/lib/shop.sock", "/run/shop.sock"), How::Directory);
         assert_eq!(how("/run/php/blog.sock", "/run/php/shop.sock"), How::Name);
         assert_eq!(how("127.0.0.1:9000", "[::1]:9000"), How::Family);
         assert_eq!(how("127.0.0.1:9000", "127.0.0.2:9000"), How::Address);

@@ -9,6 +9,7 @@ use super::{Origin, Setting};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
 use crate::host::layout::MasterLayout;
+use crate::php::layers::Ini;
 use crate::php::load::{Assigned, Configuration, PoolSettings};
 use crate::php::readers;
 use crate::source::Span;
@@ -29,6 +30,8 @@ pub struct Master {
     pub prefix_known: bool,
     /// Started with `-R`: pools may run as root.
     pub allow_root: bool,
+    /// The ini settings below those of the pools.
+    pub ini: Ini,
     /// The pools.
     pub pools: Vec<Pool>,
 }
@@ -146,7 +149,7 @@ impl AllowedClients {
 
 impl Master {
     /// Puts a master together.
-    pub fn new(configuration: Configuration, layout: MasterLayout, facts: &Facts, runs: bool) -> Self {
+    pub fn new(configuration: Configuration, layout: MasterLayout, ini: Ini, facts: &Facts, runs: bool) -> Self {
         let fact = facts.masters.iter().find(|fact| fact.config == configuration.main);
         let command = facts.units.get(&layout.unit).map(|unit| unit.start_command()).unwrap_or_default();
         let option = |short: &str, long: &str| {
@@ -161,6 +164,7 @@ impl Master {
             state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             pools: Vec::new(),
+            ini,
             configuration,
             layout,
             prefix,

@@ -106,7 +106,7 @@ fn fpm(bytes: &[u8]) -> Option<Recognised> {
 /// The context that nginx statements belong into, by what only stands there.
 pub fn context(tree: &Tree) -> Option<Context> {
     let has = |names: &[&str]| tree.directives.iter().any(|directive| names.contains(&directive.name()));
-    let blocks = |name: &str| tree.directives.iter().any(|found| found.name() == name && !found.block().is_empty());
+    let blocks = |name: &str| tree.directives.iter().any(|found| found.name() == name && found.is_block());
     match () {
         () if blocks("http") || blocks("events") || blocks("stream") || has(&["worker_processes", "pid"]) => {
             Some(Context::Main)

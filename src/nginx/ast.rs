@@ -101,6 +101,11 @@ impl Directive {
         }
     }
 
+    /// Whether it opens a block, empty or not.
+    pub fn is_block(&self) -> bool {
+        matches!(self.body, Body::Block(_))
+    }
+
     /// The statement as one line of text.
     pub fn text(&self) -> String {
         let words = std::iter::once(&self.name).chain(&self.args).map(|word| word.text.as_str());

@@ -15,6 +15,7 @@ mod arithmetic;
 pub mod ast;
 pub mod constants;
 pub mod ini;
+pub mod layers;
 pub mod load;
 pub mod parse;
 pub mod readers;

@@ -18,7 +18,6 @@ pub(super) fn closing(report: &Report<'_>, style: Style) -> String {
         out.push('\n');
     }
     out.push_str(&not_checked(report.unchecked, style));
-    out.push_str(&fixable(report, style));
     if let Some(remark) = remark(report) {
         out.push_str(&format!("{}\n", paint(remark, Ink::Faint, style.color)));
     }
@@ -45,20 +44,6 @@ fn not_checked(unchecked: &[Unchecked], style: Style) -> String {
     }
     out.push('\n');
     out
-}
-
-/// How many findings the tool can remove itself.
-fn fixable(report: &Report<'_>, style: Style) -> String {
-    let has_safe = |finding: &&crate::finding::Finding| finding.fixes.iter().any(|fix| fix.safe);
-    let safe = report.findings.iter().filter(has_safe).count();
-    let unsafe_only = report.findings.iter().filter(|finding| !finding.fixes.is_empty()).count().saturating_sub(safe);
-    let said = match (safe, unsafe_only) {
-        (0, 0) => return String::new(),
-        (safe, 0) => format!("fixable: {safe} with --fix"),
-        (0, more) => format!("fixable: {more} with --fix --unsafe-fixes, after a look at --diff"),
-        (safe, more) => format!("fixable: {safe} with --fix, {more} more with --unsafe-fixes, after a look at --diff"),
-    };
-    format!("{}\n", paint(&said, Ink::Faint, style.color))
 }
 
 /// The last line.

@@ -96,14 +96,14 @@ impl Findings {
 
     /// Takes a finding about a line that several servers may include: the same finding about the
     /// same lines is told once, with the servers it concerns.
-    pub fn push_for(&mut self, server: String, finding: Finding) {
+    pub fn push_for(&mut self, server: Option<String>, finding: Finding) {
         let places = finding.labels().iter().map(|label| label.span).collect();
         let at = *self.affected.entry((finding.rule, places)).or_insert_with(|| {
             self.findings.push(finding);
             self.findings.len() - 1
         });
         let servers = &mut self.findings[at].servers;
-        if !servers.contains(&server) {
+        if let Some(server) = server.filter(|server| !servers.contains(server)) {
             servers.push(server);
         }
     }

@@ -120,6 +120,7 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
     let address = dialled_as(machine, id);
     let why = match how {
         How::Version => "the two differ only in the version",
+        How::Directory => "the two differ only in the directory",
         How::Spelling => "the two differ only in their spelling",
         _ => "",
     };

@@ -99,8 +99,8 @@ pub(in crate::rules) fn label_hand_over(finding: Finding, dial: &Dial, hand_over
 }
 
 /// The server of a hand-over, as notes name it.
-pub(in crate::rules) fn server_name(nginx: &Nginx, hand_over: &HandOver) -> String {
-    nginx.servers.get(hand_over.server).map(|server| server.shown_name()).unwrap_or_default()
+pub(in crate::rules) fn server_name(nginx: &Nginx, hand_over: &HandOver) -> Option<String> {
+    nginx.servers.get(hand_over.server)?.shown_name()
 }
 
 /// Where a pool listens, in words for a label.

@@ -104,7 +104,7 @@ fn label_socket(mut finding: Finding, pool: &Pool, listener: &Listener) -> Findi
             finding = finding.label(ignored.span, "ignored because of the access control list");
         }
     }
-    finding.note(whole)
+    finding
 }
 
 fn why(listener: &Listener, class: Class) -> String {
@@ -126,7 +126,15 @@ fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener) -> S
     let restart =
         unit.map_or_else(|| "PHP-FPM".to_owned(), |master| master.layout.unit.trim_end_matches(".service").to_owned());
     let group = &nginx.worker.group.value;
+    // A group argument replaces the group of the user's own name.
+    let own = nginx.worker.user.value.as_str();
+    let dropped = group != own && listener.access.group.as_deref() == Some(own);
     let change = match () {
+        () if dropped => {
+            return format!(
+                "write `user {own};` in nginx.conf, then reload nginx: the group {group} takes the place of the group {own}"
+            );
+        }
         () if !listener.acl.is_empty() => format!("add {} to listen.acl_users", nginx.worker.user.value),
         () if listener.access.mode & 0o020 == 0 => format!("set `listen.group = {group}` and `listen.mode = 0660`"),
         () => format!("set `listen.group = {group}`"),
