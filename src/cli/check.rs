@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -168,7 +168,11 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
         summary: Summary { elapsed: started.elapsed(), ..checked.summary },
         fail_on,
     };
-    write(arguments, &report, streams)?;
+    match write(arguments, &report, streams) {
+        // Who closes the pipe early has seen enough; the verdict stays.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
     Ok(status(&checked, fail_on))
 }
 
@@ -183,7 +187,7 @@ fn status(checked: &Checked, fail_on: Option<Severity>) -> u8 {
 
 fn write(arguments: &CheckArguments, report: &Report<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
     let mut outputs = arguments.format.clone();
-    if outputs.iter().all(|output| output.file.is_some()) && outputs.is_empty() {
+    if outputs.is_empty() {
         outputs.push(Output { format: Format::Text, file: None });
     }
     for output in outputs {
@@ -192,12 +196,12 @@ fn write(arguments: &CheckArguments, report: &Report<'_>, streams: &mut Streams<
                 let style = Style { color: false, unicode: true, ..Style::default() };
                 let mut file = io::BufWriter::new(File::create(&path).map_err(|error| named(&path, error))?);
                 render(output.format, report, style, &mut file)?;
-                io::Write::flush(&mut file).map_err(|error| named(&path, error))?;
+                file.flush().map_err(|error| named(&path, error))?;
             }
             None => {
                 let mut out = io::BufWriter::new(&mut *streams.out);
                 render(output.format, report, super::style(arguments.color(), streams.is_terminal), &mut out)?;
-                io::Write::flush(&mut out)?;
+                out.flush()?;
             }
         }
     }

@@ -35,7 +35,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Lint; without PATH, this host
-    Check(check::CheckArguments),
+    Check(Box<check::CheckArguments>),
     /// Show a rule's document
     Explain(explain::ExplainArguments),
     /// List the rules
@@ -68,7 +68,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams
             return FAILED;
         }
     };
-    let result = match arguments.command.unwrap_or(Command::Check(arguments.check)) {
+    let result = match arguments.command.unwrap_or_else(|| Command::Check(Box::new(arguments.check))) {
         Command::Check(arguments) => check::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Rules(arguments) => rules::run(&arguments, streams),

@@ -70,6 +70,7 @@ pub fn machine(
     let mut machine = Machine { view, in_container, facts, paths, nginx, masters, dials, callers, unloaded };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
+    connect::nearest(&mut machine);
     Ok(machine)
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::back_ends::BackEnd;
+use super::nearest::{Candidates, Nearest};
 use super::pools::addresses;
 use super::{Bound, HandOver, Machine, Master, Pool, PoolId, Target};
 use crate::host::Host;
@@ -32,6 +33,8 @@ pub struct Dial {
     pub missed: Vec<Endpoint>,
     /// What is there.
     pub reach: Reach,
+    /// Where nobody is there, the listener that was probably meant.
+    pub nearest: Option<Nearest>,
 }
 
 /// What is at a dialled address.
@@ -68,13 +71,30 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
                 let endpoints = endpoints(address, machine, host);
                 let (reach, missed) = index.reach(&endpoints, machine, hand_over);
                 let (address, span) = (address.clone(), peer.span);
-                let dial =
-                    Dial { nginx: number, hand_over: at, peer: peer_number, address, span, endpoints, missed, reach };
+                let dial = Dial {
+                    nginx: number,
+                    hand_over: at,
+                    peer: peer_number,
+                    address,
+                    span,
+                    endpoints,
+                    missed,
+                    reach,
+                    nearest: None,
+                };
                 dials.push(dial);
             }
         }
     }
     dials
+}
+
+/// Finds the nearest listener for every dial that reaches nobody.
+pub fn nearest(machine: &mut Machine) {
+    let candidates = Candidates::new(machine);
+    for dial in machine.dials.iter_mut().filter(|dial| dial.reach == Reach::Nobody) {
+        dial.nearest = dial.missed.first().and_then(|missed| candidates.nearest(missed));
+    }
 }
 
 /// The numbers of the dials that reach each pool.

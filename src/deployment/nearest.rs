@@ -1,9 +1,6 @@
 //! The listener that a dial which reaches nobody was probably meant for.
 
-use std::cmp::Reverse;
-use std::path::Path;
-
-use super::{Dial, Machine, PoolId};
+use super::{Machine, PoolId};
 use crate::values::address::Endpoint;
 
 /// A listener near to a dialled address.
@@ -36,49 +33,80 @@ pub enum How {
     Kind,
 }
 
-/// The listener nearest to a dial. One that nothing dials yet is nearer than one that is in use.
-pub fn nearest(machine: &Machine, dial: &Dial) -> Option<Nearest> {
-    let dialled = dial.missed.first().or(dial.endpoints.first())?;
-    let candidates = machine.pools().filter_map(|(id, pool)| {
-        let listening = pool.listener.as_ref()?.bound.endpoints().first()?;
-        let how = compare(dialled, listening);
-        let in_use = machine.callers(id).next().is_some();
+/// The listeners of a machine, ready to be compared with what is dialled.
+pub struct Candidates {
+    listeners: Vec<Candidate>,
+}
+
+struct Candidate {
+    pool: PoolId,
+    place: Place,
+    in_use: bool,
+    absent: bool,
+}
+
+/// A place with the forms of its path that comparisons need.
+struct Place {
+    endpoint: Endpoint,
+    lower: String,
+    without_numbers: String,
+}
+
+impl Candidates {
+    /// The listeners of a machine whose dials are resolved.
+    pub fn new(machine: &Machine) -> Self {
+        let listeners = machine.pools().filter_map(|(pool, found)| {
+            let endpoint = found.listener.as_ref()?.bound.endpoints().first()?;
+            let in_use = machine.callers(pool).next().is_some();
+            let absent = machine.masters[pool.master].is_absent();
+            Some(Candidate { pool, place: Place::new(endpoint), in_use, absent })
+        });
+        Candidates { listeners: listeners.collect() }
+    }
+
+    /// The listener nearest to a dialled place. One that nothing dials yet is nearer than one in use.
+    pub fn nearest(&self, dialled: &Endpoint) -> Option<Nearest> {
+        let dialled = Place::new(dialled);
+        let compared = self.listeners.iter().map(|candidate| (candidate, dialled.compare(&candidate.place)));
         // Only a lookalike in the path makes up for being in use already.
-        let lookalike = how <= How::Spelling;
-        Some((Nearest { pool: id, how }, (in_use && !lookalike, how, Reverse(is_started(machine, id)))))
-    });
-    let (nearest, (in_use, how, _)) = candidates.min_by_key(|(_, key)| *key)?;
-    let only_one = machine.pools().count() == 1;
-    (!in_use || only_one || how < How::Port).then_some(nearest)
-}
-
-fn is_started(machine: &Machine, id: PoolId) -> bool {
-    !machine.masters[id.master].is_absent()
-}
-
-fn compare(dialled: &Endpoint, listening: &Endpoint) -> How {
-    match (dialled, listening) {
-        (Endpoint::Unix(a), Endpoint::Unix(b)) if a.file_name() == b.file_name() => How::Directory,
-        (Endpoint::Unix(a), Endpoint::Unix(b)) if without_numbers(a) == without_numbers(b) => How::Version,
-        (Endpoint::Unix(a), Endpoint::Unix(b)) if is_misspelt(a, b) => How::Spelling,
-        (Endpoint::Unix(_), Endpoint::Unix(_)) => How::Name,
-        (Endpoint::Tcp(a), Endpoint::Tcp(b)) if a.port() != b.port() => How::Port,
-        (Endpoint::Tcp(a), Endpoint::Tcp(b)) if a.is_ipv4() != b.is_ipv4() => How::Family,
-        (Endpoint::Tcp(_), Endpoint::Tcp(_)) => How::Address,
-        _ => How::Kind,
+        let distance =
+            |candidate: &Candidate, how: How| (candidate.in_use && how > How::Spelling, how, candidate.absent);
+        let (candidate, how) = compared.min_by_key(|(candidate, how)| distance(candidate, *how))?;
+        let only_one = self.listeners.len() == 1;
+        let meant = !candidate.in_use || only_one || how < How::Port;
+        meant.then_some(Nearest { pool: candidate.pool, how })
     }
 }
 
-/// `php8.1-fpm.sock`, `php81-fpm.sock` and `php-fpm.sock` are the same without numbers.
-fn without_numbers(path: &Path) -> String {
-    let text = path.to_string_lossy().to_lowercase();
-    let name = text.rsplit('/').next().unwrap_or_default();
-    name.chars().filter(|char| !char.is_ascii_digit() && !matches!(char, '.' | '-' | '_')).collect()
+impl Place {
+    fn new(endpoint: &Endpoint) -> Self {
+        let lower = match endpoint {
+            Endpoint::Unix(path) => path.to_string_lossy().to_lowercase(),
+            Endpoint::Tcp(_) => String::new(),
+        };
+        let name = lower.rsplit('/').next().unwrap_or_default();
+        // `php8.1-fpm.sock`, `php81-fpm.sock` and `php-fpm.sock` are the same without numbers.
+        let is_part = |char: &char| !char.is_ascii_digit() && !matches!(char, '.' | '-' | '_');
+        let without_numbers = name.chars().filter(is_part).collect();
+        Place { endpoint: endpoint.clone(), lower, without_numbers }
+    }
+
+    fn compare(&self, listening: &Place) -> How {
+        match (&self.endpoint, &listening.endpoint) {
+            (Endpoint::Unix(a), Endpoint::Unix(b)) if a.file_name() == b.file_name() => How::Directory,
+            (Endpoint::Unix(_), Endpoint::Unix(_)) if self.without_numbers == listening.without_numbers => How::Version,
+            (Endpoint::Unix(_), Endpoint::Unix(_)) if is_misspelt(&self.lower, &listening.lower) => How::Spelling,
+            (Endpoint::Unix(_), Endpoint::Unix(_)) => How::Name,
+            (Endpoint::Tcp(a), Endpoint::Tcp(b)) if a.port() != b.port() => How::Port,
+            (Endpoint::Tcp(a), Endpoint::Tcp(b)) if a.is_ipv4() != b.is_ipv4() => How::Family,
+            (Endpoint::Tcp(_), Endpoint::Tcp(_)) => How::Address,
+            _ => How::Kind,
+        }
+    }
 }
 
-fn is_misspelt(a: &Path, b: &Path) -> bool {
-    let (a, b) = (a.to_string_lossy().to_lowercase(), b.to_string_lossy().to_lowercase());
-    a.len().abs_diff(b.len()) <= 2 && distance(&a, &b) <= 2
+fn is_misspelt(a: &str, b: &str) -> bool {
+    a.len().abs_diff(b.len()) <= 2 && distance(a, b) <= 2
 }
 
 /// The edit distance of two texts (Levenshtein), for texts as short as names and paths.
@@ -101,13 +129,14 @@ pub fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn how(dialled: &str, listening: &str) -> How {
         let endpoint = |text: &str| match text.parse() {
             Ok(address) => Endpoint::Tcp(address),
             Err(_) => Endpoint::unix(Path::new(text)),
         };
-        compare(&endpoint(dialled), &endpoint(listening))
+        Place::new(&endpoint(dialled)).compare(&Place::new(&endpoint(listening)))
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Pool {
     pub settings: PoolSettings,
     /// The socket; `None` when no `listen` is in force.
     pub listener: Option<Listener>,
+    /// The places of `listen` lines that a later one replaces.
+    pub overridden: Vec<(Endpoint, Span)>,
 }
 
 /// The socket of a pool.
@@ -198,8 +200,20 @@ impl Master {
 impl Pool {
     fn new(settings: PoolSettings, master: &Master, facts: &Facts) -> Self {
         let listener = Listener::new(&settings, master, facts);
-        Pool { name: settings.name.clone(), header: settings.header, settings, listener }
+        let overridden = overridden(&settings, listener.as_ref(), &master.prefix);
+        Pool { name: settings.name.clone(), header: settings.header, settings, listener, overridden }
     }
+}
+
+/// The literal places of all `listen` lines but the one in force.
+fn overridden(settings: &PoolSettings, listener: Option<&Listener>, prefix: &Path) -> Vec<(Endpoint, Span)> {
+    let lost =
+        settings.all("listen").filter(|assigned| listener.is_some_and(|found| found.span != assigned.value_span));
+    let placed = lost.filter_map(|assigned| {
+        let endpoint = Listen::parse(assigned.text.as_deref()?, prefix).endpoint()?;
+        Some((endpoint, assigned.value_span))
+    });
+    placed.collect()
 }
 
 impl Listener {

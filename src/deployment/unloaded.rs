@@ -9,6 +9,7 @@ use crate::nginx::parse::parse;
 use crate::php::ast::Item;
 use crate::php::parse::parse_fpm;
 use crate::source::{FileId, Sources, Span};
+use crate::values::address::{Endpoint, Listen};
 
 /// A file that nothing loads.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub struct Unloaded {
 /// What a file that nothing loads holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holds {
-    /// A pool; the values of `listen`.
-    Pool(Vec<(String, Span)>),
+    /// Pools: where they would listen, and the lines that say so.
+    Pool(Vec<(Endpoint, Span)>),
     /// Server blocks; the opening lines and names.
     Servers(Vec<(Span, Vec<String>)>),
 }
@@ -46,7 +47,7 @@ pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<
             let Some(pattern) = pattern else { continue };
             for (path, bytes) in others(host, &pattern, &loaded) {
                 let file = sources.add(shown(&path), None, bytes);
-                let listens = listens(file, sources);
+                let listens = listens(file, sources, &master.prefix);
                 if !listens.is_empty() {
                     let (holds, include) = (Holds::Pool(listens), Some(span));
                     found.push(Unloaded { path, file, holds, include, pattern: pattern.clone() });
@@ -151,8 +152,8 @@ fn is_leftover(path: &Path) -> bool {
         || infixes.iter().any(|infix| name.contains(infix))
 }
 
-/// The `listen` values of a pool file.
-fn listens(file: FileId, sources: &Sources) -> Vec<(String, Span)> {
+/// Where the pools of a file would listen.
+fn listens(file: FileId, sources: &Sources, prefix: &Path) -> Vec<(Endpoint, Span)> {
     let document = parse_fpm(file, sources.get(file).bytes());
     let mut pool = None;
     let mut found = Vec::new();
@@ -162,7 +163,8 @@ fn listens(file: FileId, sources: &Sources) -> Vec<(String, Span)> {
             Item::Setting(setting) if setting.key.eq_ignore_ascii_case("listen") => {
                 let value = setting.value.as_ref().and_then(|value| Some((value.text()?, value.span)));
                 if let (Some(pool), Some((text, span))) = (&pool, value) {
-                    found.push((text.replace("$pool", pool), span));
+                    let listen = Listen::parse(&text.replace("$pool", pool), prefix);
+                    found.extend(listen.endpoint().map(|endpoint| (endpoint, span)));
                 }
             }
             Item::Setting(_) => {}

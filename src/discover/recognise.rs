@@ -62,7 +62,7 @@ fn has_slot(line: &str) -> bool {
     let mut parts = line.split('{');
     let mut before = parts.next().unwrap_or_default();
     for part in parts {
-        let word = part.split('}').next().filter(|word| word.len() + 1 <= part.len()).unwrap_or_default();
+        let word = part.split('}').next().filter(|word| word.len() < part.len()).unwrap_or_default();
         let is_word = word.len() > 1 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
         if is_word && !before.ends_with(['$', '%', '\\']) {
             return true;

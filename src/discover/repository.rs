@@ -42,6 +42,7 @@ struct Found {
 /// Walks a repository and plans its deployments.
 pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     let root = directory.canonicalize().map_err(|source| unreadable(directory, source))?;
+    fs::read_dir(&root).map_err(|source| unreadable(directory, source))?;
     let found = walk(&root);
     if found.templates > 0 {
         plans.notes.push(format!("{} templates are not rendered and were skipped", found.templates));

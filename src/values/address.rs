@@ -208,6 +208,15 @@ pub enum Listen {
 }
 
 impl Listen {
+    /// The place, where it depends on no name.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Listen::Unix(path) => Some(Endpoint::unix(path)),
+            Listen::Ip(address) => Some(Endpoint::Tcp(*address)),
+            Listen::Name(..) | Listen::InvalidPort(_) => None,
+        }
+    }
+
     /// Reads the value of `listen`; a relative path is completed with `prefix`. Anything with a
     /// colon is TCP to FPM, also a path or an address in nginx's spelling `unix:/…`.
     pub fn parse(text: &str, prefix: &Path) -> Self {

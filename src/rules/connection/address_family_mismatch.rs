@@ -2,7 +2,7 @@
 
 use super::listener_missing::{overridden, unloaded};
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
-use crate::deployment::nearest::{How, nearest};
+use crate::deployment::nearest::How;
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
@@ -39,7 +39,7 @@ fn is_php(machine: &Machine, dial: &Dial) -> bool {
 
 /// The port is right and the family is not.
 fn missed(machine: &Machine, dial: &Dial) -> Option<Finding> {
-    let meant = nearest(machine, dial).filter(|nearest| nearest.how == How::Family)?;
+    let meant = dial.nearest.filter(|nearest| nearest.how == How::Family)?;
     if overridden(machine, dial).is_some() || unloaded(machine, dial).is_some() {
         return None;
     }

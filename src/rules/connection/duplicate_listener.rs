@@ -73,7 +73,7 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     let finding = RULE
         .finding(message, b.span, format!("pool {} wants {there}", two.name))
         .label(a.span, format!("pool {} has {here} already", one.name))
-        .help(format!("give one of the two another `listen`, and let nginx dial it"));
+        .help("give one of the two another `listen`, and let nginx dial it");
     if same_master && a.written == b.written {
         let refusal = format!(
             "[pool {}] unable to set listen address as it's already used in another pool '{}'",

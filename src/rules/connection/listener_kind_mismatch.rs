@@ -2,7 +2,7 @@
 
 use super::listener_missing::{dialled_as, overridden, unloaded};
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
-use crate::deployment::nearest::{How, nearest};
+use crate::deployment::nearest::How;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Edit, Finding, Fix};
 use crate::rules::{Findings, Rule, rule};
@@ -25,7 +25,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             if dial.reach != Reach::Nobody || !is_php || peer.down || peer.port_defaulted || relative {
                 continue;
             }
-            let meant = nearest(machine, dial).filter(|nearest| nearest.how == How::Kind);
+            let meant = dial.nearest.filter(|nearest| nearest.how == How::Kind);
             if let (Some(meant), None, None) = (meant, overridden(machine, dial), unloaded(machine, dial)) {
                 findings.push_for(server_name(nginx, hand_over), finding(machine, dial, meant.pool));
             }

@@ -1,13 +1,13 @@
 //! A FastCGI hand-over that serves PHP dials an address where no pool listens.
 
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
-use crate::deployment::nearest::{How, Nearest, nearest};
+use crate::deployment::nearest::{How, Nearest};
 use crate::deployment::unloaded::Holds;
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Edit, Finding, Fix};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
-use crate::values::address::{Address, Endpoint, Listen};
+use crate::values::address::{Address, Endpoint};
 
 pub(super) static RULE: Rule =
     rule!(connection / "listener-missing", Error, "nginx dials an address where no pool listens");
@@ -35,7 +35,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn is_owned(machine: &Machine, dial: &Dial) -> bool {
     let (nginx, hand_over) = machine.hand_over(dial);
     let peer = &hand_over.peers(nginx)[dial.peer];
-    let related = nearest(machine, dial).is_some_and(|nearest| matches!(nearest.how, How::Kind | How::Family));
+    let related = dial.nearest.is_some_and(|nearest| matches!(nearest.how, How::Kind | How::Family));
     let explained = related && overridden(machine, dial).is_none() && unloaded(machine, dial).is_none();
     let relative = matches!(&dial.address, Address::Unix(path) if !path.starts_with('/'));
     !peer.down && !peer.port_defaulted && !explained && !relative && !is_prefix_unknown(machine, dial)
@@ -100,7 +100,7 @@ fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Fin
                 .help(format!("write unix:{trimmed}"));
         }
     }
-    match nearest(machine, dial) {
+    match dial.nearest {
         Some(Nearest { pool: id, how }) => suggest(finding, machine, dial, id, how, shown),
         None => {
             let listening: Vec<String> = machine.pools().take(4).map(|(id, _)| listen_of(machine, id)).collect();
@@ -160,33 +160,16 @@ fn listen_of(machine: &Machine, id: PoolId) -> String {
 /// its place, and the place of the one in force.
 pub(super) fn overridden(machine: &Machine, dial: &Dial) -> Option<(PoolId, Span, Span)> {
     machine.pools().find_map(|(id, pool)| {
-        let in_force = pool.listener.as_ref()?.span;
-        let prefix = &machine.masters[id.master].prefix;
-        let lost = pool.settings.all("listen").find(|assigned| {
-            let here = assigned.text.as_deref().and_then(|text| match Listen::parse(text, prefix) {
-                Listen::Unix(path) => Some(Endpoint::unix(&path)),
-                Listen::Ip(address) => Some(Endpoint::Tcp(address)),
-                Listen::Name(..) | Listen::InvalidPort(_) => None,
-            });
-            assigned.value_span != in_force
-                && here.is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed)))
-        })?;
-        Some((id, lost.value_span, in_force))
+        let lost = pool.overridden.iter().find(|(here, _)| dial.missed.iter().any(|missed| here.accepts(missed)))?;
+        Some((id, lost.1, pool.listener.as_ref()?.span))
     })
 }
 
 /// A pool file that is not loaded and whose pool would be right: its path and the `listen`.
-pub(super) fn unloaded<'a>(machine: &'a Machine, dial: &Dial) -> Option<(String, Span)> {
-    machine.unloaded.iter().find_map(|file: &'a _| {
+pub(super) fn unloaded(machine: &Machine, dial: &Dial) -> Option<(String, Span)> {
+    machine.unloaded.iter().find_map(|file| {
         let Holds::Pool(listens) = &file.holds else { return None };
-        let here = |text: &str| match Listen::parse(text, std::path::Path::new("/usr")) {
-            Listen::Unix(path) => Some(Endpoint::unix(&path)),
-            Listen::Ip(address) => Some(Endpoint::Tcp(address)),
-            Listen::Name(..) | Listen::InvalidPort(_) => None,
-        };
-        let found = listens
-            .iter()
-            .find(|(text, _)| here(text).is_some_and(|here| dial.missed.iter().any(|missed| here.accepts(missed))));
-        found.map(|(_, span)| (file.path.to_string_lossy().into_owned(), *span))
+        let (_, span) = listens.iter().find(|(here, _)| dial.missed.iter().any(|missed| here.accepts(missed)))?;
+        Some((file.path.to_string_lossy().into_owned(), *span))
     })
 }

@@ -1,12 +1,11 @@
 //! A file that holds pools or servers and that nothing loads.
 
-use std::collections::BTreeSet;
-
 use crate::deployment::unloaded::{Holds, Unloaded};
 use crate::deployment::{Deployment, Machine, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
+use crate::values::address::Endpoint;
 
 pub(super) static RULE: Rule =
     rule!(loading / "file-not-loaded", Warning, "a file that looks like part of the configuration is not loaded");
@@ -31,7 +30,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
-fn finding(file: &Unloaded, span: crate::source::Span, label: &str) -> Finding {
+fn finding(file: &Unloaded, span: Span, label: &str) -> Finding {
     let name = file.path.file_name().unwrap_or_default().to_string_lossy();
     let path = file.path.display();
     let finding = RULE.finding(format!("nothing loads {path}"), span, label);
@@ -44,10 +43,9 @@ fn finding(file: &Unloaded, span: crate::source::Span, label: &str) -> Finding {
 }
 
 /// Whether nginx dials a pool of the file.
-fn is_wanted(machine: &Machine, listens: &[(String, crate::source::Span)]) -> bool {
-    let missed = machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody);
-    let dialled: BTreeSet<String> = missed.flat_map(|dial| &dial.missed).map(ToString::to_string).collect();
-    listens.iter().any(|(listen, _)| dialled.contains(listen))
+fn is_wanted(machine: &Machine, listens: &[(Endpoint, Span)]) -> bool {
+    let mut missed = machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody).flat_map(|dial| &dial.missed);
+    missed.any(|missed| listens.iter().any(|(here, _)| here.accepts(missed)))
 }
 
 /// Whether the file is meant to be off, or needed by nobody: a site that is available and not

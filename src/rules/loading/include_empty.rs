@@ -1,7 +1,7 @@
 //! A pattern that matches nothing where something is needed.
 
 use crate::deployment::{Deployment, Machine};
-use crate::finding::Program;
+use crate::finding::{Program, Severity};
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
@@ -23,7 +23,7 @@ fn of_nginx(machine: &Machine, findings: &mut Findings) {
         // Where files of the directory are not matched, `file-not-loaded` names them.
         let told: Vec<_> = machine.unloaded.iter().filter_map(|file| file.include).collect();
         let empty = nginx.files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::NoMatch);
-        let Some(last) = empty.filter(|problem| !told.contains(&problem.span)).last() else { continue };
+        let Some(last) = empty.filter(|problem| !told.contains(&problem.span)).next_back() else { continue };
         let finding = RULE
             .finding(
                 format!("{} matches nothing, and nginx has no server", last.path.display()),
@@ -31,7 +31,7 @@ fn of_nginx(machine: &Machine, findings: &mut Findings) {
                 "matches no file",
             )
             .help("put a file with a `server` block there, or correct the pattern")
-            .severity(crate::finding::Severity::Warning);
+            .severity(Severity::Warning);
         if told.is_empty() {
             findings.push(finding);
         }
@@ -68,8 +68,8 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                 false => finding,
             };
             let severity = match no_pool || problem.kind == FpmProblem::NoDirectory {
-                true => crate::finding::Severity::Error,
-                false => crate::finding::Severity::Warning,
+                true => Severity::Error,
+                false => Severity::Warning,
             };
             findings.push(finding.severity(severity));
         }

@@ -1,0 +1,229 @@
+//! The binary as a user meets it: exit statuses, streams, and input that is not what it seems.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A run that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn gatelint(directory: &Path, arguments: &[&OsStr]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatelint"));
+    command.args(arguments).current_dir(directory).stdin(Stdio::null()).env_remove("COLUMNS");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("{arguments:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// Runs over words; the result is the exit status and what was printed.
+fn run(directory: &Path, words: &str) -> (i32, String) {
+    let words: Vec<&OsStr> = words.split(' ').map(OsStr::new).collect();
+    let output = gatelint(directory, &words);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), text)
+}
+
+fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
+    let path = directory.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/deployments/example/rootfs")
+}
+
+#[test]
+fn statuses_follow_the_findings() {
+    let here = tempfile::tempdir().unwrap();
+    let root = example();
+    let root = root.to_str().unwrap();
+    assert_eq!(run(here.path(), &format!("check {root}")).0, 1);
+    assert_eq!(run(here.path(), root).0, 1, "check is the default command");
+    assert_eq!(run(here.path(), &format!("check --root {root} --fail-on never")).0, 0);
+    assert_eq!(run(here.path(), &format!("check {root} --ignore connection,permission")).0, 0);
+    assert_eq!(run(here.path(), &format!("check {root} --select wrong-protocol")).0, 0);
+    assert_eq!(run(here.path(), &format!("check {root} --select listener-missing")).0, 1);
+}
+
+#[test]
+fn what_cannot_be_done_is_status_2_with_one_message() {
+    let here = tempfile::tempdir().unwrap();
+    let directory = here.path();
+    fs::create_dir(directory.join("empty")).unwrap();
+    nix::unistd::mkfifo(&directory.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    File::create(directory.join("big.conf")).unwrap().set_len(100 << 20).unwrap();
+    write(directory, "binary.conf", [0u8, 159, 146, 150].repeat(1000));
+    write(directory, "facts.toml", "memory = \"much\"");
+    write(directory, "templates/site.conf.j2", "server { listen {{ port }}; }");
+    for (words, message) in [
+        ("check empty", "no nginx and no PHP-FPM configuration"),
+        ("check nowhere", "cannot read nowhere"),
+        ("check pipe", "not a regular file"),
+        ("check big.conf", "100 MiB is too large"),
+        ("check binary.conf", "no configuration of nginx or PHP-FPM"),
+        ("check templates", "templates only"),
+        ("check --root empty", "--nginx-conf and --fpm-conf"),
+        ("check --root empty --nginx-conf /etc/nginx.conf", "cannot read /etc/nginx.conf"),
+        ("check empty --facts facts.toml", "`much` is no size"),
+        ("check empty --facts nowhere.toml", "nowhere.toml"),
+        ("check empty --facts pipe", "not a regular file"),
+        ("check --format yaml", "no such format"),
+        ("check --select everything", "no rule and no category"),
+        ("check --fail-on always", "invalid value"),
+        ("explain listener-mising", "the nearest is `listener-missing`"),
+    ] {
+        let (status, text) = run(directory, words);
+        assert_eq!(status, 2, "{words}: {text}");
+        assert!(text.contains(message), "{words}: {text}");
+        assert_eq!(text.matches("error:").count(), 1, "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_machine_format_is_one_document_also_when_nothing_was_checked() {
+    let here = tempfile::tempdir().unwrap();
+    let output = gatelint(here.path(), &["check", ".", "--format", "json"].map(OsStr::new));
+    assert_eq!(output.status.code(), Some(2));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["version"], 1);
+    assert_eq!(document["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(document["findings"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn formats_go_to_files_and_streams_at_once() {
+    let here = tempfile::tempdir().unwrap();
+    let root = example();
+    let words = format!("check {} --format compact --format json=out.json", root.display());
+    let (status, text) = run(here.path(), &words);
+    assert_eq!(status, 1);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.starts_with("etc/nginx/sites-enabled/blog:13:16: error: no pool listens on"), "{text}");
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(here.path().join("out.json")).unwrap()).unwrap();
+    assert_eq!(document["summary"]["errors"], 3);
+    assert_eq!(document["findings"][0]["labels"][0]["real_path"], "etc/nginx/sites-available/blog");
+}
+
+#[test]
+fn hostile_includes_end_with_findings() {
+    let here = tempfile::tempdir().unwrap();
+    let directory = here.path();
+    write(directory, "cycle/etc/nginx/nginx.conf", "events {}\nhttp { include /etc/nginx/*.conf; }\n");
+    write(directory, "odd/etc/nginx/nginx.conf", "events {}\nhttp { include conf.d/*; }\n");
+    write(directory, "odd/etc/nginx/conf.d/binary", [0u8, 255, b'{', b'"'].repeat(5000));
+    File::create(directory.join("odd/etc/nginx/conf.d/big")).unwrap().set_len(100 << 20).unwrap();
+    nix::unistd::mkfifo(&directory.join("odd/etc/nginx/conf.d/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("../../../../../etc/passwd", directory.join("odd/etc/nginx/conf.d/out")).unwrap();
+    let (status, text) = run(directory, "check cycle --format compact");
+    assert_eq!((status, text.matches("[include-cycle]").count()), (1, 1), "{text}");
+    let (status, text) = run(directory, "check odd --format compact");
+    assert_eq!((status, text.matches("[include-unreadable]").count()), (1, 3), "{text}");
+    assert!(text.contains("leads out of the root"), "{text}");
+    assert!(!text.contains("root:x:0"), "{text}");
+}
+
+#[test]
+fn includes_that_multiply_end_in_time() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "etc/nginx/nginx.conf", "events {}\nhttp { include 0; }\n");
+    for n in 0..40 {
+        write(here.path(), &format!("etc/nginx/{n}"), format!("include {};\n", n + 1).repeat(2));
+    }
+    write(here.path(), "etc/nginx/40", "server { listen 80; }\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.matches("two million statements").count()), (1, 1), "{text}");
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_is_a_path() {
+    let here = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"caf\xe9.conf");
+    fs::write(here.path().join(name), "server { listen 80; location / { fastcgi_pass 127.0.0.1; } ").unwrap();
+    let output = gatelint(here.path(), &[OsStr::new("check"), name, OsStr::new("--format"), OsStr::new("json")]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["findings"][0]["labels"][0]["path"], "caf\u{fffd}.conf");
+}
+
+#[test]
+fn control_characters_never_reach_the_terminal() {
+    let here = tempfile::tempdir().unwrap();
+    let pass = "location ~ .php$ { fastcgi_pass unix:/run/\u{1b}[31mred.sock; }";
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ server {{ {pass} }} }}\n"));
+    write(here.path(), "etc/php/8.2/fpm/pool.d/www.conf", "[www]\nuser = a\nlisten = /run/a.sock\npm = static\n");
+    for format in ["text", "compact"] {
+        let (status, text) = run(here.path(), &format!("check . --format {format} --color never"));
+        assert_eq!(status, 1, "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure_and_keeps_the_status() {
+    let here = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gatelint"))
+        .args(["check", example().to_str().unwrap(), "--format", "json"])
+        .current_dir(here.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0u8; 1];
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut first).unwrap();
+    drop(out);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn facts_of_this_host_can_be_read_again() {
+    let here = tempfile::tempdir().unwrap();
+    let output = gatelint(here.path(), &["facts".as_ref()]);
+    assert_eq!(output.status.code(), Some(0));
+    fs::write(here.path().join("facts.toml"), &output.stdout).unwrap();
+    let (status, text) = run(here.path(), &format!("check {} --facts facts.toml --verbose", example().display()));
+    assert_eq!(status, 1, "{text}");
+    assert!(!text.contains("means nothing"), "{text}");
+}
+
+#[test]
+fn files_named_together_are_one_deployment() {
+    let here = tempfile::tempdir().unwrap();
+    let site = "server { listen 80; location ~ \\.php$ { fastcgi_pass unix:/run/php/php8.1-fpm.sock; } }\n";
+    write(here.path(), "site.conf", site);
+    write(here.path(), "pool.d/www.conf", "[www]\nuser = a\nlisten = /run/php/php8.2-fpm.sock\npm = static\n");
+    let (status, text) = run(here.path(), "check site.conf pool.d --format compact");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("site.conf:1:55: error: no pool listens on /run/php/php8.1-fpm.sock"), "{text}");
+    let (status, text) = run(here.path(), "check site.conf --format compact");
+    assert_eq!((status, text.as_str()), (0, ""));
+}
+
+#[test]
+fn containers_are_not_joined_and_it_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let main = "events {}\nhttp { server { location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; } } }\n";
+    write(here.path(), "nginx/nginx.conf", main);
+    write(here.path(), "php/www.conf", "[www]\nuser = a\nlisten = /run/a.sock\npm = static\npm.max_children = 1\n");
+    let (status, _) = run(here.path(), "check . --format compact");
+    assert_eq!(status, 1, "the only ones of each kind belong together");
+    write(here.path(), "compose.yaml", "services: {}\n");
+    let (status, text) = run(here.path(), "check . --color never");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("compose.yaml puts nginx and PHP-FPM into containers"), "{text}");
+}
