@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::no_master_log;
-use crate::deployment::{Deployment, Machine, PoolId, State};
+use crate::deployment::{Bound, Deployment, Machine, PoolId, State};
 use crate::finding::{Finding, Program, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -30,9 +30,8 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(PoolId, PoolId)> {
     }
     let mut places: BTreeMap<Place, Vec<(PoolId, &Endpoint)>> = BTreeMap::new();
     for (id, pool) in machine.pools() {
-        let Some(endpoint) = pool.listener.as_ref().and_then(|listener| listener.bound.endpoints().first()) else {
-            continue;
-        };
+        // Which address of a name FPM takes is not known.
+        let Some(Bound::At(endpoint)) = pool.listener.as_ref().map(|listener| &listener.bound) else { continue };
         let place = match endpoint {
             Endpoint::Unix(path) => Place::Socket(path.clone()),
             Endpoint::Tcp(address) => Place::Port(address.port()),
