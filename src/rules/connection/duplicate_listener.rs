@@ -78,7 +78,10 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     }
     if same_master {
         let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-        return Some(match no_master_log(machine, second) {
+        // The start that fails leaves the socket of the first pool behind.
+        let log = no_master_log(machine, second);
+        let log = log.map(|log| log.replace("(2: No such file or directory)", "(111: Connection refused)"));
+        return Some(match log {
             Some(log) => finding.predict(502, log),
             None => finding,
         });
