@@ -98,7 +98,8 @@ fn unquoted(rule: &Rule, document: &Document) -> Vec<String> {
     let mut texts = Vec::new();
     for example in &document.bad {
         let Ok(checked) = example::run(example) else { continue };
-        for prediction in checked.findings.into_iter().filter(|found| found.rule == rule.id).filter_map(|f| f.predicts) {
+        let own = checked.findings.into_iter().filter(|finding| finding.rule == rule.id);
+        for prediction in own.filter_map(|finding| finding.predicts) {
             match prediction {
                 Prediction::Response { status, log } => {
                     let status = status.map(|status| status.to_string()).unwrap_or_default();
