@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::deployment::{Deployment, Machine, Selection, View, build};
 use crate::discover::{self, Plan};
 use crate::finding::{Finding, Unchecked, sort_and_merge};
+use crate::host::Host;
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile, Size};
 use crate::host::shown;
@@ -109,16 +110,28 @@ fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &m
     }
     let host = Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?;
     checked.sources.prefix.clone_from(&plan.shown_prefix);
+    check_host(&host, plan, given, request.selected, checked)
+}
+
+/// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
+/// sorted.
+pub fn check_host(
+    host: &dyn Host,
+    plan: &Plan,
+    given: &FactsFile,
+    selected: &dyn Fn(&Rule) -> bool,
+    checked: &mut Checked,
+) -> Result<(), String> {
     let mut facts = match plan.view {
-        View::Live | View::Root => Facts::from_host(&host),
+        View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
     };
     facts.lay_over(given.clone());
-    let machine = build::machine(&host, facts, (plan.view, plan.in_container), &plan.selection, &mut checked.sources)
+    let machine = build::machine(host, facts, (plan.view, plan.in_container), &plan.selection, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     let deployment = Deployment { machines: vec![machine] };
-    let found = rules::run(&deployment, &checked.sources, request.selected);
+    let found = rules::run(&deployment, &checked.sources, selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
     Ok(())

@@ -36,7 +36,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn new(root: PathBuf, view: View, selection: Selection) -> Self {
+    /// A deployment of a whole directory that is not known to be a container's.
+    pub fn new(root: PathBuf, view: View, selection: Selection) -> Self {
         Plan { root, shown_prefix: String::new(), view, in_container: false, is_fragment: false, selection }
     }
 }

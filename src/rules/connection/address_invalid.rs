@@ -16,7 +16,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         }
         for hand_over in &nginx.hand_overs {
             let Target::Direct(peer) = &hand_over.target else { continue };
-            let is_name = peer.address == Err(AddressError::NoPort) && peer.written.contains(char::is_alphabetic);
+            let is_name = peer.address == Err(AddressError::NoPort)
+                && peer.written.contains(char::is_alphabetic)
+                && !peer.written.starts_with('[');
             if is_name {
                 continue;
             }
@@ -34,6 +36,9 @@ fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
     }
     let written = &peer.written;
     let (label, help) = match error {
+        AddressError::NoPort if written.parse::<u16>().is_ok() => {
+            ("no host before the port", format!("write the host: 127.0.0.1:{written}, say"))
+        }
         AddressError::NoPort => ("no port", format!("add the port: {written}:9000, say")),
         AddressError::NoHost => ("no host before the port", format!("write the host: 127.0.0.1{written}, say")),
         AddressError::InvalidPort => {

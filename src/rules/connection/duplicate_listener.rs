@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::no_master_log;
-use crate::deployment::{Deployment, Machine, PoolId, State};
+use crate::deployment::{Bound, Deployment, Machine, PoolId, State};
 use crate::finding::{Finding, Program, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -34,9 +34,8 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(PoolId, PoolId)> {
     }
     let mut places: BTreeMap<Place, Vec<(PoolId, &Endpoint)>> = BTreeMap::new();
     for (id, pool) in machine.pools() {
-        let Some(endpoint) = pool.listener.as_ref().and_then(|listener| listener.bound.endpoints().first()) else {
-            continue;
-        };
+        // Which address of a name FPM takes is not known.
+        let Some(Bound::At(endpoint)) = pool.listener.as_ref().map(|listener| &listener.bound) else { continue };
         let place = match endpoint {
             Endpoint::Unix(path) => Place::Socket(path.clone()),
             Endpoint::Tcp(address) => Place::Port(address.port()),
@@ -83,7 +82,10 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     }
     if same_master {
         let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-        return Some(match no_master_log(machine, second) {
+        // The start that fails leaves the socket of the first pool behind.
+        let log = no_master_log(machine, second);
+        let log = log.map(|log| log.replace("(2: No such file or directory)", "(111: Connection refused)"));
+        return Some(match log {
             Some(log) => finding.predict(502, log),
             None => finding,
         });

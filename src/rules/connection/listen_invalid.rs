@@ -18,12 +18,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 Some(path) => format!("write the path alone: `listen = {path}`"),
                 None => "write `host:port`, a port, or the path of a socket without a colon in it".into(),
             };
+            let port = written.rsplit(':').next().unwrap_or_default();
+            let why = match port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() {
+                true => "a port is a number from 1 to 65535",
+                false => "a colon makes this TCP, and behind it no port follows",
+            };
             let finding = RULE
-                .finding(
-                    format!("pool {} cannot listen on {written}", pool.name),
-                    listener.span,
-                    "a colon makes this TCP, and behind it no port follows",
-                )
+                .finding(format!("pool {} cannot listen on {written}", pool.name), listener.span, why)
                 .note(format!(
                     "`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"
                 ))

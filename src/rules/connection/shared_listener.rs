@@ -3,7 +3,7 @@
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
-use crate::values::address::Endpoint;
+use crate::values::address::{Endpoint, MAX_SOCKET_PATH};
 
 pub(super) static RULE: Rule =
     rule!(connection / "shared-listener", Error, "two pools share one socket, and requests go to either of them");
@@ -28,8 +28,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
-/// Whether two pools of one master have the same TCP address in different spellings. FPM compares
-/// the texts, finds them different, and gives both pools the socket that it opened first.
+/// Whether two pools of one master have the same TCP address in different spellings, or socket paths
+/// that differ only where FPM cuts them. FPM compares the texts, finds them different, and gives both
+/// pools the socket that it opened first.
 pub(super) fn shares(machine: &Machine, first: PoolId, second: PoolId) -> bool {
     let [a, b] = [first, second].map(|id| machine.pool(id).listener.as_ref());
     let (Some(a), Some(b)) = (a, b) else { return false };
@@ -37,5 +38,7 @@ pub(super) fn shares(machine: &Machine, first: PoolId, second: PoolId) -> bool {
         (a.bound.endpoints().first(), b.bound.endpoints().first()),
         (Some(here @ Endpoint::Tcp(_)), Some(there)) if here == there
     );
-    first.master == second.master && same && a.written != b.written
+    let cut = |text: &str| text.as_bytes().get(..MAX_SOCKET_PATH).map(<[u8]>::to_vec);
+    let is_cut = cut(&a.written).is_some_and(|start| cut(&b.written) == Some(start));
+    first.master == second.master && (same || is_cut) && a.written != b.written
 }

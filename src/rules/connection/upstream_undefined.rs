@@ -67,7 +67,10 @@ fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Finding {
 fn with_port(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, host: &str, port: u16) -> Option<Finding> {
     let group = nginx.upstream(host)?;
     let written = peer.written.rsplit(':').next().is_some_and(|text| text.parse() == Ok(port));
-    if !written {
+    // With a variable, a resolver may know a host of the group's name.
+    let may_be_host =
+        hand_over.evaluated.has_variables && nginx.config.effective(hand_over.level, "resolver").is_some();
+    if !written || may_be_host {
         return None;
     }
     let message = format!("{host} is an upstream group, and a group is named without a port");
