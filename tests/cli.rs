@@ -75,7 +75,7 @@ fn what_cannot_be_done_is_status_2_with_one_message() {
         ("check big.conf", "100 MiB is too large"),
         ("check binary.conf", "no configuration of nginx or PHP-FPM"),
         ("check templates", "templates only"),
-        ("check --root empty", "--nginx-conf and --fpm-conf"),
+        ("check --root empty", "name them with --nginx-conf"),
         ("check --root empty --nginx-conf /etc/nginx.conf", "cannot read /etc/nginx.conf"),
         ("check empty --facts facts.toml", "`much` is no size"),
         ("check empty --facts nowhere.toml", "nowhere.toml"),
@@ -209,7 +209,7 @@ fn files_named_together_are_one_deployment() {
     write(here.path(), "pool.d/www.conf", "[www]\nuser = a\nlisten = /run/php/php8.2-fpm.sock\npm = static\n");
     let (status, text) = run(here.path(), "check site.conf pool.d --format compact");
     assert_eq!(status, 1, "{text}");
-    assert!(text.contains("site.conf:1:55: error: no pool listens on /run/php/php8.1-fpm.sock"), "{text}");
+    assert!(text.contains("site.conf:1:54: error: no pool listens on /run/php/php8.1-fpm.sock"), "{text}");
     let (status, text) = run(here.path(), "check site.conf --format compact");
     assert_eq!((status, text.as_str()), (0, ""));
 }

@@ -43,8 +43,8 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
 }
 
 fn from_fact(fact: &ListenerFact) -> Option<(Endpoint, BackEnd)> {
-    let process = fact.process.clone().unwrap_or_else(|| format!("{} server", fact.protocol.name()));
-    let other = BackEnd { protocol: fact.protocol, what: format!("{process} (facts)"), span: None };
+    let process = fact.process.clone().unwrap_or_else(|| format!("a server that speaks {}", fact.protocol.name()));
+    let other = BackEnd { protocol: fact.protocol, what: format!("{process} (facts file)"), span: None };
     Some((endpoint(&fact.address)?, other))
 }
 

@@ -167,8 +167,8 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf>
 /// while those of other PHP versions do is not installed.
 pub(super) fn master_state(layout: &MasterLayout, fact: Option<&MasterFact>, facts: &Facts) -> State {
     match fact.and_then(|fact| fact.state) {
-        Some(MasterState::Absent) => return State::Absent("a fact says so".into()),
-        Some(MasterState::Disabled) => return State::Disabled("a fact says so".into()),
+        Some(MasterState::Absent) => return State::Absent("the facts file says `state = \"absent\"`".into()),
+        Some(MasterState::Disabled) => return State::Disabled("the facts file says `state = \"disabled\"`".into()),
         Some(MasterState::Enabled | MasterState::Running) => return State::Started,
         None => {}
     }

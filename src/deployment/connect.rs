@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::back_ends::BackEnd;
 use super::nearest::{Candidates, Nearest};
 use super::pools::addresses;
-use super::{Bound, HandOver, Machine, Master, Pool, PoolId, Target};
+use super::{HandOver, Machine, Master, Pool, PoolId, Target};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};
 use crate::php::load::IncludeProblem;
@@ -238,7 +238,7 @@ impl Machine {
             let configuration = &master.configuration;
             configuration.problems.is_empty() && !configuration.include_problems.iter().any(hidden)
         };
-        let known = |pool: &Pool| pool.listener.as_ref().is_some_and(|listener| listener.bound != Bound::Unknown);
+        let known = |pool: &Pool| pool.listener.as_ref().is_some_and(|listener| !listener.bound.endpoints().is_empty());
         let whole = |master: &Master| read(master) && !master.pools.is_empty() && master.pools.iter().all(known);
         self.masters.iter().all(whole)
     }

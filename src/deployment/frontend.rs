@@ -361,13 +361,14 @@ fn authority(protocol: Protocol, evaluated: &Evaluated) -> Option<(String, Optio
         text if starts_with(text, "https://") => (&text[8..], 443),
         _ => return None,
     };
+    let ends_here = evaluated.pieces.get(1).is_none_or(Piece::begins_uri);
     if let Some(path) = rest.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("unix:")).map(|_| &rest[5..]) {
         let end = path.find(':');
-        let whole = evaluated.pieces.len() == 1 || end.is_some();
+        let whole = ends_here || end.is_some();
         return whole.then(|| (format!("unix:{}", &path[..end.unwrap_or(path.len())]), Some(port)));
     }
     let end = rest.find(['/', '?']);
-    let whole = evaluated.pieces.len() == 1 || end.is_some();
+    let whole = ends_here || end.is_some();
     whole.then(|| (rest[..end.unwrap_or(rest.len())].to_owned(), Some(port)))
 }
 

@@ -191,6 +191,11 @@ impl Master {
         (user, value("Service.Group").or(primary))
     }
 
+    /// Whether it is known not to run, now or after the next boot.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Absent(_) | State::Disabled(_))
+    }
+
     /// Whether it is known not to run now.
     pub fn is_absent(&self) -> bool {
         matches!(self.state, State::Absent(_))

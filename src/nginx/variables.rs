@@ -29,6 +29,13 @@ pub struct Evaluated {
     pub has_variables: bool,
 }
 
+impl Piece {
+    /// Whether this is a variable whose value begins with a slash: behind a host, it begins the URI.
+    pub fn begins_uri(&self) -> bool {
+        matches!(self, Piece::Variable(name) if matches!(name.as_str(), "request_uri" | "uri" | "document_uri"))
+    }
+}
+
 impl Evaluated {
     /// The value, if all of it is known.
     pub fn text(&self) -> Option<&str> {

@@ -46,11 +46,12 @@ fn missed(machine: &Machine, dial: &Dial) -> Option<Finding> {
     let pool = machine.pool(meant.pool);
     let listener = pool.listener.as_ref()?;
     let listening = listener.bound.endpoints().first()?;
+    let right = super::listener_missing::dialled_as(machine, meant.pool);
     let message = format!("nginx dials {}, pool {} listens on {listening} only", dial.address, pool.name);
     let finding = RULE
         .finding(message, dial.span, "nginx dials here")
         .label(listener.span, listens_here(machine, meant.pool, pool))
-        .help(format!("let nginx dial {listening}, or set `listen = {}` in pool {}", dial.address, pool.name));
+        .help(format!("let nginx dial {right}, or set `listen = {}` in pool {}", dial.address, pool.name));
     let severity = severity_of_failure(machine, dial);
     Some(predict_failure(finding, severity, connect_log(&dial.address)))
 }
@@ -79,10 +80,7 @@ fn half(machine: &Machine, dial: &Dial, pools: &[PoolId]) -> Option<Finding> {
     let (nginx, hand_over) = machine.hand_over(dial);
     let pool = machine.pool(*id);
     let listener = pool.listener.as_ref()?;
-    let retries = nginx.config.effective(hand_over.level, "fastcgi_next_upstream");
-    let tries = nginx.config.effective(hand_over.level, "fastcgi_next_upstream_tries");
-    let no_retry = retries.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
-        || tries.is_some_and(|found| found.arg(0) == Some("1"));
+    let no_retry = super::retries_are_off(nginx, hand_over);
     let severity = if no_retry { Severity::Warning } else { Severity::Advice };
     let message = format!("{name} has two addresses, and nobody listens on {missed}");
     let finding = RULE

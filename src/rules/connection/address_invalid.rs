@@ -41,13 +41,16 @@ fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
         }
         AddressError::NoPort => ("no port", format!("add the port: {written}:9000, say")),
         AddressError::NoHost => ("no host before the port", format!("write the host: 127.0.0.1{written}, say")),
-        AddressError::InvalidPort => {
-            ("the port must be a number from 1 to 65535", "write the port alone behind the last colon".into())
-        }
+        AddressError::InvalidPort => (
+            "behind the first colon a port must follow",
+            "write a port from 1 to 65535, and an IPv6 address in brackets".into(),
+        ),
         AddressError::InvalidHost if written.starts_with('/') => {
             ("a path without `unix:` before it", format!("write unix:{written}"))
         }
-        AddressError::InvalidHost => ("a scheme or path does not belong here", "write host:port or unix:/path".into()),
+        AddressError::InvalidHost => {
+            ("a scheme or path does not belong here", "write host:port, such as 127.0.0.1:9000, or unix:/path".into())
+        }
         AddressError::InvalidIpv6 => ("no IPv6 address", "write the address in brackets, then the port".into()),
         AddressError::NoPath => ("no path behind `unix:`", "write the path of the socket".into()),
         AddressError::LongPath => return None,

@@ -45,15 +45,16 @@ fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
         return (!allowed.dropped.is_empty() && !sources.is_empty()).then(|| dropped(pool.name.as_str(), allowed));
     }
     let source = sources[0];
-    let message = format!("pool {} does not serve clients from {source}, the address nginx dials from", pool.name);
+    let message = format!("pool {} refuses nginx, which dials from {source}", pool.name);
     let admitted = match allowed.addresses.as_slice() {
+        [] if allowed.dropped.is_empty() => "an empty value admits nobody".to_owned(),
         [] => "no item is an address, so nobody is served".to_owned(),
         addresses => format!("serves {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
     };
     let mut finding = RULE
         .finding(message, allowed.span, admitted)
         .label(dial.span, format!("nginx dials from {source} here"))
-        .help(format!("add {source}: `listen.allowed_clients = {}`", with(allowed, source)))
+        .help(format!("write `listen.allowed_clients = {}`, then reload PHP-FPM", with(allowed, source)))
         .predict(502, "while reading response header from upstream".to_owned())
         .severity(severity_of_failure(machine, dial));
     if !allowed.dropped.is_empty() {

@@ -61,17 +61,17 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     if super::shared_listener::shares(machine, first, second) {
         return None;
     }
-    let stopped = |state: &State| matches!(state, State::Absent(_) | State::Disabled(_));
-    if !same_master && masters.iter().any(|master| stopped(&master.state)) {
+    if !same_master && masters.iter().any(|master| master.is_stopped()) {
         return None;
     }
+    let [first_name, second_name] = [first, second].map(|id| named(machine, id, same_master));
     let message = match here == there {
-        true => format!("pools {} and {} both listen on {there}", one.name, two.name),
-        false => format!("pool {} on {there} takes the address of pool {} on {here}", two.name, one.name),
+        true => format!("{first_name} and {second_name} both listen on {there}"),
+        false => format!("{first_name} listens on {here}, and {second_name} wants {there}, which overlaps"),
     };
     let finding = RULE
-        .finding(message, b.span, format!("pool {} wants {there}", two.name))
-        .label(a.span, format!("pool {} has {here} already", one.name))
+        .finding(message, b.span, format!("{second_name} wants {there}"))
+        .label(a.span, format!("{first_name} has {here} already"))
         .help("give one of the two another `listen`, and let nginx dial it");
     if same_master && a.written == b.written {
         let refusal = format!(
@@ -102,10 +102,19 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
                 format!("unable to bind listening socket for address '{}': Address already in use (98)", b.written);
             finding.refused_by(Program::PhpFpm, refusal)
         }
-        Endpoint::Unix(path) => {
-            let refusal = format!("Another FPM instance seems to already listen on {}", path.display());
+        Endpoint::Unix(_) => {
+            let refusal = format!("Another FPM instance seems to already listen on {}", b.written);
             finding.refused_by(Program::PhpFpm, refusal)
         }
     };
     Some(finding.severity(if both_start { Severity::Error } else { Severity::Warning }))
+}
+
+/// A pool's name, with the version of its PHP where two masters are compared.
+fn named(machine: &Machine, id: PoolId, same_master: bool) -> String {
+    let (pool, version) = (&machine.pool(id).name, &machine.masters[id.master].layout.version);
+    match same_master || version.is_empty() {
+        true => format!("pool {pool}"),
+        false => format!("pool {pool} of PHP {version}"),
+    }
 }

@@ -48,7 +48,7 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
         finding = finding.label(listener.span, listens_here(machine, id, pool));
     }
     finding = finding
-        .help(format!("let nginx dial {right}, or set `listen = {listen}` in pool {} and restart PHP-FPM", pool.name));
+        .help(format!("let nginx dial {right}, or set `listen = {listen}` in pool {} and reload PHP-FPM", pool.name));
     if !hand_over.evaluated.has_variables {
         let edits = vec![Edit { span: dial.span, text: right.clone() }];
         finding = finding.fix(Fix { title: format!("Dial {right}"), safe: false, edits });

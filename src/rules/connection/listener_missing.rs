@@ -86,7 +86,7 @@ fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Fin
     if let Some((path, span)) = unloaded(machine, dial) {
         return finding
             .label(span, "a pool would listen here, but no include of PHP-FPM loads this file")
-            .help(format!("rename {path} so that the include pattern takes it, then restart PHP-FPM"));
+            .help(format!("rename {path} so that the include pattern takes it, then reload PHP-FPM"));
     }
     if let Address::Unix(path) = &dial.address {
         let trimmed = path.trim_end_matches([':', ' ']);
@@ -126,7 +126,7 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
     };
     let finding = if why.is_empty() { finding } else { finding.note(why) };
     let finding = finding
-        .help(format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and restart PHP-FPM", pool.name));
+        .help(format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and reload PHP-FPM", pool.name));
     let has_variables =
         machine.hand_over(dial).1.evaluated.has_variables && dial.span == machine.hand_over(dial).1.span;
     if has_variables || matches!(listener.bound, Bound::OneOf(_)) {

@@ -19,44 +19,43 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let stopped =
                 |id: &PoolId| matches!(machine.masters[id.master].state, State::Absent(_) | State::Disabled(_));
             let (nginx, hand_over) = machine.hand_over(dial);
-            if let (true, Some(id)) = (pools.iter().all(stopped), pools.first()) {
-                if !hand_over.peers(nginx)[dial.peer].down {
-                    findings.push_for(server_name(nginx, hand_over), finding(machine, dial, *id));
+            let down = hand_over.peers(nginx)[dial.peer].down;
+            if let (true, false, Some(id)) = (pools.iter().all(stopped), down, pools.first()) {
+                if let Some(finding) = finding(machine, dial, *id) {
+                    findings.push_for(server_name(nginx, hand_over), finding);
                 }
             }
         }
     }
 }
 
-fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
+fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     let (_, hand_over) = machine.hand_over(dial);
     let master = &machine.masters[id.master];
-    let pool = machine.pool(id);
-    let main = master.configuration.main.display();
-    let (message, why, severity) = match &master.state {
-        State::Absent(why) => {
-            let message = format!("nginx dials pool {}, and the PHP-FPM of {main} is not installed", pool.name);
-            (message, why, severity_of_failure(machine, dial))
-        }
-        State::Disabled(why) => {
-            let message = format!("nginx dials pool {}, and nothing starts the PHP-FPM of {main} at boot", pool.name);
-            (message, why, Severity::Warning)
-        }
-        State::Started | State::Unknown => return RULE.finding("", dial.span, ""),
+    let (pool, unit) = (machine.pool(id), &master.layout.unit);
+    let fpm = match master.layout.version.as_str() {
+        "" => "PHP-FPM".to_owned(),
+        version => format!("PHP-FPM {version}"),
     };
+    let (message, why, repair) = match &master.state {
+        State::Absent(why) => ("is not installed", why, format!("install and enable {unit}")),
+        State::Disabled(why) => ("is not started at boot", why, format!("`systemctl enable --now {unit}`")),
+        State::Started | State::Unknown => return None,
+    };
+    let message = format!("nginx dials pool {} of {fpm}, which {message}", pool.name);
     let mut finding = label_hand_over(RULE.finding(message, dial.span, "nginx dials here"), dial, hand_over);
     if let Some(listener) = &pool.listener {
         finding = finding.label(listener.span, listens_here(machine, id, pool));
     }
-    let running = machine.pools().find(|(other, _)| machine.masters[other.master].state == State::Started);
-    let instead = running.map(|(other, _)| super::listener_missing::dialled_as(machine, other));
-    let unit = &master.layout.unit;
+    let others = machine.pools().filter(|(other, _)| !machine.masters[other.master].is_stopped());
+    let instead = others.map(|(other, _)| super::listener_missing::dialled_as(machine, other)).next();
     finding = finding.note(why.clone()).help(match instead {
-        Some(address) => format!("let nginx dial {address}, or install and enable {unit}"),
-        None => format!("install and enable {unit}"),
+        Some(address) => format!("let nginx dial {address}, or {repair}"),
+        None => repair,
     });
-    match master.state {
-        State::Disabled(_) => finding.severity(severity).predict(502, connect_log(&dial.address)),
-        _ => predict_failure(finding, severity, connect_log(&dial.address)),
-    }
+    let log = connect_log(&dial.address);
+    Some(match master.state {
+        State::Disabled(_) => finding.severity(Severity::Warning).predict(502, log),
+        _ => predict_failure(finding, severity_of_failure(machine, dial), log),
+    })
 }

@@ -50,15 +50,23 @@ pub const RULES: &[&Rule] = &[
 pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> Severity {
     let (nginx, hand_over) = machine.hand_over(dial);
     let peers = hand_over.peers(nginx);
-    let retries_off = format!("{}_next_upstream", hand_over.protocol.prefix());
-    let retries = nginx.config.effective(hand_over.level, &retries_off);
-    let no_retry = retries.is_some_and(|directive| directive.args.iter().any(|word| word.text == "off"));
+    let no_retry = retries_are_off(nginx, hand_over);
     let answers = |other: &Dial| {
         let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
         same && !peers[other.peer].down && !matches!(other.reach, Reach::Nobody)
     };
     let is_hidden = peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry;
     if is_hidden { Severity::Warning } else { Severity::Error }
+}
+
+/// Whether nginx asks no other peer when one fails.
+pub(super) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
+    let prefix = hand_over.protocol.prefix();
+    let (classes, tries) = (format!("{prefix}_next_upstream"), format!("{prefix}_next_upstream_tries"));
+    let classes = nginx.config.effective(hand_over.level, &classes);
+    let tries = nginx.config.effective(hand_over.level, &tries);
+    classes.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
+        || tries.is_some_and(|found| found.arg(0) == Some("1"))
 }
 
 /// Predicts what a request gets whose dial fails: 502, or the answer of another peer.

@@ -1,6 +1,6 @@
 //! A pool that nothing dials.
 
-use crate::deployment::{Deployment, Machine, Protocol, Target};
+use crate::deployment::{Deployment, Dial, Machine, Protocol, Reach, Target};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -9,8 +9,10 @@ pub(super) static RULE: Rule = rule!(connection / "pool-unreachable", Advice, "n
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in deployment.machines.iter().filter(|machine| every_dial_is_known(machine)) {
         for (id, pool) in machine.pools() {
-            if machine.callers(id).next().is_none() && !machine.masters[id.master].is_absent() {
-                let span = pool.listener.as_ref().map_or(pool.header, |listener| listener.span);
+            let Some(listener) = &pool.listener else { continue };
+            let listens = !listener.bound.endpoints().is_empty() && !machine.masters[id.master].is_absent();
+            if listens && machine.callers(id).next().is_none() {
+                let span = listener.span;
                 let finding = RULE
                     .finding(format!("nothing in nginx dials pool {}", pool.name), span, "listens for nobody")
                     .help("remove the pool if nothing else uses it: its workers take memory");
@@ -20,9 +22,16 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
+/// Whether every hand-over to PHP arrives somewhere: one that does not may be meant for the pool.
 fn every_dial_is_known(machine: &Machine) -> bool {
-    let mut hand_overs = machine.nginx.iter().flat_map(|nginx| &nginx.hand_overs);
+    let arrives = |dial: &Dial| dial.reach != Reach::Nobody;
+    let mut hand_overs =
+        machine.nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().map(move |found| (nginx, found)));
     !machine.nginx.is_empty()
-        && hand_overs
-            .all(|hand_over| hand_over.protocol != Protocol::Fastcgi || !matches!(hand_over.target, Target::Unknown))
+        && machine.dials.iter().all(arrives)
+        && hand_overs.all(|(nginx, hand_over)| {
+            let known = !matches!(hand_over.target, Target::Unknown);
+            let valid = hand_over.peers(nginx).iter().all(|peer| peer.address.is_ok());
+            hand_over.protocol != Protocol::Fastcgi || known && valid
+        })
 }

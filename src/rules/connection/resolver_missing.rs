@@ -115,6 +115,7 @@ fn authority(hand_over: &HandOver) -> Option<Vec<Piece>> {
                 }
                 None => authority.push(Piece::Text(text)),
             },
+            variable if variable.begins_uri() => break,
             variable => authority.push(variable),
         }
     }

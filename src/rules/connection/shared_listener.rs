@@ -16,8 +16,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             let (one, two) = (machine.pool(first), machine.pool(second));
             let (Some(a), Some(b)) = (&one.listener, &two.listener) else { continue };
-            let message =
-                format!("pools {} and {} share one socket: each serves requests of the other", one.name, two.name);
+            let message = format!(
+                "pools {} and {} share one socket: a request for one may be served by the other",
+                one.name, two.name
+            );
             let finding = RULE
                 .finding(message, b.span, format!("pool {} listens on {}", two.name, b.written))
                 .label(a.span, format!("pool {} listens on {}, which is the same address", one.name, a.written))

@@ -2,7 +2,7 @@
 
 use super::server_name;
 use crate::deployment::{Deployment, Target};
-use crate::finding::Program;
+use crate::finding::{Program, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{AddressError, Listen, MAX_SOCKET_PATH};
@@ -44,7 +44,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         format!("{length} bytes; FPM cuts the rest off without a word"),
                     )
                     .note("the socket gets the shortened name, and nginx refuses to dial the long one")
-                    .help("choose a shorter path, here and in nginx");
+                    .help("choose a shorter path, here and in nginx")
+                    .severity(Severity::Warning);
                 findings.push(finding);
             }
         }

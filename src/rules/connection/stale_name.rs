@@ -14,7 +14,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for hand_over in &nginx.hand_overs {
             for peer in hand_over.peers(nginx).iter().filter(|peer| !peer.resolve) {
                 let Ok(Address::Name(host, _)) = &peer.address else { continue };
-                if hand_over.evaluated.has_variables || host.eq_ignore_ascii_case("localhost") {
+                // A group's name with a port is another mistake.
+                let is_group = nginx.upstream(host).is_some();
+                if is_group || hand_over.evaluated.has_variables || host.eq_ignore_ascii_case("localhost") {
                     continue;
                 }
                 let finding = RULE
@@ -24,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         "resolved once",
                     )
                     .help(
-                        "reload nginx when the address changes, or use `server … resolve` with `zone` and `resolver`",
+                        "reload nginx when the address changes, or use `server … resolve` with `zone` and `resolver` (nginx 1.27.3 and later)",
                     );
                 findings.push_for(server_name(nginx, hand_over), finding);
             }
