@@ -209,7 +209,10 @@ impl Nginx {
         let unread =
             |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
         let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
-        let is_whole = is_main && files.problems.iter().all(|problem| !unread(problem) && matched(problem));
+        // Modules bring directives, and neither groups nor resolvers.
+        let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
+        let known = |problem: &IncludeProblem| module(problem) || !unread(problem) && matched(problem);
+        let is_whole = is_main && files.problems.iter().all(known);
         let mut nginx = Nginx {
             files,
             config,
@@ -379,14 +382,26 @@ fn starts_with(text: &str, scheme: &str) -> bool {
 /// Whether a FastCGI hand-over evidently serves PHP: its location, its parameters or its address
 /// speak of PHP. Other FastCGI programs (fcgiwrap, mailman, munin) are told apart by that.
 fn serves_php(config: &Config, level: LevelId, argument: &str) -> bool {
-    let speaks = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        ["php", "fpm"].iter().any(|word| text.contains(word))
-    };
     let locations = config.outwards(level).filter_map(|id| opener(config, id));
-    let in_locations = locations.filter(|opener| opener.name() == "location").any(|opener| speaks(&opener.text()));
-    let named = |directive: &str| {
-        config.effective_list(level, directive).iter().any(|found| found.args.iter().any(|word| speaks(&word.text)))
-    };
-    in_locations || speaks(argument) || named("fastcgi_index") || named("fastcgi_param") || named("index")
+    let locations: Vec<String> =
+        locations.filter(|opener| opener.name() == "location").map(|opener| opener.text()).collect();
+    let php = |text: &str| has_word(text, &["php", "fpm"]);
+    if php(argument) {
+        return !has_word(argument, &["fcgiwrap"]);
+    }
+    let cgi = |text: &str| has_word(text, &["fcgiwrap", "cgi-bin", ".cgi", ".pl", ".py", "munin", "mailman"]);
+    if cgi(argument) || locations.iter().any(|location| cgi(location) && !php(location)) {
+        return false;
+    }
+    let named =
+        |directives: Vec<&Arc<Directive>>| directives.iter().any(|found| found.args.iter().any(|word| php(&word.text)));
+    locations.iter().any(|location| php(location))
+        || named(config.effective_list(level, "fastcgi_index"))
+        || named(config.effective_list(level, "fastcgi_param"))
+        || named(config.own(level, "index").collect())
+}
+
+fn has_word(text: &str, words: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word))
 }

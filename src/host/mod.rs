@@ -137,6 +137,13 @@ pub fn names(host: &dyn Host, path: &Path) -> (String, Option<String>) {
     }
 }
 
+/// Whether a path lies below a directory at the top that the host's tree does not hold at all: of what
+/// is there, the tree says nothing.
+pub fn is_outside_tree(host: &dyn Host, path: &Path) -> bool {
+    let top = normalize(path).components().take(2).collect::<PathBuf>();
+    !host.is_live() && host.entry(&top).is_err()
+}
+
 /// A path as it is shown: relative to the root, with `/`.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();

@@ -91,7 +91,7 @@ fn kernel() -> BTreeMap<String, toml::Value> {
 }
 
 /// Addresses and sockets that somebody listens on.
-fn listeners() -> Vec<ListenerFact> {
+pub fn listeners() -> Vec<ListenerFact> {
     let tcp =
         |path: &str| read(path).unwrap_or_default().lines().skip(1).filter_map(listening).collect::<BTreeSet<_>>();
     let addresses: BTreeSet<_> = tcp("/proc/net/tcp").into_iter().chain(tcp("/proc/net/tcp6")).collect();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::ast::{Directive, Tree};
 use super::parse::parse;
-use crate::host::{Host, ReadError, glob, names, normalize};
+use crate::host::{Host, ReadError, glob, is_outside_tree, names, normalize};
 use crate::source::{FileId, Sources, Span};
 
 /// Files that include each other deeper than this are not followed. nginx itself ends at its limit
@@ -57,6 +57,8 @@ pub enum IncludeProblemKind {
     TooDeep,
     /// The pattern matches nothing. nginx accepts that silently.
     NoMatch,
+    /// The file or pattern lies in a part of the host that the tree does not hold.
+    OutsideTree,
     /// The pattern matches more files than are followed.
     TooManyMatches,
 }
@@ -136,8 +138,10 @@ impl Loader<'_> {
         if by_pattern {
             self.files.patterns.push((argument.span, pattern));
         }
+        let outside = is_outside_tree(self.host, &full);
         if paths.is_empty() {
-            self.problem(argument.span, &full, IncludeProblemKind::NoMatch);
+            let kind = if outside { IncludeProblemKind::OutsideTree } else { IncludeProblemKind::NoMatch };
+            self.problem(argument.span, &full, kind);
         } else if paths.len() == glob::MAX_MATCHES {
             self.problem(argument.span, &full, IncludeProblemKind::TooManyMatches);
         }
@@ -153,6 +157,7 @@ impl Loader<'_> {
                 }
                 None => match self.load(&path) {
                     Ok(id) => found.push(id),
+                    Err(_) if outside => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
                     Err(error) => {
                         self.problem(argument.span, &path, IncludeProblemKind::Unreadable { error, by_pattern });
                     }

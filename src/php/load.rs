@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
-use crate::host::{Host, Kind, ReadError, glob, names, normalize};
+use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -83,6 +83,8 @@ pub struct IncludeProblem {
 pub enum IncludeProblemKind {
     /// The pattern depends on the environment.
     NotKnown,
+    /// The pattern lies in a part of the host that the tree does not hold.
+    OutsideTree,
     /// Nothing matches: FPM warns and goes on.
     NoMatch,
     /// The directory before a wildcard is not there: FPM refuses.
@@ -105,7 +107,8 @@ impl Assigned {
 impl IncludeProblemKind {
     /// Whether pools may be in what could not be read.
     pub fn hides_pools(&self) -> bool {
-        matches!(self, IncludeProblemKind::NotKnown | IncludeProblemKind::Unreadable(..) | IncludeProblemKind::TooDeep)
+        use IncludeProblemKind::{NotKnown, OutsideTree, TooDeep, Unreadable};
+        matches!(self, NotKnown | OutsideTree | Unreadable(..) | TooDeep)
     }
 }
 
@@ -260,6 +263,7 @@ impl<'a> Loader<'a> {
         if files.is_empty() {
             let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
             let kind = match () {
+                () if is_outside_tree(self.host, directory) => IncludeProblemKind::OutsideTree,
                 () if !matches.is_empty() => IncludeProblemKind::OnlyDirectories,
                 () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => {
                     IncludeProblemKind::NoDirectory

@@ -122,7 +122,8 @@ fn authority(hand_over: &HandOver) -> Option<Vec<Piece>> {
     authority.retain(|piece| *piece != Piece::Text(String::new()));
     let first = authority.first()?;
     let is_socket = matches!(first, Piece::Text(text) if text.to_ascii_lowercase().starts_with("unix:"));
-    (!is_socket).then_some(authority)
+    let is_ipv6 = matches!(first, Piece::Text(text) if text.starts_with('['));
+    (!is_socket && !is_ipv6).then_some(authority)
 }
 
 /// Whether the pieces can yield a name: their texts stand in it in this order.

@@ -58,7 +58,9 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                 FpmProblem::NoMatch => RULE
                     .finding(format!("{pattern} matches nothing"), problem.span, "matches no file")
                     .help("put a pool file there, or correct the pattern"),
-                FpmProblem::NotKnown | FpmProblem::Unreadable(..) | FpmProblem::TooDeep => continue,
+                FpmProblem::NotKnown | FpmProblem::OutsideTree | FpmProblem::Unreadable(..) | FpmProblem::TooDeep => {
+                    continue;
+                }
             };
             let finding = match no_pool && problem.kind != FpmProblem::NoDirectory {
                 true => finding.refused_by(

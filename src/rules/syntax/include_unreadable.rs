@@ -20,6 +20,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 },
                 IncludeProblemKind::TooDeep => format!("more than {MAX_INCLUDE_DEPTH} files include each other"),
                 IncludeProblemKind::TooManyMatches => "the pattern matches too many files".to_owned(),
+                IncludeProblemKind::OutsideTree => {
+                    // Modules bring directives, and nothing that the rules look for.
+                    if problem.path.components().all(|part| part.as_os_str() != "modules") {
+                        findings.unchecked(&RULE, format!("the included {}", problem.path.display()), "--root");
+                    }
+                    continue;
+                }
                 IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
             };
             report(findings, &problem.path.display().to_string(), problem.span, &why);
