@@ -163,11 +163,6 @@ impl Machine {
     }
 }
 
-/// A path inside the root as messages name it.
-pub fn shown_path(path: &std::path::Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 /// What a run is to look at, as the command line or a configuration file says.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {

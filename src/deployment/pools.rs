@@ -350,13 +350,3 @@ fn socket_access(
     let group_origin = if group.is_none() && owner.is_some() { origin(owner) } else { origin(group) };
     (access, [origin(owner), group_origin, origin(mode)], acl)
 }
-
-impl Setting<String> {
-    /// The value, and where it comes from in words.
-    pub fn described(&self, what: &str) -> String {
-        match self.origin {
-            Origin::Written(_) => format!("{what} {}", self.value),
-            Origin::Default(_) | Origin::Packaged => format!("{what} {} (the default)", self.value),
-        }
-    }
-}

@@ -92,14 +92,6 @@ impl Value {
     }
 }
 
-/// The name and the default of a `${NAME:-default}`, as PHP 8.3 and later read it.
-pub fn split_fallback(name: &str) -> (&str, Option<&str>) {
-    match name.split_once(":-") {
-        Some((name, fallback)) => (name.trim_end_matches([' ', '\t']), Some(fallback)),
-        None => (name, None),
-    }
-}
-
 /// Something in the file that the server does not take as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
