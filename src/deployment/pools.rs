@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::Origin;
 use super::access::Permissions;
-use super::{Origin, Setting};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
 use crate::host::layout::MasterLayout;

@@ -65,7 +65,7 @@ pub enum Piece {
     Text(String),
     /// `${NAME}`: a php.ini setting of that name, else the variable of the server's environment, else empty.
     /// The name is what stands between the braces; PHP 8.3 and later read `NAME:-default` as a name
-    /// and a default (see [`split_fallback`]), earlier releases as one odd name.
+    /// and a default, earlier releases as one odd name.
     Environment(String),
     /// A PHP constant, or arithmetic on something that is not known here; as written.
     Undecided(String),

@@ -1,3 +1,4 @@
 //! Values as the two programs spell them.
 
 pub mod address;
+pub mod placeholder;

@@ -6,6 +6,7 @@ use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Address;
+use crate::values::placeholder::is_placeholder;
 
 pub(super) static RULE: Rule =
     rule!(connection / "socket-path-relative", Error, "the path of a socket does not begin with a slash");
@@ -15,7 +16,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let Address::Unix(path) = &dial.address else { continue };
             let (nginx, hand_over) = machine.hand_over(dial);
-            if path.starts_with('/') || is_placeholder(path) || hand_over.peers(nginx)[dial.peer].down {
+            if path.starts_with('/')
+                || is_placeholder(path.split('/').next().unwrap_or_default())
+                || hand_over.peers(nginx)[dial.peer].down
+            {
                 continue;
             }
             // Started from `/`, as systemd does, nginx takes the path from there.
@@ -32,11 +36,4 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push_for(server_name(nginx, hand_over), finding.severity(severity));
         }
     }
-}
-
-/// A name in capitals at the start is filled in by whoever deploys the file.
-fn is_placeholder(path: &str) -> bool {
-    let first = path.split('/').next().unwrap_or_default();
-    !first.is_empty()
-        && first.chars().all(|char| char.is_ascii_uppercase() || matches!(char, '_' | '{' | '}' | '%' | '@'))
 }

@@ -7,6 +7,7 @@ use crate::php::readers;
 use crate::php::settings::{self, Kind};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::placeholder::is_placeholder;
 
 pub(super) static RULE: Rule =
     rule!(syntax / "fpm-value-invalid", Error, "PHP-FPM cannot read the value of this setting");
@@ -21,7 +22,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 fn invalid(assigned: &Assigned, in_pool: bool) -> Option<Finding> {
     let row = settings::find(&assigned.key, assigned.index.is_some()).filter(|row| row.allowed(in_pool))?;
-    let text = assigned.text.as_deref()?;
+    let text = assigned.text.as_deref().filter(|text| !is_placeholder(text))?;
     let (refusal, help) = refused(row.name, row.kind, text)?;
     let (name, shown) = (row.name, if text.is_empty() { "an empty value" } else { text });
     let message = format!("PHP-FPM cannot read {shown} as the value of `{name}`");
