@@ -15,7 +15,7 @@
 //!        deployment::build ─▶ Deployment     servers, hand-overs, pools, listeners,
 //!                    │                        and which dial reaches which listener
 //!                    ▼
-//!        rules::run ─▶ findings ─▶ sort and merge ─▶ report
+//!        rules::run ─▶ findings ─▶ allow comments ─▶ sort and merge ─▶ report
 //! ```
 //!
 //! To follow one finding, begin at [`rules::connection`], in `src/rules/connection/listener_missing.rs`:
@@ -38,6 +38,7 @@
 //! - **miette stays in `report::text`**, and formats have structs of their own.
 //! - **Output is deterministic**: no order comes from a hash map.
 
+pub mod allow;
 pub mod check;
 pub mod cli;
 pub mod deployment;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::host::facts::Facts;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 pub mod access;
 pub mod back_ends;
@@ -141,6 +141,13 @@ impl Machine {
         self.masters.iter().enumerate().flat_map(|(master, of)| {
             of.pools.iter().enumerate().map(move |(pool, found)| (PoolId { master, pool }, found))
         })
+    }
+
+    /// The configuration files that were read for it.
+    pub fn files(&self) -> Vec<FileId> {
+        let nginx = self.nginx.iter().flat_map(|nginx| nginx.files.trees().map(|(file, _)| file));
+        let masters = self.masters.iter().flat_map(|master| master.configuration.files.iter().copied());
+        nginx.chain(masters).chain(self.unloaded.iter().map(|unloaded| unloaded.file)).collect()
     }
 
     /// The hand-over that a dial belongs to, with its nginx.

@@ -79,6 +79,11 @@ impl Files {
         &self.trees[&file]
     }
 
+    /// The tree of a file, if it belongs to this configuration.
+    pub fn get(&self, file: FileId) -> Option<&Tree> {
+        self.trees.get(&file)
+    }
+
     /// All trees in the order in which their files were read.
     pub fn trees(&self) -> impl Iterator<Item = (FileId, &Tree)> {
         self.trees.iter().map(|(file, tree)| (*file, tree))

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::allow;
 use crate::deployment::Deployment;
 use crate::finding::{Category, Finding, Label, Severity, Unchecked};
 use crate::source::{Sources, Span};
@@ -13,6 +14,7 @@ use crate::source::{Sources, Span};
 pub mod connection;
 pub mod loading;
 pub mod permission;
+pub mod service;
 pub mod syntax;
 
 /// A rule.
@@ -60,13 +62,16 @@ macro_rules! category {
     (syntax) => {
         $crate::finding::Category::Syntax
     };
+    (service) => {
+        $crate::finding::Category::Service
+    };
 }
 
 pub(crate) use {category, rule};
 
 /// Every rule, by category and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [connection::RULES, permission::RULES, loading::RULES, syntax::RULES].into_iter().flatten().copied()
+    [connection::RULES, permission::RULES, loading::RULES, syntax::RULES, service::RULES].into_iter().flatten().copied()
 }
 
 /// The rule of an id.
@@ -141,6 +146,7 @@ pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) 
     for rule in all().filter(|rule| selected(rule)) {
         (rule.check)(deployment, sources, &mut findings);
     }
+    allow::apply(deployment, sources, selected, &mut findings);
     findings.note_servers();
     findings
 }

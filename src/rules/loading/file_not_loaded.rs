@@ -53,5 +53,7 @@ fn is_wanted(machine: &Machine, listens: &[(Endpoint, Span)]) -> bool {
 fn is_off(machine: &Machine, file: &Unloaded, names: &[String]) -> bool {
     let mut served = machine.nginx.iter().flat_map(|nginx| &nginx.servers).flat_map(|server| &server.names);
     let served_elsewhere = !names.is_empty() && served.any(|name| names.contains(name));
-    file.include.is_none() || served_elsewhere || machine.view.is_partial()
+    // Where nginx has no server at all, the available site is the one that is missing.
+    let is_spare = file.include.is_none() && machine.nginx.iter().any(|nginx| !nginx.servers.is_empty());
+    is_spare || served_elsewhere || machine.view.is_partial()
 }

@@ -1,5 +1,6 @@
 //! A pattern that matches nothing where something is needed.
 
+use crate::deployment::unloaded::Holds;
 use crate::deployment::{Deployment, Machine};
 use crate::finding::{Program, Severity};
 use crate::nginx::load::IncludeProblemKind;
@@ -19,22 +20,15 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 /// Patterns that match nothing are normal in nginx, unless there is no server at all.
 fn of_nginx(machine: &Machine, findings: &mut Findings) {
-    for nginx in machine.nginx.iter().filter(|nginx| nginx.servers.is_empty()) {
-        // Where files of the directory are not matched, `file-not-loaded` names them.
-        let told: Vec<_> = machine.unloaded.iter().filter_map(|file| file.include).collect();
-        let empty = nginx.files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::NoMatch);
-        let Some(last) = empty.filter(|problem| !told.contains(&problem.span)).next_back() else { continue };
-        let finding = RULE
-            .finding(
-                format!("{} matches nothing, and nginx has no server", last.path.display()),
-                last.span,
-                "matches no file",
-            )
-            .help("put a file with a `server` block there, or correct the pattern")
-            .severity(Severity::Warning);
-        if told.is_empty() {
-            findings.push(finding);
-        }
+    // Where there are files with servers that nothing loads, `file-not-loaded` names them.
+    let told = machine.unloaded.iter().any(|file| matches!(file.holds, Holds::Servers(_)));
+    for nginx in machine.nginx.iter().filter(|nginx| nginx.servers.is_empty() && !told) {
+        let mut empty = nginx.files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::NoMatch);
+        let Some(last) = empty.next_back() else { continue };
+        let message = format!("{} matches nothing, and nginx has no server", last.path.display());
+        let finding = RULE.finding(message, last.span, "matches no file");
+        let help = "put a file with a `server` block there, or correct the pattern";
+        findings.push(finding.help(help).severity(Severity::Warning));
     }
 }
 
