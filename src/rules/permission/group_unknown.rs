@@ -1,5 +1,6 @@
 //! A group that does not exist.
 
+use super::user_unknown::if_tested_only;
 use crate::deployment::{Deployment, Machine, Nginx, Origin};
 use crate::finding::{Finding, Program};
 use crate::host::accounts::Lookup;
@@ -15,11 +16,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.findings.extend(of_nginx(machine, nginx));
         }
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
-            let acl = pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
             for key in ["group", "listen.group"] {
-                let Some(assigned) = pool.settings.get(key).filter(|_| !(acl && key == "listen.group")) else {
-                    continue;
-                };
+                let Some(assigned) = pool.settings.get(key) else { continue };
                 let name = assigned.text.clone().unwrap_or_default();
                 if is_missing(machine, &name) {
                     let refusal = format!("[pool {}] cannot get gid for group '{name}'", pool.name);
@@ -28,7 +26,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     } else {
                         "the socket would belong to it"
                     };
-                    findings.push(finding(&name, assigned.span, label).refused_by(Program::PhpFpm, refusal));
+                    let finding = finding(&name, assigned.span, label).refused_by(Program::PhpFpm, refusal);
+                    findings.push(if key == "listen.group" { if_tested_only(pool, finding) } else { finding });
                 }
             }
             let Some(assigned) = pool.settings.get("listen.acl_groups") else { continue };

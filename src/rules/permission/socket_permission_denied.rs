@@ -22,7 +22,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             for id in pools.iter().filter(|id| !machine.masters[id.master].is_absent()) {
                 let pool = machine.pool(*id);
-                let Some(listener) = &pool.listener else { continue };
+                let Some(listener) = pool.listener.as_ref().filter(|listener| is_access_known(machine, listener))
+                else {
+                    continue;
+                };
                 match listener.access.allow(&nginx.worker.identity, &machine.facts.accounts, WRITE) {
                     Verdict::Allowed => {}
                     Verdict::Unknown(needs) => findings.unchecked(&RULE, needs, "--facts"),
@@ -41,6 +44,15 @@ fn is_identity_known(machine: &Machine, nginx: &Nginx) -> bool {
     let accounts = &machine.facts.accounts;
     accounts.user(&nginx.worker.user.value) != Lookup::Missing
         && accounts.group(&nginx.worker.group.value) != Lookup::Missing
+}
+
+/// Whether the socket's owner and group exist; where they do not, PHP-FPM does not start.
+fn is_access_known(machine: &Machine, listener: &Listener) -> bool {
+    let accounts = &machine.facts.accounts;
+    let named = |name: &String| name.parse::<u32>().is_err();
+    let (owner, group) = (listener.access.owner.as_ref(), listener.access.group.as_ref());
+    !owner.filter(|name| named(name)).is_some_and(|name| accounts.user(name) == Lookup::Missing)
+        && !group.filter(|name| named(name)).is_some_and(|name| accounts.group(name) == Lookup::Missing)
 }
 
 fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class) -> Finding {
@@ -84,7 +96,7 @@ fn label_socket(mut finding: Finding, pool: &Pool, listener: &Listener) -> Findi
     // A pool that sets neither owner nor group gets those of the master.
     let defaults =
         [listener.owner, listener.group, listener.mode].iter().all(|origin| matches!(origin, Origin::Default(_)));
-    if defaults {
+    if defaults && listener.acl.is_empty() {
         return finding.label(listener.span, format!("{whole}: no owner, group or mode is set"));
     }
     let origins = [

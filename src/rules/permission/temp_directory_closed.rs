@@ -26,7 +26,7 @@ const DIRECTIVES: [&str; 6] = [
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for nginx in &machine.nginx {
-            for (span, path) in named(nginx) {
+            for (span, name, path) in named(nginx) {
                 // nginx itself gives the directory to its workers; those above it are not its own.
                 let above = Path::new(&path).ancestors().skip(1).filter_map(|above| machine.paths.get(above));
                 let who = &nginx.worker.identity;
@@ -38,16 +38,19 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let directory = closed.path.display();
                 let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
                 let log = format!("open() \"{path}");
+                let (label, note, status) = match name {
+                    "client_body_temp_path" => {
+                        ("large request bodies are kept here", "a large request body gets 500", 500)
+                    }
+                    "fastcgi_cache_path" => ("answers are cached here", "an answer that would be cached gets 500", 500),
+                    _ => ("large answers are kept here", "a large answer to a slow client is cut off", 200),
+                };
                 let finding = RULE
-                    .finding(
-                        format!("nginx's workers may not pass through {directory}"),
-                        span,
-                        "large bodies and answers are kept here",
-                    )
+                    .finding(format!("nginx's workers may not pass through {directory}"), span, label)
                     .note(format!("{directory} has mode {mode}; workers run as {}", who.user))
-                    .note("a large request body gets 500; a large answer is cut off")
+                    .note(note)
                     .help(format!("give {} the x bit on {directory}, or name another directory", who.user))
-                    .predict(500, log);
+                    .predict(status, log);
                 findings.push(finding);
             }
         }
@@ -55,15 +58,15 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 /// The directories that the configuration names, with their places.
-fn named(nginx: &Nginx) -> Vec<(crate::source::Span, String)> {
+fn named(nginx: &Nginx) -> Vec<(crate::source::Span, &'static str, String)> {
     let levels =
         nginx.servers.iter().map(|server| server.level).chain(nginx.hand_overs.iter().map(|found| found.level));
     let mut found = Vec::new();
     for level in levels {
         for name in DIRECTIVES {
             let directive = nginx.config.effective(level, name);
-            let path = directive.and_then(|directive| Some((directive.head, directive.arg(0)?.to_owned())));
-            found.extend(path.filter(|(_, path)| path.starts_with('/')));
+            let path = directive.and_then(|directive| Some((directive.head, name, directive.arg(0)?.to_owned())));
+            found.extend(path.filter(|(.., path)| path.starts_with('/')));
         }
     }
     found.sort();

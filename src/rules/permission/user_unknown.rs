@@ -1,7 +1,7 @@
 //! A user that does not exist.
 
-use crate::deployment::{Deployment, Machine, Pool, PoolId};
-use crate::finding::{Finding, Program};
+use crate::deployment::{Deployment, Listener, Machine, Pool, PoolId};
+use crate::finding::{Finding, Program, Severity};
 use crate::host::accounts::Lookup;
 use crate::php::load::Assigned;
 use crate::rules::connection::no_master_log;
@@ -27,20 +27,26 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         }
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
             for key in ["user", "listen.owner"] {
-                // With an access control list, the owner is not looked at.
-                let ignored =
-                    key == "listen.owner" && pool.listener.as_ref().is_some_and(|listener| !listener.acl.is_empty());
-                if let Some((name, assigned)) = unknown(machine, pool, key, findings).filter(|_| !ignored) {
+                if let Some((name, assigned)) = unknown(machine, pool, key, findings) {
                     let refusal = format!("[pool {}] cannot get uid for user '{name}'", pool.name);
                     let help = format!("create the user {name}, or name one that exists");
-                    findings.push(
-                        finding(&name, assigned.span, &label(key)).help(help).refused_by(Program::PhpFpm, refusal),
-                    );
+                    let finding =
+                        finding(&name, assigned.span, &label(key)).help(help).refused_by(Program::PhpFpm, refusal);
+                    findings.push(if key == "listen.owner" { if_tested_only(pool, finding) } else { finding });
                 }
             }
             findings.findings.extend(in_access_list(machine, id, pool));
         }
     }
+}
+
+/// `php-fpm -t` looks up the owner and the group of every pool, the start only where a socket gets them.
+pub(super) fn if_tested_only(pool: &Pool, finding: Finding) -> Finding {
+    let gets = |listener: &Listener| listener.bound.socket().is_some() && listener.acl.is_empty();
+    if pool.listener.as_ref().is_none_or(gets) {
+        return finding;
+    }
+    finding.note("only `php-fpm -t` refuses this; PHP-FPM starts and ignores it").severity(Severity::Warning)
 }
 
 fn finding(name: &str, span: Span, label: &str) -> Finding {

@@ -43,7 +43,8 @@ fn commented_header(assigned: &Assigned, sources: &Sources) -> Option<Span> {
     let line = source.position(assigned.span.start).line;
     (1..line).rev().find_map(|number| {
         let text = source.line(number);
-        let inside = text.trim_ascii_start().strip_prefix(b";")?.trim_ascii();
+        let inside = text.trim_ascii_start().strip_prefix(b";")?;
+        let inside = inside.split(|byte| *byte == b';').next()?.trim_ascii();
         let is_header = inside.starts_with(b"[") && inside.ends_with(b"]") && !inside.contains(&b' ');
         is_header.then(|| source.line_span(assigned.span.file, number))
     })
