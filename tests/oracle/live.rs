@@ -18,6 +18,10 @@ pub struct Live {
     /// Further arguments for every master.
     #[serde(default)]
     pub fpm_args: Vec<String>,
+    /// Directories of which every master sees an empty one of its own, as `PrivateTmp=` and `ProtectHome=` of a unit
+    /// have it.
+    #[serde(default)]
+    pub fpm_private: Vec<String>,
     /// Whether nginx is tested and started.
     #[serde(default = "yes")]
     pub nginx: bool,

@@ -72,11 +72,23 @@ pub struct Fpm<'a> {
     pub config: &'a str,
     /// The arguments.
     pub arguments: &'a [String],
+    /// The directories of which it sees one of its own.
+    pub private: &'a [String],
 }
+
+/// Mounts an empty directory over each argument up to `--`, and becomes the program behind it.
+const HIDE: &str =
+    r#"while [ "$1" != -- ]; do mount -t tmpfs -o mode=1777 tmpfs "$1" || exit 1; shift; done; shift; exec "$@""#;
 
 impl Fpm<'_> {
     fn command(&self, what: &str) -> Command {
-        let mut command = command(FPM);
+        let mut command = if self.private.is_empty() {
+            command(FPM)
+        } else {
+            let mut command = command("unshare");
+            command.args(["-m", "sh", "-c", HIDE, "sh"]).args(self.private).arg("--").arg(FPM);
+            command
+        };
         command.args(self.arguments).args([what, "--fpm-config", self.config]);
         command
     }
