@@ -134,6 +134,9 @@ pub struct Request {
     pub body: Option<String>,
     /// The text that the answer's body must start with.
     pub body_start: Option<String>,
+    /// Texts that must each be in the body of some answer, where it is asked more than once.
+    #[serde(default)]
+    pub bodies: Vec<String>,
     /// A text that must not be in the answer's body.
     pub body_not: Option<String>,
     /// A text that must be in nginx's error log afterwards.
@@ -212,6 +215,7 @@ impl Outcome {
             status: 200,
             body: None,
             body_start: Some("OK".to_owned()),
+            bodies: Vec::new(),
             body_not: None,
             log: None,
             repeat: 1,

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     // More do not end sooner: a case waits for processes to start and stop.
-    arguments.test_threads.get_or_insert(2);
+    arguments.test_threads.get_or_insert(4);
     let missing = if arguments.list { None } else { missing() };
     match trials(missing) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
