@@ -6,6 +6,7 @@ use gatelint::nginx::load::Files;
 use gatelint::php::load::{self, PoolSettings};
 use gatelint::php::readers;
 use gatelint::source::Sources;
+use gatelint::values::address::Listen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -109,7 +110,9 @@ fn pool_values(pool: &PoolSettings, prefix: &Path, printed: &BTreeMap<String, St
 fn complete_paths(pool: &PoolSettings, prefix: &Path, wanted: &mut BTreeMap<String, String>) {
     let own = pool.get("prefix").and_then(|assigned| assigned.text.as_deref());
     let start = own.map_or_else(|| prefix.to_owned(), |own| prefix.join(own));
-    if let Some(listen) = wanted.get_mut("listen").filter(|listen| listen.contains('/')) {
-        *listen = start.join(&*listen).to_string_lossy().into_owned();
+    if let Some(listen) = wanted.get_mut("listen") {
+        if let Listen::Unix(path) = Listen::parse(listen, &start) {
+            *listen = path.to_string_lossy().into_owned();
+        }
     }
 }
