@@ -1,6 +1,6 @@
 //! A `listen` that PHP-FPM's own test accepts and its start refuses.
 
-use super::no_master_log;
+use super::{StartFails, no_master_log};
 use crate::deployment::{Bound, Deployment};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -29,7 +29,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"
                 ))
                 .help(help);
-            findings.push(match no_master_log(machine, id) {
+            findings.push(match no_master_log(machine, id, StartFails::AtSocket) {
                 Some(log) => finding.predict(502, log),
                 None => finding,
             });
