@@ -1,7 +1,7 @@
 //! A file that includes itself, perhaps through others.
 
 use crate::deployment::Deployment;
-use crate::finding::Program;
+use crate::finding::{Program, Severity};
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
@@ -11,15 +11,22 @@ pub(super) static RULE: Rule = rule!(syntax / "include-cycle", Error, "a file in
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
-            if problem.kind == IncludeProblemKind::Cycle {
+        for files in machine.nginx.iter().map(|nginx| &nginx.files) {
+            for problem in files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::Cycle) {
                 let path = problem.path.display();
                 let finding = RULE
                     .finding(format!("{path} includes itself"), problem.span, "nginx is reading this file already")
-                    .note("nginx reads on until it has no descriptors left, or crashes")
-                    .help("remove this include, or exclude the file from the pattern")
-                    .refused_by(Program::Nginx, "failed (24: Too many open files)");
-                findings.push(finding);
+                    .help("remove this include, or exclude the file from the pattern");
+                let by_pattern = files.patterns().iter().any(|(span, _)| *span == problem.span);
+                findings.push(match by_pattern {
+                    // Without descriptors `glob` finds nothing, and a pattern may match nothing.
+                    true => finding
+                        .note("nginx reads the file once for each descriptor it may have; then the pattern matches nothing, and it goes on")
+                        .severity(Severity::Warning),
+                    false => finding
+                        .note("nginx reads on until it has no descriptors left, or crashes")
+                        .refused_by(Program::Nginx, "failed (24: Too many open files)"),
+                });
             }
         }
         for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {
