@@ -161,6 +161,9 @@ fn twin(case: &Path) -> Result<()> {
 }
 
 fn every_error_is_shown(cases: &[PathBuf]) -> Result<()> {
+    if env::var_os("GATELINT_UPDATE").is_some() {
+        return Ok(());
+    }
     let mut shown = BTreeSet::new();
     for case in cases {
         for block in parse(&read(&case.join("expected.txt"))?) {

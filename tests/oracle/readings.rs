@@ -70,12 +70,18 @@ fn nginx_files(host: &Disk, report: &Report) -> Result<Option<String>> {
     files.load(host, &mut sources, main).map_err(|e| format!("{}: {e}", main.display()))?;
     let read: Vec<String> = files.trees().map(|(file, _)| format!("/{}", sources.get(file).path)).collect();
     let plain = |path: &String| gatelint::host::normalize(Path::new(path)).to_string_lossy().into_owned();
-    let dumped: Vec<String> = report.nginx_files.iter().map(plain).collect();
+    // nginx knows a file by the name it was included with, and dumps it again under another one.
+    let mut dumped: Vec<String> = Vec::new();
+    for path in report.nginx_files.iter().map(plain) {
+        if !dumped.contains(&path) {
+            dumped.push(path);
+        }
+    }
     Ok((read != dumped).then(|| format!("nginx -T dumps the files {dumped:#?}, gatelint reads {read:#?}")))
 }
 
 fn pool_values(pool: &PoolSettings, prefix: &Path, printed: &BTreeMap<String, String>) -> Vec<String> {
-    let mut wanted = BTreeMap::new();
+    let (mut wanted, mut unknown) = (BTreeMap::new(), BTreeSet::new());
     for key in SETTINGS {
         // What comes from the environment is not known to gatelint.
         match pool.get(key).map(|assigned| assigned.text.clone()) {
@@ -92,12 +98,18 @@ fn pool_values(pool: &PoolSettings, prefix: &Path, printed: &BTreeMap<String, St
     complete_paths(pool, prefix, &mut wanted);
     for assigned in pool.assigned.iter() {
         let (Some(index), key) = (&assigned.index, assigned.key.as_str()) else { continue };
-        let Some(in_force) = pool.get_entry(key, index).and_then(|in_force| in_force.text.clone()) else { continue };
-        wanted.insert(format!("{}[{index}]", key.replace("_flag", "_value")), in_force);
+        let name = format!("{}[{index}]", key.replace("_flag", "_value"));
+        let Some(in_force) = pool.get_entry(key, index).and_then(|in_force| in_force.text.clone()) else {
+            unknown.insert(name);
+            continue;
+        };
+        // FPM makes numbers of flags.
+        let in_force = if key.ends_with("_flag") && in_force.is_empty() { "0".to_owned() } else { in_force };
+        wanted.insert(name, in_force);
     }
     let arrays = printed.keys().filter(|key| key.contains('['));
     let keys: BTreeSet<&String> = wanted.keys().chain(arrays).collect();
-    let differs = |key: &&String| wanted.get(*key) != printed.get(*key);
+    let differs = |key: &&String| !unknown.contains(*key) && wanted.get(*key) != printed.get(*key);
     let shown = |value: Option<&String>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"));
     let tell = |key: &String| {
         let (printed, read) = (shown(printed.get(key)), shown(wanted.get(key)));

@@ -106,8 +106,9 @@ impl Fpm<'_> {
     /// Starts it. `log` is where it logs, as far as known; `name` tells its output from that of others.
     pub fn start(&self, name: &str, log: Option<&str>) -> Result<(Verdict, Child)> {
         let mut said = Said::new(name);
-        if let Some(log) = log {
-            said.and(Path::new(log));
+        // /proc/self/fd/2 is its standard error, which is heard anyway; opened here it would be ours.
+        if let Some(log) = log.map(Path::new).filter(|log| !log.starts_with("/proc") && !log.starts_with("/dev")) {
+            said.and(log);
         }
         let mut child = said.listen(&mut self.command("--nodaemonize"))?;
         let mut ended = false;
