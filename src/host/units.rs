@@ -2,7 +2,7 @@
 //!
 //! Sources: systemd.unit(5), systemd.exec(5). rust-ini reads the dialect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ini::{Ini, ParseOption};
@@ -100,7 +100,11 @@ impl Units {
     }
 
     fn read_drop_ins(&mut self, host: &dyn Host, directory: &str) {
-        let names: Vec<String> = self.units.keys().cloned().collect();
+        // `/etc` is often all there is of a host: its drop-ins are for units that the packages have elsewhere.
+        let directories = host.list(Path::new(directory));
+        let named = directories.iter().filter_map(|name| name.to_str()?.strip_suffix(".d"));
+        let named = named.filter(|name| name.ends_with(".service") && is_back_end(name)).map(str::to_owned);
+        let names: BTreeSet<String> = self.units.keys().cloned().chain(named).collect();
         for name in names {
             let drop_ins = Path::new(directory).join(format!("{name}.d"));
             for file in host.list(&drop_ins) {

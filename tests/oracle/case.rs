@@ -3,7 +3,7 @@
 use crate::live::{DEFAULT_FPM, Live, Master, Report, Result, Server};
 use crate::sandbox::{self, Scratch};
 use crate::servers::Fpm;
-use crate::{http, process, servers};
+use crate::{http, process, servers, tree};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ pub fn inside(arguments: &[String]) -> Result<String> {
     }
     let live = Live::read(Path::new(folder))?;
     sandbox::enter(Path::new(work), Path::new(folder))?;
-    sandbox::materialise(Path::new(sandbox::CASE), fixed, Path::new("/"))?;
+    tree::materialise(Path::new(sandbox::CASE), fixed, Path::new("/"))?;
     sandbox::make_directories(live.directories.iter().chain(&live.outcome(fixed).directories))?;
     let report = observe(&live, fixed)?;
     let json = serde_json::to_string(&report).map_err(|e| format!("cannot write the report: {e}"))?;
@@ -132,7 +132,7 @@ fn observe(live: &Live, fixed: bool) -> Result<Report> {
     let mut report = Report::default();
     let mut masters = Vec::new();
     for (number, config) in masters_to_start(live).iter().enumerate() {
-        let fpm = Fpm { config, arguments: &live.fpm_args };
+        let fpm = Fpm { config, arguments: &live.fpm_args, private: &live.fpm_private };
         let test = fpm.test()?;
         let fpm_values = if test.ok { Some(fpm.values()?) } else { None };
         let log = fpm_values.as_ref().and_then(|values| values.get("global")?.get("error_log"));

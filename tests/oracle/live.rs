@@ -18,6 +18,10 @@ pub struct Live {
     /// Further arguments for every master.
     #[serde(default)]
     pub fpm_args: Vec<String>,
+    /// Directories of which every master sees an empty one of its own, as `PrivateTmp=` and `ProtectHome=` of a unit
+    /// have it.
+    #[serde(default)]
+    pub fpm_private: Vec<String>,
     /// Whether nginx is tested and started.
     #[serde(default = "yes")]
     pub nginx: bool,
@@ -130,6 +134,9 @@ pub struct Request {
     pub body: Option<String>,
     /// The text that the answer's body must start with.
     pub body_start: Option<String>,
+    /// Texts that must each be in the body of some answer, where it is asked more than once.
+    #[serde(default)]
+    pub bodies: Vec<String>,
     /// A text that must not be in the answer's body.
     pub body_not: Option<String>,
     /// A text that must be in nginx's error log afterwards.
@@ -208,6 +215,7 @@ impl Outcome {
             status: 200,
             body: None,
             body_start: Some("OK".to_owned()),
+            bodies: Vec::new(),
             body_not: None,
             log: None,
             repeat: 1,

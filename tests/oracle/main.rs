@@ -6,16 +6,18 @@
 //!
 //! For each variant of a deployment the program starts itself again inside `unshare` ([`sandbox`]); that inside lays
 //! the tree, runs the servers ([`servers`], [`http`]) and prints a report ([`live::Report`]), which the outside compares
-//! ([`verdict`], [`predictions`]). The reports stay in `target/tmp/oracle/<case>.<variant>.json`.
+//! ([`verdict`], [`predictions`], [`readings`]). The reports stay in `target/tmp/oracle/<case>.<variant>.json`.
 
 mod case;
 mod http;
 mod live;
 mod predictions;
 mod process;
+mod readings;
 mod sandbox;
 mod selftest;
 mod servers;
+mod tree;
 mod verdict;
 
 use case::{Case, Variant};
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     // More do not end sooner: a case waits for processes to start and stop.
-    arguments.test_threads.get_or_insert(2);
+    arguments.test_threads.get_or_insert(4);
     let missing = if arguments.list { None } else { missing() };
     match trials(missing) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
@@ -116,7 +118,9 @@ fn run(case: &Case, variant: Variant) -> std::result::Result<(), Failed> {
     let report = case.run(variant, &scratch)?;
     let kept = keep(case, variant, &report)?;
     let mut differences = verdict::differences(&case.live, variant == Variant::Fixed, &report);
-    differences.extend(predictions::differences(case, variant, &scratch, &report)?);
+    tree::materialise(&case.folder, variant == Variant::Fixed, &scratch.tree())?;
+    differences.extend(predictions::differences(case, variant, &scratch.tree(), &report)?);
+    differences.extend(readings::differences(&case.live, &scratch.tree(), &report)?);
     if differences.is_empty() {
         return Ok(());
     }

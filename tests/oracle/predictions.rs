@@ -3,10 +3,10 @@
 use crate::case::{Case, Variant};
 use crate::live::{Report, Result};
 use crate::process;
-use crate::sandbox::{self, Scratch};
 use serde::Deserialize;
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -41,10 +41,9 @@ fn program() -> Option<OsString> {
     env::var_os("GATELINT").or(option_env!("CARGO_BIN_EXE_gatelint").map(OsString::from))
 }
 
-/// Lets gatelint check the tree of `variant`, and returns each prediction that did not come true.
-pub fn differences(case: &Case, variant: Variant, scratch: &Scratch, report: &Report) -> Result<Vec<String>> {
+/// Lets gatelint check `tree`, which is that of `variant`, and returns each prediction that did not come true.
+pub fn differences(case: &Case, variant: Variant, tree: &Path, report: &Report) -> Result<Vec<String>> {
     let Some(program) = program() else { return Ok(Vec::new()) };
-    sandbox::materialise(&case.folder, variant == Variant::Fixed, &scratch.tree())?;
     let mut command = Command::new(program);
     command.args(["check", "--format", "json", "--fail-on", "never"]);
     if let Some(facts) = case.facts(variant) {
@@ -53,7 +52,7 @@ pub fn differences(case: &Case, variant: Variant, scratch: &Scratch, report: &Re
     for master in case.live.fpm.iter().flatten() {
         command.arg("--fpm-conf").arg(master);
     }
-    command.arg("--root").arg(scratch.tree());
+    command.arg("--root").arg(tree);
     let finished = process::run(&mut command, Duration::from_secs(30))?;
     let output = parse(&finished.stdout)
         .map_err(|e| format!("gatelint ({}) prints no report: {e}\n{}", finished.status, finished.stderr))?;

@@ -2,7 +2,8 @@
 //! servers and run everywhere.
 
 use crate::live::{Answer, Live, Master, Report, Result, Server, Verdict};
-use crate::sandbox::{self, Scratch};
+use crate::sandbox::Scratch;
+use crate::tree;
 use crate::{http, predictions, servers, verdict};
 use libtest_mimic::Trial;
 use std::fs;
@@ -184,7 +185,7 @@ fn answers_are_read() -> Result<()> {
 fn trees_stay_inside() -> Result<()> {
     let scratch = Scratch::new("selftest")?;
     let (case, tree) = (scratch.tree().join("case"), scratch.tree().join("tree"));
-    let refused = || sandbox::materialise(&case, true, &tree).err().into_iter().collect::<Vec<_>>();
+    let refused = || tree::materialise(&case, true, &tree).err().into_iter().collect::<Vec<_>>();
     let made = |path: std::io::Result<()>| path.map_err(|e| e.to_string());
     for folder in ["case/rootfs/etc", "case/fixed/run", "case/elsewhere", "tree"] {
         made(fs::create_dir_all(scratch.tree().join(folder)))?;

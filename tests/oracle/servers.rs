@@ -72,11 +72,23 @@ pub struct Fpm<'a> {
     pub config: &'a str,
     /// The arguments.
     pub arguments: &'a [String],
+    /// The directories of which it sees one of its own.
+    pub private: &'a [String],
 }
+
+/// Mounts an empty directory over each argument up to `--`, and becomes the program behind it.
+const HIDE: &str =
+    r#"while [ "$1" != -- ]; do mount -t tmpfs -o mode=1777 tmpfs "$1" || exit 1; shift; done; shift; exec "$@""#;
 
 impl Fpm<'_> {
     fn command(&self, what: &str) -> Command {
-        let mut command = command(FPM);
+        let mut command = if self.private.is_empty() {
+            command(FPM)
+        } else {
+            let mut command = command("unshare");
+            command.args(["-m", "sh", "-c", HIDE, "sh"]).args(self.private).arg("--").arg(FPM);
+            command
+        };
         command.args(self.arguments).args([what, "--fpm-config", self.config]);
         command
     }
@@ -94,8 +106,9 @@ impl Fpm<'_> {
     /// Starts it. `log` is where it logs, as far as known; `name` tells its output from that of others.
     pub fn start(&self, name: &str, log: Option<&str>) -> Result<(Verdict, Child)> {
         let mut said = Said::new(name);
-        if let Some(log) = log {
-            said.and(Path::new(log));
+        // /proc/self/fd/2 is its standard error, which is heard anyway; opened here it would be ours.
+        if let Some(log) = log.map(Path::new).filter(|log| !log.starts_with("/proc") && !log.starts_with("/dev")) {
+            said.and(log);
         }
         let mut child = said.listen(&mut self.command("--nodaemonize"))?;
         let mut ended = false;

@@ -18,7 +18,12 @@ pub fn differences(live: &Live, fixed: bool, report: &Report) -> Vec<String> {
     for (number, request) in said.requests.iter().enumerate() {
         let name = format!("request {} (http://{}{})", number + 1, request.host, request.path);
         match report.answers.get(number) {
-            Some(answers) => found.extend(answers.iter().flat_map(|answer| reply(&name, request, answer))),
+            Some(answers) => {
+                found.extend(answers.iter().flat_map(|answer| reply(&name, request, answer)));
+                let never = |text: &&String| !answers.iter().any(|answer| answer.body.contains(*text));
+                let missing = request.bodies.iter().filter(never);
+                found.extend(missing.map(|text| format!("{name}: bodies: {text:?} is in no answer")));
+            }
             None => found.push(format!("{name}: status {} expected, but nginx does not run", request.status)),
         }
         if let Some(log) = request.log.as_ref().filter(|log| !report.error_log.contains(*log)) {

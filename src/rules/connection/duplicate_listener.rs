@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::no_master_log;
+use super::{StartFails, no_master_log};
 use crate::deployment::{Bound, Deployment, Machine, PoolId, State};
 use crate::finding::{Finding, Program, Severity};
 use crate::rules::{Findings, Rule, rule};
@@ -82,10 +82,7 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     }
     if same_master {
         let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-        // The start that fails leaves the socket of the first pool behind.
-        let log = no_master_log(machine, second);
-        let log = log.map(|log| log.replace("(2: No such file or directory)", "(111: Connection refused)"));
-        return Some(match log {
+        return Some(match no_master_log(machine, second, StartFails::AtSocket) {
             Some(log) => finding.predict(502, log),
             None => finding,
         });

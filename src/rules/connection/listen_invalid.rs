@@ -1,9 +1,12 @@
 //! A `listen` that PHP-FPM's own test accepts and its start refuses.
 
-use super::no_master_log;
+use std::path::Path;
+
+use super::{StartFails, connect_log, no_master_log};
 use crate::deployment::{Bound, Deployment};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::address::Endpoint;
 
 pub(super) static RULE: Rule =
     rule!(connection / "listen-invalid", Error, "PHP-FPM cannot listen on this address and does not start");
@@ -29,7 +32,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"
                 ))
                 .help(help);
-            findings.push(match no_master_log(machine, id) {
+            let meant = written.strip_prefix("unix:").map(|path| Endpoint::unix(Path::new(path)));
+            let dial =
+                machine.dials.iter().find(|dial| meant.as_ref().is_some_and(|meant| dial.endpoints.contains(meant)));
+            let log = dial.map(|dial| connect_log(&dial.address));
+            findings.push(match log.or_else(|| no_master_log(machine, id, StartFails::AtSocket)) {
                 Some(log) => finding.predict(502, log),
                 None => finding,
             });

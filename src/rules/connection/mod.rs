@@ -87,12 +87,32 @@ pub(in crate::rules) fn connect_log(address: &Address) -> String {
     }
 }
 
-/// What nginx logs when the pool's master does not run.
-pub(in crate::rules) fn no_master_log(machine: &Machine, id: PoolId) -> Option<String> {
-    if let Some(dial) = machine.callers(id).next() {
-        return Some(connect_log(&dial.address));
+/// When the start of a master fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::rules) enum StartFails {
+    /// Before it makes any socket.
+    BeforeSockets,
+    /// At the socket of a pool: those of the pools before it stay behind, and nobody accepts there.
+    AtSocket,
+}
+
+/// What nginx logs when the master of a pool does not start because of that pool: where it dials the
+/// pool, or else another one of the master.
+pub(in crate::rules) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) -> Option<String> {
+    let of_master = (0..machine.masters[id.master].pools.len()).map(|pool| PoolId { pool, ..id });
+    let dial = std::iter::once(id).chain(of_master).find_map(|pool| machine.callers(pool).next());
+    if let Some(dial) = dial {
+        let made = |pool: &PoolId| pool.master == id.master && pool.pool < id.pool;
+        let left = matches!(&dial.reach, Reach::Pools(pools) if pools.iter().any(made));
+        return Some(match &dial.address {
+            Address::Unix(path) if left && fails == StartFails::AtSocket => {
+                format!("connect() to unix:{path} failed (111: Connection refused) while connecting to upstream")
+            }
+            address => connect_log(address),
+        });
     }
-    match machine.pool(id).listener.as_ref()?.bound.endpoints().first()? {
+    // Without nginx in view, whoever dials the pool will see this.
+    match machine.pool(id).listener.as_ref().filter(|_| machine.nginx.is_empty())?.bound.endpoints().first()? {
         Endpoint::Unix(path) => Some(connect_log(&Address::Unix(path.to_string_lossy().into_owned()))),
         Endpoint::Tcp(address) => Some(connect_log(&Address::Ip(*address))),
     }

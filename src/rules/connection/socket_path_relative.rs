@@ -1,6 +1,6 @@
 //! A socket path in nginx that does not begin at the root directory.
 
-use super::{connect_log, label_hand_over, server_name};
+use super::{connect_log, label_hand_over, predict_failure, server_name, severity_of_failure};
 use crate::deployment::{Deployment, Reach};
 use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
@@ -31,9 +31,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "no `/` at the start",
                 )
                 .help(format!("write unix:/{path}"));
-            let finding = label_hand_over(finding, dial, hand_over).predict(502, connect_log(&dial.address));
-            let severity = if by_chance { Severity::Warning } else { super::severity_of_failure(machine, dial) };
-            findings.push_for(server_name(nginx, hand_over), finding.severity(severity));
+            let finding = label_hand_over(finding, dial, hand_over);
+            let finding = match by_chance {
+                true => finding.note("it works as long as nginx is started in /").severity(Severity::Warning),
+                false => predict_failure(finding, severity_of_failure(machine, dial), connect_log(&dial.address)),
+            };
+            findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::deployment::access::{Permissions, SEARCH, Verdict};
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
 use crate::finding::Finding;
 use crate::host::facts::PathFact;
-use crate::rules::connection::{label_hand_over, no_master_log, server_name, severity_of_failure};
+use crate::rules::connection::{StartFails, label_hand_over, no_master_log, server_name, severity_of_failure};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Endpoint;
@@ -48,7 +48,7 @@ fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
         .finding(format!("the directory {} is not there", directory.display()), listener.span, "FPM does not make it")
         .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", listener.written))
         .help(format!("make it at boot: a line in tmpfiles.d (`d {} 0755 root root`) or RuntimeDirectory= in the unit", directory.display()));
-    Some(match no_master_log(machine, id) {
+    Some(match no_master_log(machine, id, StartFails::AtSocket) {
         Some(log) => finding.predict(502, log),
         None => finding,
     })

@@ -2,6 +2,7 @@
 
 use crate::deployment::Deployment;
 use crate::finding::Program;
+use crate::php::ast::Problem;
 use crate::php::load::{Assigned, is_pool_setting};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -16,6 +17,12 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let Some(first) = master.configuration.global.iter().find(|assigned| is_pool_setting(assigned)) else {
                 continue;
             };
+            // FPM stops at the first thing it cannot read, which may be the header.
+            let broken =
+                |problem: &Problem| problem.span.file == first.span.file && problem.span.start < first.span.start;
+            if master.configuration.problems.iter().any(broken) {
+                continue;
+            }
             let key = &first.key;
             let mut finding = RULE.finding(
                 format!("`{key}` is a pool's setting and stands in the global section"),

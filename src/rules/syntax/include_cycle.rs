@@ -2,7 +2,6 @@
 
 use crate::deployment::Deployment;
 use crate::finding::{Program, Severity};
-use crate::host::glob;
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
@@ -10,21 +9,22 @@ use crate::source::Sources;
 
 pub(super) static RULE: Rule = rule!(syntax / "include-cycle", Error, "a file includes itself, perhaps through others");
 
-fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
-            if problem.kind == IncludeProblemKind::Cycle {
+        for files in machine.nginx.iter().map(|nginx| &nginx.files) {
+            for problem in files.problems.iter().filter(|problem| problem.kind == IncludeProblemKind::Cycle) {
                 let path = problem.path.display();
                 let finding = RULE
                     .finding(format!("{path} includes itself"), problem.span, "nginx is reading this file already")
                     .help("remove this include, or exclude the file from the pattern");
-                // Without descriptors a pattern matches nothing, which nginx accepts.
-                findings.push(match glob::is_pattern(&sources.text(problem.span)) {
+                let by_pattern = files.patterns().iter().any(|(span, _)| *span == problem.span);
+                findings.push(match by_pattern {
+                    // Without descriptors `glob` finds nothing, and a pattern may match nothing.
                     true => finding
-                        .note("nginx reads on until it has no descriptors left and goes on with hundreds of copies, or crashes before")
+                        .note("nginx reads the file once for each descriptor it may have; then the pattern matches nothing, and it goes on")
                         .severity(Severity::Warning),
                     false => finding
-                        .note("nginx reads on until it has no descriptors left, or crashes before")
+                        .note("nginx reads on until it has no descriptors left, or crashes")
                         .refused_by(Program::Nginx, "failed (24: Too many open files)"),
                 });
             }

@@ -1,8 +1,10 @@
 //! Text that breaks the grammar of its language.
 
+use std::sync::Arc;
+
 use crate::deployment::{Deployment, Nginx};
 use crate::finding::{Finding, Program};
-use crate::nginx::ast::{Problem, ProblemKind};
+use crate::nginx::ast::{Body, Directive, Problem, ProblemKind, Tree};
 use crate::php::ast::{Problem as FpmProblem, ProblemKind as FpmKind};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -12,8 +14,13 @@ pub(super) static RULE: Rule = rule!(syntax / "syntax-error", Error, "the text b
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for nginx in &machine.nginx {
-            for problem in problems(nginx) {
-                findings.push(of_nginx(problem, sources));
+            for (tree, problem) in problems(nginx) {
+                let unexpected = problem.kind == ProblemKind::Unexpected('}');
+                let open = Some(tree).filter(|_| unexpected).and_then(|tree| unopened(&tree.directives, problem.span));
+                findings.push(match open {
+                    Some(directive) => without_block(directive, sources),
+                    None => of_nginx(problem, sources),
+                });
             }
         }
         for master in &machine.masters {
@@ -22,8 +29,38 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     }
 }
 
-fn problems(nginx: &Nginx) -> impl Iterator<Item = &Problem> {
-    nginx.files.trees().flat_map(|(_, tree)| &tree.problems)
+fn problems(nginx: &Nginx) -> impl Iterator<Item = (&Tree, &Problem)> {
+    nginx.files.trees().flat_map(|(_, tree)| tree.problems.iter().map(move |problem| (tree, problem)))
+}
+
+/// The first directive before a place that needs a block and has none: its `{` is glued to a word.
+fn unopened(directives: &[Arc<Directive>], before: Span) -> Option<&Directive> {
+    let directives = directives.iter().filter(|directive| directive.span.start < before.start);
+    directives.into_iter().find_map(|directive| match needs_block(directive) {
+        true => Some(&**directive),
+        false => unopened(directive.block(), before),
+    })
+}
+
+fn needs_block(directive: &Directive) -> bool {
+    let is_block = match directive.name() {
+        "http" | "events" | "location" | "if" | "upstream" | "map" | "geo" => true,
+        // In `upstream` it is an address.
+        "server" => directive.args.is_empty(),
+        _ => false,
+    };
+    is_block && matches!(directive.body, Body::None)
+}
+
+fn without_block(directive: &Directive, sources: &Sources) -> Finding {
+    let name = directive.name();
+    RULE.finding(
+        format!("no `{{` opens the block of `{}`", line(directive.head, sources)),
+        directive.head,
+        "nginx takes everything up to the next `;` for arguments",
+    )
+    .help("write a blank before the `{`, which otherwise belongs to the word before it")
+    .refused_by(Program::Nginx, format!("directive \"{name}\" has no opening \"{{\""))
 }
 
 fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {

@@ -1,0 +1,1 @@
+<?php echo 'OK web2', "\n";

@@ -1,0 +1,1 @@
+<?php echo 'pool ', get_cfg_var('POOL') ?: getenv('POOL'), "\n";
