@@ -2,6 +2,7 @@
 //! prints about what it refuses, and the values that it sees.
 //!
 //! Without a php-fpm these tests pass and say so, except where `CI` is set: there they fail.
+#![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Damaged files of PHP-FPM and php.ini: nothing panics, and every span lies inside of the text and
 //! never cuts through a character.
+#![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 #![allow(clippy::unwrap_used)]
 
 use std::ops::Range;

@@ -2,7 +2,7 @@
 //!
 //! `GATELINT_UPDATE=1 cargo test --test report` rewrites them; read the difference before you
 //! believe it.
-
+#![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::path::Path;

@@ -38,7 +38,7 @@ fn finding(file: &Unloaded, span: Span, label: &str) -> Finding {
         Some(include) => finding
             .label(include, format!("this pattern does not match {name}"))
             .help("rename the file so that the pattern takes it, or widen the pattern"),
-        None => finding.help(format!("link it into sites-enabled: ln -s {path} /etc/nginx/sites-enabled/{name}")),
+        None => finding.help(format!("if it is meant to be on, link it: ln -s {path} /etc/nginx/sites-enabled/{name}")),
     }
 }
 

@@ -39,7 +39,11 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
             let no_pool = master.pools.is_empty();
             let finding = match problem.kind {
                 FpmProblem::NoDirectory => RULE
-                    .finding(format!("the directory of {pattern} is not there"), problem.span, "PHP-FPM refuses this")
+                    .finding(
+                        format!("the directory of {pattern} is not there"),
+                        problem.span,
+                        "this directory is not there",
+                    )
                     .help("make the directory, or correct the path")
                     .refused_by(Program::PhpFpm, format!("Unable to globalize '{pattern}' (ret=2)")),
                 FpmProblem::OnlyDirectories => RULE

@@ -72,9 +72,12 @@ fn of_nginx(machine: &Machine, nginx: &Nginx) -> Option<Finding> {
                 Lookup::Found(found) => found.group,
                 Lookup::Missing | Lookup::Unknown => None,
             };
-            let primary = primary.unwrap_or_else(|| "GROUP".into());
+            let help = match primary {
+                Some(primary) => format!("name the group: `user {user} {primary};`"),
+                None => format!("name the group behind the user, or create the group {user}"),
+            };
             finding(&group.value, span, "nginx takes the group of the user's name, not the user's primary group")
-                .help(format!("name the group: `user {user} {primary};`"))
+                .help(help)
         }
         _ => finding(&group.value, span, "nginx's workers would be in it"),
     };

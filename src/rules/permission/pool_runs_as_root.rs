@@ -13,12 +13,22 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
             let Some(assigned) = root(machine, pool) else { continue };
-            let finding = RULE.finding(
-                format!("pool {} runs as root", pool.name),
-                assigned.span,
-                "every PHP script would run as root",
-            );
-            let finding = finding.help("name the account that owns the application, such as `user = www-data`");
+            let finding = match assigned.key.eq_ignore_ascii_case("group") {
+                true => RULE
+                    .finding(
+                        format!("pool {} runs in the group root", pool.name),
+                        assigned.span,
+                        "every PHP script would be in it",
+                    )
+                    .help("name the application's group, or remove the line"),
+                false => RULE
+                    .finding(
+                        format!("pool {} runs as root", pool.name),
+                        assigned.span,
+                        "every PHP script would run as root",
+                    )
+                    .help("name the account that owns the application, such as `user = www-data`"),
+            };
             if machine.masters[id.master].allow_root {
                 findings.push(finding.note("PHP-FPM is started with -R, which allows it").severity(Severity::Warning));
                 continue;

@@ -46,7 +46,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     )
                     .label(pool.header, format!("workers run as {}", who.user))
                     .note(format!("{} has mode {mode}", closed.path.display()))
-                    .help(format!("give {} the x bit on {}", who.user, closed.path.display()))
+                    .help(format!("`setfacl -m u:{}:x {}`, or `chmod o+x`", who.user, closed.path.display()))
                     .predict(404, "Primary script unknown".to_owned());
                 findings.push_for(server_name(nginx, hand_over), finding);
             }

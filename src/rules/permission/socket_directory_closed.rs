@@ -45,7 +45,7 @@ fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
         return None;
     }
     let finding = RULE
-        .finding(format!("the directory {} is not there", directory.display()), listener.span, "FPM does not make it")
+        .finding(format!("the directory {} is not there", directory.display()), listener.span, "PHP-FPM does not make its directory")
         .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", listener.written))
         .help(format!("make it at boot: a line in tmpfiles.d (`d {} 0755 root root`) or RuntimeDirectory= in the unit", directory.display()));
     Some(match no_master_log(machine, id, StartFails::AtSocket) {
@@ -90,7 +90,9 @@ fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Option<Finding> {
     Some(
         finding
             .note(format!("{directory} is {owner}:{group} {mode:04o}: {user} lacks the x bit"))
-            .help(format!("put the socket into /run/php, or give {user} the x bit on {directory}"))
+            .help(format!(
+                "`setfacl -m u:{user}:x {directory}`; or put the socket into /run/php on both sides and restart PHP-FPM"
+            ))
             .predict(502, log)
             .severity(severity_of_failure(machine, dial)),
     )

@@ -49,7 +49,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     .finding(format!("nginx's workers may not pass through {directory}"), span, label)
                     .note(format!("{directory} has mode {mode}; workers run as {}", who.user))
                     .note(note)
-                    .help(format!("give {} the x bit on {directory}, or name another directory", who.user))
+                    .help(format!("`setfacl -m u:{}:x {directory}`, or name another directory", who.user))
                     .predict(status, log);
                 findings.push(finding);
             }

@@ -32,7 +32,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {
             if problem.kind == FpmProblem::TooDeep {
                 let finding = RULE
-                    .finding("files include each other more than 5 deep", problem.span, "PHP-FPM gives up here")
+                    .finding("includes go more than 5 files deep", problem.span, "PHP-FPM gives up here")
                     .help("remove this include, or exclude the file from the pattern")
                     .refused_by(Program::PhpFpm, "failed to include more than 5 files recursively");
                 findings.push(finding);

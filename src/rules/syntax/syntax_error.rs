@@ -133,7 +133,11 @@ fn line(span: Span, sources: &Sources) -> String {
 }
 
 fn of_fpm(problem: &FpmProblem) -> Finding {
-    let finding = RULE.finding(problem.kind.to_string(), problem.span, "PHP-FPM stops reading here");
+    let label = match problem.kind {
+        FpmKind::LostText => "the rest of the line is dropped from here",
+        _ => "PHP-FPM stops reading here",
+    };
+    let finding = RULE.finding(problem.kind.to_string(), problem.span, label);
     let finding = match problem.kind {
         FpmKind::HashComment(_) => finding.help("begin comments with `;`"),
         FpmKind::NoValue => finding.help("write `key = value`, or `;` in front of a comment"),
