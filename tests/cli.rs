@@ -132,6 +132,7 @@ fn hostile_includes_end_with_findings() {
     let (status, text) = run(directory, "check odd --format compact");
     assert_eq!((status, text.matches("[include-unreadable]").count()), (1, 3), "{text}");
     assert!(text.contains("leads out of the root"), "{text}");
+    assert_eq!(text.matches("[syntax-error]").count(), 1, "{text}");
     assert!(!text.contains("root:x:0"), "{text}");
 }
 
@@ -144,7 +145,7 @@ fn includes_that_multiply_end_in_time() {
     }
     write(here.path(), "etc/nginx/40", "server { listen 80; }\n");
     let (status, text) = run(here.path(), "check . --format compact");
-    assert_eq!((status, text.matches("two million statements").count()), (1, 1), "{text}");
+    assert_eq!((status, text.matches("two million").count()), (1, 1), "{text}");
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub enum ProblemKind {
     TooLong,
     /// Blocks nested deeper than this program follows.
     TooDeep,
+    /// A byte that no configuration holds: the file is something else.
+    Binary,
     /// A byte order mark, which nginx takes as part of the first word.
     ByteOrderMark,
 }
@@ -124,7 +126,7 @@ impl ProblemKind {
             }
             ProblemKind::UnclosedBlock => "unexpected end of file, expecting \"}\"".into(),
             ProblemKind::TooLong => "too long parameter".into(),
-            ProblemKind::TooDeep => String::new(),
+            ProblemKind::TooDeep | ProblemKind::Binary => String::new(),
             ProblemKind::ByteOrderMark => "unknown directive \"\u{feff}".into(),
         }
     }

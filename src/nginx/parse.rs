@@ -15,6 +15,11 @@ pub const MAX_DEPTH: usize = 100;
 pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
     let mut parser = Parser { file, bytes, rest: bytes, open: Vec::new(), words: Vec::new(), tree: Tree::default() };
     parser.run();
+    // In binary data there is a mistake in every other byte; the first one says it all.
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        parser.tree.problems.clear();
+        parser.problem(at, at + 1, ProblemKind::Binary);
+    }
     parser.tree
 }
 

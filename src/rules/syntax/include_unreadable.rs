@@ -58,7 +58,7 @@ fn unread(error: &ReadError) -> Option<String> {
 
 fn report(findings: &mut Findings, path: &str, span: Span, why: &str) {
     let finding = RULE
-        .finding(format!("the included {path} was not read, so what is in it was not checked"), span, why)
+        .finding(format!("the included {path} was not read: {why}"), span, "what is in it was not checked")
         .help("run the check as a user who may read it; name a pattern such as `conf.d/*.conf` for a directory");
     findings.push(finding);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::deployment::{Deployment, Nginx};
+use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
 use crate::nginx::ast::{Body, Directive, Problem, ProblemKind, Tree};
 use crate::php::ast::{Problem as FpmProblem, ProblemKind as FpmKind};
@@ -11,26 +11,37 @@ use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule = rule!(syntax / "syntax-error", Error, "the text breaks the grammar of nginx or PHP-FPM");
 
+/// Where a file breaks the grammar more often than this, it is meant for another program.
+const SHOWN_PER_FILE: usize = 10;
+
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for nginx in &machine.nginx {
-            for (tree, problem) in problems(nginx) {
-                let unexpected = problem.kind == ProblemKind::Unexpected('}');
-                let open = Some(tree).filter(|_| unexpected).and_then(|tree| unopened(&tree.directives, problem.span));
-                findings.push(match open {
-                    Some(directive) => without_block(directive, sources),
-                    None => of_nginx(problem, sources),
-                });
-            }
+        for (_, tree) in machine.nginx.iter().flat_map(|nginx| nginx.files.trees()) {
+            findings.findings.extend(few(&tree.problems, |problem| in_tree(tree, problem, sources)));
         }
         for master in &machine.masters {
-            findings.findings.extend(master.configuration.problems.iter().map(of_fpm));
+            findings.findings.extend(few(&master.configuration.problems, of_fpm));
         }
     }
 }
 
-fn problems(nginx: &Nginx) -> impl Iterator<Item = (&Tree, &Problem)> {
-    nginx.files.trees().flat_map(|(_, tree)| tree.problems.iter().map(move |problem| (tree, problem)))
+/// The findings of the first problems, the last one with a note of how many more there are.
+fn few<P>(problems: &[P], finding: impl Fn(&P) -> Finding) -> Vec<Finding> {
+    let mut shown: Vec<Finding> = problems.iter().take(SHOWN_PER_FILE).map(finding).collect();
+    let more = problems.len() - shown.len();
+    if let Some(last) = shown.pop() {
+        shown.push(if more > 0 { last.note(format!("{more} more like this are not shown")) } else { last });
+    }
+    shown
+}
+
+fn in_tree(tree: &Tree, problem: &Problem, sources: &Sources) -> Finding {
+    let unexpected = problem.kind == ProblemKind::Unexpected('}');
+    let open = Some(tree).filter(|_| unexpected).and_then(|tree| unopened(&tree.directives, problem.span));
+    match open {
+        Some(directive) => without_block(directive, sources),
+        None => of_nginx(problem, sources),
+    }
 }
 
 /// The first directive before a place that needs a block and has none: its `{` is glued to a word.
@@ -106,6 +117,9 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
             "too long",
             "shorten it, or split it over several lines",
         ),
+        ProblemKind::Binary => {
+            ("this is binary data, not a configuration".to_owned(), "a zero byte", "exclude the file from the include")
+        }
         ProblemKind::TooDeep => {
             ("blocks are nested deeper than 100".to_owned(), "not followed from here on", "check the braces above")
         }
