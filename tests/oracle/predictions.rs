@@ -74,10 +74,10 @@ pub fn findings(json: &str) -> Result<Vec<Finding>> {
     parse(json).map(|output| output.findings).map_err(|e| e.to_string())
 }
 
-/// The predictions of errors that the servers did not bear out.
+/// The predictions of errors and warnings that the servers did not bear out.
 pub fn unproven(findings: &[Finding], report: &Report) -> Vec<String> {
     let mut found = Vec::new();
-    for finding in findings.iter().filter(|finding| finding.severity == "error") {
+    for finding in findings.iter().filter(|finding| finding.severity != "advice") {
         let missing = match &finding.predicts {
             None => Vec::new(),
             Some(Prediction { refused_by: Some(server), message, .. }) => refusal(server, message.as_deref(), report),

@@ -119,7 +119,7 @@ fn predictions_are_compared() -> Result<()> {
         ("error", r#"{"status": 502, "log": "failed (2: No such file"}"#, "predicts \"failed (2: No such file\""),
         ("error", r#"{"status": 504, "log": null}"#, "predicts status 504, but the requests got [502]"),
         ("error", r#"{"status": null, "log": null}"#, "predicts status 0"),
-        ("warning", r#"{"status": 504, "log": null}"#, ""),
+        ("advice", r#"{"status": 504, "log": null}"#, ""),
         ("error", r#"{"refused_by": "nginx", "message": "speaks"}"#, ""),
         ("error", r#"{"refused_by": "nginx", "message": "is silent"}"#, "says \"is silent\", but it says"),
         ("error", r#"{"refused_by": "php-fpm", "message": "speaks"}"#, "php-fpm passes its test and starts"),
