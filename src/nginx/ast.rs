@@ -127,7 +127,7 @@ impl ProblemKind {
             ProblemKind::UnclosedBlock => "unexpected end of file, expecting \"}\"".into(),
             ProblemKind::TooLong => "too long parameter".into(),
             ProblemKind::TooDeep | ProblemKind::Binary => String::new(),
-            ProblemKind::ByteOrderMark => "unknown directive \"\u{feff}".into(),
+            ProblemKind::ByteOrderMark => "unknown directive".into(),
         }
     }
 }

@@ -49,7 +49,7 @@ fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     let admitted = match allowed.addresses.as_slice() {
         [] if allowed.dropped.is_empty() => "an empty value admits nobody".to_owned(),
         [] => "no item is an address, so nobody is served".to_owned(),
-        addresses => format!("serves {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
+        addresses => format!("serves only {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
     };
     let mut finding = RULE
         .finding(message, allowed.span, admitted)

@@ -148,6 +148,7 @@ fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener) -> S
             );
         }
         () if !listener.acl.is_empty() => format!("add {} to listen.acl_users", nginx.worker.user.value),
+        () if listener.access.group.as_ref() == Some(group) => "set `listen.mode = 0660`".to_owned(),
         () if listener.access.mode & 0o020 == 0 => format!("set `listen.group = {group}` and `listen.mode = 0660`"),
         () => format!("set `listen.group = {group}`"),
     };

@@ -30,7 +30,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             let finding = RULE
                 .finding(format!("the included {path} is not there"), problem.span, label)
-                .help("correct the path, or write a pattern such as `*.conf`: a pattern may match nothing")
+                .help(match error {
+                    ReadError::Dangling { .. } => "remove the link, or restore what it names",
+                    _ => "correct the path, or write a pattern such as `*.conf`: a pattern may match nothing",
+                })
                 .refused_by(Program::Nginx, format!("open() \"{path}\" failed (2: No such file or directory)"));
             findings.push(finding.severity(if certain { Severity::Error } else { Severity::Warning }));
         }

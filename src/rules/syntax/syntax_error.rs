@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
 use crate::nginx::ast::{Body, Directive, Problem, ProblemKind, Tree};
-use crate::php::ast::{Problem as FpmProblem, ProblemKind as FpmKind};
+use crate::php::ast::{Expecting, Problem as FpmProblem, ProblemKind as FpmKind};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -157,7 +157,15 @@ fn of_fpm(problem: &FpmProblem) -> Finding {
         FpmKind::NoValue => finding.help("write `key = value`, or `;` in front of a comment"),
         FpmKind::EmptyQuotes => finding.help("write `\"\"`, or nothing"),
         FpmKind::LostText => finding.help("close the quote, or put the value into double quotes"),
-        FpmKind::Syntax(_) | FpmKind::TooDeep => finding.help("put the value into double quotes"),
+        FpmKind::Syntax(unexpected) => finding.help(match unexpected.expecting {
+            Expecting::ClosingBracket => "close the bracket with `]`",
+            Expecting::ClosingQuote | Expecting::ClosingSingleQuote => "close the quote on the same line",
+            Expecting::ClosingParenthesis => "close the parenthesis, or put the value into double quotes",
+            Expecting::VariableName | Expecting::ClosingBrace => "write `${NAME}`, or put the value into single quotes",
+            Expecting::Equals => "write `key[name] = value`",
+            Expecting::Much => "put the value into double quotes",
+        }),
+        FpmKind::TooDeep => finding.help("put the value into double quotes"),
     };
     match problem.kind.message() {
         Some(refusal) => finding.refused_by(Program::PhpFpm, refusal),
