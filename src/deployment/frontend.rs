@@ -8,6 +8,7 @@ use super::access::Identity;
 use super::{Origin, Setting, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
+use crate::nginx::branches::branches;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
@@ -95,6 +96,8 @@ pub struct Peer {
     pub resolve: bool,
     /// Whether no port is written and nginx takes 80.
     pub port_defaulted: bool,
+    /// The key by which a `map` or the like chooses the address.
+    pub key: Option<String>,
 }
 
 /// What a hand-over speaks.
@@ -181,6 +184,8 @@ pub enum Target {
     Upstream(usize),
     /// One address.
     Direct(Peer),
+    /// One of several addresses, as a variable decides; some values may not be known.
+    Branches(Vec<Peer>),
     /// It depends on the request.
     Unknown,
 }
@@ -191,11 +196,21 @@ impl HandOver {
         nginx.config.level(self.level).opener.as_ref().map(|opener| opener.text()).unwrap_or_default()
     }
 
+    /// The addresses that its argument names itself: one, or one for each branch of a variable.
+    pub fn named(&self) -> &[Peer] {
+        match &self.target {
+            Target::Direct(peer) => std::slice::from_ref(peer),
+            Target::Branches(peers) => peers,
+            Target::Upstream(_) | Target::Unknown => &[],
+        }
+    }
+
     /// The addresses it may dial.
     pub fn peers<'a>(&'a self, nginx: &'a Nginx) -> &'a [Peer] {
         match &self.target {
             Target::Upstream(index) => &nginx.upstreams[*index].peers,
             Target::Direct(peer) => std::slice::from_ref(peer),
+            Target::Branches(peers) => peers,
             Target::Unknown => &[],
         }
     }
@@ -313,6 +328,7 @@ impl Peer {
             backup: false,
             resolve: false,
             port_defaulted: false,
+            key: None,
         }
     }
 }
@@ -325,7 +341,7 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
     if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
         if let Some(protocol) = Protocol::of(directive.name()) {
             let evaluated = evaluate(config, level, &argument.text);
-            let target = target(protocol, &evaluated, argument.span, groups);
+            let target = target(config, protocol, &evaluated, argument.span, groups);
             let serves_php = protocol == Protocol::Fastcgi && serves_php(config, level, &argument.text);
             let (directive, span) = (directive.clone(), argument.span);
             found.push(HandOver { protocol, directive, span, level, server, target, evaluated, serves_php });
@@ -336,12 +352,41 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
     }
 }
 
-fn target(protocol: Protocol, evaluated: &Evaluated, span: Span, groups: &HashMap<String, usize>) -> Target {
-    let Some((host, default_port)) = authority(protocol, evaluated) else { return Target::Unknown };
+fn target(
+    config: &Config,
+    protocol: Protocol,
+    evaluated: &Evaluated,
+    span: Span,
+    groups: &HashMap<String, usize>,
+) -> Target {
+    let Some((host, default_port)) = authority(protocol, evaluated) else {
+        return match branch_peers(config, protocol, evaluated, groups) {
+            peers if peers.is_empty() => Target::Unknown,
+            peers => Target::Branches(peers),
+        };
+    };
     if let Some(group) = groups.get(&host.to_ascii_lowercase()) {
         return Target::Upstream(*group);
     }
     Target::Direct(Peer::new(&host, span, default_port))
+}
+
+/// The addresses that a `map` or the like can choose. A value that names a group is that group's
+/// affair: its members are dialled in turn, and are not followed from here.
+fn branch_peers(
+    config: &Config,
+    protocol: Protocol,
+    evaluated: &Evaluated,
+    groups: &HashMap<String, usize>,
+) -> Vec<Peer> {
+    let peers = branches(config, evaluated).into_iter().filter_map(|branch| {
+        let whole = Evaluated { pieces: vec![Piece::Text(branch.text)], ..Evaluated::default() };
+        let (host, default_port) = authority(protocol, &whole)?;
+        let is_group = groups.contains_key(&host.to_ascii_lowercase());
+        let peer = Peer { key: Some(branch.key), ..Peer::new(&host, branch.span, default_port) };
+        (!is_group).then_some(peer)
+    });
+    peers.collect()
 }
 
 /// The address of a pass without scheme and URI, and the port the scheme implies; `None` where it

@@ -1,6 +1,7 @@
 //! nginx: its language, its files, and the settings that are in force at each place.
 
 pub mod ast;
+pub mod branches;
 pub mod levels;
 pub mod lexer;
 pub mod load;

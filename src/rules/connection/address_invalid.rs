@@ -1,7 +1,7 @@
 //! An address that nginx cannot dial: no host, no port, a path where a host must stand.
 
 use super::server_name;
-use crate::deployment::{Deployment, HandOver, Peer, Target};
+use crate::deployment::{Deployment, HandOver, Peer};
 use crate::finding::{Finding, Program};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -15,18 +15,20 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.findings.extend(refused(peer, None));
         }
         for hand_over in &nginx.hand_overs {
-            let Target::Direct(peer) = &hand_over.target else { continue };
-            let is_name = peer.address == Err(AddressError::NoPort)
-                && peer.written.contains(char::is_alphabetic)
-                && !peer.written.starts_with('[');
-            if is_name {
-                continue;
-            }
-            if let Some(finding) = refused(peer, Some(hand_over)) {
-                findings.push_for(server_name(nginx, hand_over), finding);
+            for peer in hand_over.named().iter().filter(|peer| !is_name(peer)) {
+                if let Some(finding) = refused(peer, Some(hand_over)) {
+                    let finding = finding.label(hand_over.span, "the variable is used here");
+                    findings.push_for(server_name(nginx, hand_over), finding);
+                }
             }
         }
     }
+}
+
+/// A name without a port is meant for a group: `upstream-undefined` tells it.
+fn is_name(peer: &Peer) -> bool {
+    let no_port = peer.address == Err(AddressError::NoPort);
+    no_port && peer.written.contains(char::is_alphabetic) && !peer.written.starts_with('[')
 }
 
 fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {

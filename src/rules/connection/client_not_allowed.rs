@@ -24,7 +24,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 continue;
             }
             for finding in pools.iter().filter_map(|id| refused(machine, dial, *id)) {
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
             }
         }
         for (id, pool) in machine.pools().filter(|(id, _)| machine.callers(*id).next().is_none()) {

@@ -43,7 +43,7 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
     };
     let message = format!("nginx dials {nginx_side}, pool {} listens on {pool_side}", pool.name);
     let mut finding = RULE.finding(message, dial.span, "nginx dials here");
-    finding = label_hand_over(finding, dial, hand_over);
+    finding = label_hand_over(finding, machine, dial);
     if let Some(listener) = &pool.listener {
         finding = finding.label(listener.span, listens_here(machine, id, pool));
     }

@@ -54,14 +54,13 @@ fn is_prefix_unknown(machine: &Machine, dial: &Dial) -> bool {
 }
 
 fn finding(machine: &Machine, dial: &Dial) -> Finding {
-    let (_, hand_over) = machine.hand_over(dial);
     let what = match dial.address {
         Address::Unix(_) => "socket",
         _ => "address",
     };
     let shown = shown(&dial.address);
     let finding = RULE.finding(format!("no pool listens on {shown}"), dial.span, format!("nginx dials this {what}"));
-    let finding = explain(label_hand_over(finding, dial, hand_over), machine, dial, &shown);
+    let finding = explain(label_hand_over(finding, machine, dial), machine, dial, &shown);
     let severity = severity_of_failure(machine, dial);
     predict_failure(finding, severity, connect_log(&dial.address))
 }
@@ -127,9 +126,11 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
     let finding = if why.is_empty() { finding } else { finding.note(why) };
     let finding = finding
         .help(format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and reload PHP-FPM", pool.name));
-    let has_variables =
-        machine.hand_over(dial).1.evaluated.has_variables && dial.span == machine.hand_over(dial).1.span;
-    if has_variables || matches!(listener.bound, Bound::OneOf(_)) {
+    // A part of a value cannot be replaced by an address.
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let by_variable = hand_over.evaluated.has_variables && dial.span == hand_over.span;
+    let by_branch = hand_over.peers(nginx)[dial.peer].key.is_some();
+    if by_variable || by_branch || matches!(listener.bound, Bound::OneOf(_)) {
         return finding;
     }
     finding.fix(Fix {

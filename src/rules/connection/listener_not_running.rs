@@ -30,7 +30,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
-    let (_, hand_over) = machine.hand_over(dial);
     let master = &machine.masters[id.master];
     let (pool, unit) = (machine.pool(id), &master.layout.unit);
     let fpm = match master.layout.version.as_str() {
@@ -43,7 +42,7 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
         State::Started | State::Unknown => return None,
     };
     let message = format!("nginx dials pool {} of {fpm}, which {message}", pool.name);
-    let mut finding = label_hand_over(RULE.finding(message, dial.span, "nginx dials here"), dial, hand_over);
+    let mut finding = label_hand_over(RULE.finding(message, dial.span, "nginx dials here"), machine, dial);
     if let Some(listener) = &pool.listener {
         finding = finding.label(listener.span, listens_here(machine, id, pool));
     }

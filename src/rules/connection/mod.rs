@@ -55,7 +55,9 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
         let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
         same && !peers[other.peer].down && !matches!(other.reach, Reach::Nobody)
     };
-    let is_hidden = peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry;
+    // Of the branches of a variable no other answers: the request is for this one.
+    let is_branch = peers[dial.peer].key.is_some();
+    let is_hidden = !is_branch && (peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry);
     if is_hidden { Severity::Warning } else { Severity::Error }
 }
 
@@ -119,11 +121,16 @@ pub(in crate::rules) fn no_master_log(machine: &Machine, id: PoolId, fails: Star
 }
 
 /// Adds the line of the hand-over when the address stands in an upstream group.
-pub(in crate::rules) fn label_hand_over(finding: Finding, dial: &Dial, hand_over: &HandOver) -> Finding {
+pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dial: &Dial) -> Finding {
+    let (nginx, hand_over) = machine.hand_over(dial);
     if dial.span == hand_over.span {
         return finding;
     }
-    finding.label(hand_over.span, format!("`{}` hands requests over to it", hand_over.directive.name()))
+    let label = match &hand_over.peers(nginx)[dial.peer].key {
+        Some(key) => format!("`{}` hands requests for `{key}` over to it", hand_over.directive.name()),
+        None => format!("`{}` hands requests over to it", hand_over.directive.name()),
+    };
+    finding.label(hand_over.span, label)
 }
 
 /// The server of a hand-over, as notes name it.

@@ -30,7 +30,7 @@ fn every_dial_is_known(machine: &Machine) -> bool {
     !machine.nginx.is_empty()
         && machine.dials.iter().all(arrives)
         && hand_overs.all(|(nginx, hand_over)| {
-            let known = !matches!(hand_over.target, Target::Unknown);
+            let known = !matches!(hand_over.target, Target::Unknown | Target::Branches(_));
             let valid = hand_over.peers(nginx).iter().all(|peer| peer.address.is_ok());
             hand_over.protocol != Protocol::Fastcgi || known && valid
         })

@@ -28,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     _ => None,
                 },
                 Target::Unknown => composed(nginx, hand_over),
-                Target::Upstream(_) => None,
+                Target::Upstream(_) | Target::Branches(_) => None,
             };
             if let Some(finding) = found {
                 findings.push_for(server_name(nginx, hand_over), finding);

@@ -31,7 +31,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "no `/` at the start",
                 )
                 .help(format!("write unix:/{path}"));
-            let finding = label_hand_over(finding, dial, hand_over);
+            let finding = label_hand_over(finding, machine, dial);
             let finding = match by_chance {
                 true => finding.note("it works as long as nginx is started in /").severity(Severity::Warning),
                 false => predict_failure(finding, severity_of_failure(machine, dial), connect_log(&dial.address)),

@@ -31,7 +31,7 @@ fn finding(machine: &Machine, dial: &Dial) -> Finding {
     let spoken = hand_over.protocol.name();
     let message = format!("{written} has no port, so nginx dials port 80 and speaks {spoken} there");
     let mut finding = RULE.finding(message, dial.span, "no port: port 80");
-    finding = label_hand_over(finding, dial, hand_over);
+    finding = label_hand_over(finding, machine, dial);
     finding = finding.help(format!("write the port, such as {written}:9000"));
     if !dial.address.is_local() {
         return finding.severity(Severity::Warning);

@@ -2,7 +2,7 @@
 
 use super::server_name;
 use crate::deployment::nearest::distance;
-use crate::deployment::{Deployment, HandOver, Nginx, Peer, Target};
+use crate::deployment::{Deployment, HandOver, Nginx, Peer};
 use crate::finding::{Edit, Finding, Fix, Program};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -18,14 +18,16 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             continue;
         }
         for hand_over in &nginx.hand_overs {
-            let Target::Direct(peer) = &hand_over.target else { continue };
-            let found = match &peer.address {
-                Err(AddressError::NoPort) if is_name(&peer.written) => Some(undefined(nginx, hand_over, peer)),
-                Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
-                _ => None,
-            };
-            if let Some(finding) = found {
-                findings.push_for(server_name(nginx, hand_over), finding);
+            for peer in hand_over.named() {
+                let found = match &peer.address {
+                    Err(AddressError::NoPort) if is_name(&peer.written) => Some(undefined(nginx, hand_over, peer)),
+                    Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
+                    _ => None,
+                };
+                if let Some(finding) = found {
+                    let finding = finding.label(hand_over.span, "the variable is used here");
+                    findings.push_for(server_name(nginx, hand_over), finding);
+                }
             }
         }
     }
@@ -38,7 +40,7 @@ fn is_name(text: &str) -> bool {
 fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Finding {
     let (name, directive) = (&peer.written, hand_over.directive.name());
     let message = format!("no upstream group is called {name}, and without a port it cannot be a host");
-    let mut finding = RULE.finding(message, hand_over.span, format!("`{directive}` names it here"));
+    let mut finding = RULE.finding(message, peer.span, format!("`{directive}` names it here"));
     for span in &hand_over.evaluated.via {
         finding = finding.label(*span, "the value comes from here");
     }
@@ -47,7 +49,7 @@ fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Finding {
     finding = match close {
         Some(group) => {
             let title = format!("Name the group {}", group.name);
-            let span = hand_over.evaluated.via.last().copied().unwrap_or(hand_over.span);
+            let span = hand_over.evaluated.via.last().copied().unwrap_or(peer.span);
             let edits = vec![Edit { span, text: group.name.clone() }];
             finding
                 .label(group.span, "this group has almost the same name")
@@ -75,7 +77,7 @@ fn with_port(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, host: &str, port:
     }
     let message = format!("{host} is an upstream group, and a group is named without a port");
     let finding = RULE
-        .finding(message, hand_over.span, format!("{host} with port {port} is not the group"))
+        .finding(message, peer.span, format!("{host} with port {port} is not the group"))
         .label(group.span, "the group is defined here")
         .help(format!("write {host} without the port"));
     Some(match hand_over.evaluated.has_variables {

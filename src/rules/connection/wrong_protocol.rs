@@ -25,7 +25,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             };
             if let Some(finding) = found {
                 let finding = finding.severity(severity_of_failure(machine, dial));
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
             }
         }
     }

@@ -42,5 +42,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 fn every_dial_is_known(machine: &Machine) -> bool {
     let mut hand_overs = machine.nginx.iter().flat_map(|nginx| &nginx.hand_overs);
-    hand_overs.all(|hand_over| hand_over.protocol != Protocol::Fastcgi || !matches!(hand_over.target, Target::Unknown))
+    hand_overs.all(|hand_over| {
+        hand_over.protocol != Protocol::Fastcgi || !matches!(hand_over.target, Target::Unknown | Target::Branches(_))
+    })
 }

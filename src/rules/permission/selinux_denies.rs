@@ -44,7 +44,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .note("the policy of the host is not in view: `ausearch -m avc -c nginx` shows what it denied")
                 .help(help)
                 .predict(502, log);
-            findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+            findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
         }
     }
 }

@@ -29,7 +29,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 findings.unchecked(&RULE, "owners and modes of the directories of sockets", "--facts");
             }
             if let Some(finding) = facts.into_iter().find_map(|fact| closed(machine, dial, fact)) {
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
             }
         }
     }

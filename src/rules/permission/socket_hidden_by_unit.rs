@@ -28,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let joined = |unit: &Unit| unit.get("Unit.JoinsNamespaceOf").is_some();
             if let Some((name, setting, unit)) = hiding.filter(|(.., unit)| !joined(unit)) {
                 let finding = finding(machine, dial, path, name, setting, unit);
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, dial, hand_over));
+                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
             }
         }
     }

@@ -56,11 +56,11 @@ fn is_access_known(machine: &Machine, listener: &Listener) -> bool {
 }
 
 fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class) -> Finding {
-    let (nginx, hand_over) = machine.hand_over(dial);
+    let (nginx, _) = machine.hand_over(dial);
     let worker = &nginx.worker;
     let pool = machine.pool(id);
     let message = format!("nginx may not open {path}");
-    let mut finding = label_hand_over(RULE.finding(message, dial.span, "nginx dials this socket"), dial, hand_over);
+    let mut finding = label_hand_over(RULE.finding(message, dial.span, "nginx dials this socket"), machine, dial);
     let groups = worker.identity.groups.as_ref();
     let member_of = groups.map(|groups| groups.iter().cloned().collect::<Vec<_>>().join(", "));
     let member_of = member_of.unwrap_or_else(|| worker.group.value.clone());
