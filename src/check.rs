@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::deployment::{Deployment, Machine, Selection, View, build};
-use crate::discover::{self, Plan};
+use crate::deployment::{Deployment, Machine, Plan, Selection, View, build};
+use crate::discover;
 use crate::finding::{Finding, Unchecked, sort_and_merge};
 use crate::host::Host;
 use crate::host::disk::{self, Disk};
-use crate::host::facts::{self, Facts, FactsFile, Size};
+use crate::host::facts::{self, Facts, FactsFile};
 use crate::host::shown;
 use crate::report::Summary;
 use crate::rules::{self, Rule};
@@ -24,10 +24,6 @@ pub struct Request<'a> {
     pub selection: Selection,
     /// The facts file.
     pub facts: Option<PathBuf>,
-    /// Memory of the host.
-    pub memory: Option<Size>,
-    /// Resident size of one worker.
-    pub worker_memory: Option<Size>,
     /// The rules that run.
     pub selected: &'a dyn Fn(&Rule) -> bool,
 }
@@ -67,17 +63,7 @@ pub fn check(request: &Request<'_>) -> Checked {
         }
     };
     checked.notes.extend(plans.notes);
-    for why in plans.unpaired {
-        checked.notes.push(format!("nginx and PHP-FPM are not joined: {why}"));
-        let needs = format!("which nginx hands over to which PHP-FPM ({why})");
-        for rule in rules::all().filter(|rule| rule.id == "listener-missing" && (request.selected)(rule)) {
-            checked.unchecked.insert(Unchecked {
-                rule: rule.id,
-                needs: needs.clone(),
-                option: "--nginx-conf, --fpm-conf".into(),
-            });
-        }
-    }
+    checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
     for plan in plans.plans {
         if let Err(message) = check_plan(&plan, &given, request, &mut checked) {
             checked.errors.push(message);
@@ -98,8 +84,6 @@ fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<FactsFile
         checked.notes.extend(unknown.iter().map(|key| format!("{shown}: the key {key} means nothing")));
         given = file;
     }
-    given.memory = request.memory.or(given.memory);
-    given.worker_memory = request.worker_memory.or(given.worker_memory);
     Ok(given)
 }
 
@@ -108,7 +92,10 @@ fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &m
     if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
         return Ok(());
     }
-    let host = Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?;
+    let host = match plan.view {
+        View::Live => Disk::running(),
+        _ => Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?,
+    };
     checked.sources.prefix.clone_from(&plan.shown_prefix);
     check_host(&host, plan, given, request.selected, checked)
 }
@@ -127,7 +114,7 @@ pub fn check_host(
         View::Overlay | View::Files => Facts::default(),
     };
     facts.lay_over(given.clone());
-    let machine = build::machine(host, facts, (plan.view, plan.in_container), &plan.selection, &mut checked.sources)
+    let machine = build::machine(host, facts, plan, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     let deployment = Deployment { machines: vec![machine] };

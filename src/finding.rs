@@ -264,12 +264,10 @@ impl Finding {
 /// Puts findings into the order they are shown in: path, offset, severity (errors first), rule,
 /// message; and merges those that say the same about the same lines.
 pub fn sort_and_merge(findings: &mut Vec<Finding>, sources: &Sources) {
-    findings.sort_by(|a, b| {
-        let key = |finding: &Finding| {
-            let span = finding.primary().span;
-            (sources.get(span.file).path.clone(), span.start, std::cmp::Reverse(finding.severity), finding.rule)
-        };
-        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+    findings.sort_by_cached_key(|finding| {
+        let span = finding.primary().span;
+        let path = sources.get(span.file).path.clone();
+        (path, span.start, std::cmp::Reverse(finding.severity), finding.rule, finding.message.clone())
     });
     findings.dedup_by(|b, a| {
         let places = |finding: &Finding| finding.labels.iter().map(|label| label.span).collect::<Vec<_>>();

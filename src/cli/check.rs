@@ -12,7 +12,6 @@ use super::{CLEAN, FAILED, FOUND, Streams};
 use crate::check::{Checked, Request, check};
 use crate::deployment::Selection;
 use crate::finding::{Category, Severity, Unchecked};
-use crate::host::facts::Size;
 use crate::report::{Format, Report, Style, Summary, render};
 use crate::rules::{self, Rule};
 
@@ -38,12 +37,6 @@ pub(super) struct CheckArguments {
     /// A facts file: what is known of the host besides its configuration
     #[arg(long, value_name = "FILE", help_heading = "Facts")]
     facts: Option<PathBuf>,
-    /// Memory of the host or its cgroup, such as 4G
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
-    memory: Option<Size>,
-    /// Resident size of one PHP-FPM worker, such as 60M
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
-    worker_memory: Option<Size>,
     /// text, compact or json; FORMAT=FILE writes to a file (repeatable)
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output, help_heading = "Report")]
     format: Vec<Output>,
@@ -107,10 +100,6 @@ fn output(text: &str) -> Result<Output, String> {
     Ok(Output { format: format.parse()?, file })
 }
 
-fn size(text: &str) -> Result<Size, String> {
-    Size::parse(text).ok_or_else(|| "a size is a number of bytes, or a number with K, M, G or GiB".to_owned())
-}
-
 /// The rules that `--select` and `--ignore` name.
 fn selection(arguments: &CheckArguments) -> Result<impl Fn(&Rule) -> bool + use<>, String> {
     let known = |name: &&String| {
@@ -145,12 +134,10 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
             prefix: arguments.prefix.clone(),
         },
         facts: arguments.facts.clone(),
-        memory: arguments.memory,
-        worker_memory: arguments.worker_memory,
         selected: &selected,
     };
     let mut checked = check(&request);
-    if !arguments.advice {
+    if !arguments.advice && !matches!(arguments.fail_on, FailOn::Advice) {
         checked.findings.retain(|finding| finding.severity > Severity::Advice);
     }
     if arguments.verbose {

@@ -25,6 +25,14 @@ impl Paths {
         Paths { known }
     }
 
+    /// The first directory on the way to a path, from the bottom up, that a process may not pass.
+    pub fn first_closed(&self, path: &Path, who: &Identity, accounts: &Accounts) -> Option<&PathFact> {
+        path.ancestors().filter_map(|above| self.get(above)).find(|fact| {
+            let verdict = Permissions::of(fact, SEARCH).map(|found| found.allow(who, accounts, SEARCH));
+            matches!(verdict, Some(Verdict::Denied(_)))
+        })
+    }
+
     /// What is known of a path, under either of its names when it lies in `/run`.
     pub fn get(&self, path: &Path) -> Option<&PathFact> {
         let other = path.strip_prefix("/run").ok().map(|rest| Path::new("/var/run").join(rest));
@@ -34,6 +42,8 @@ impl Paths {
 
 fn look(host: &dyn Host, accounts: &Accounts, path: PathBuf) -> PathFact {
     match host.entry(&path) {
+        // The bits alone say nothing where an access control list decides.
+        Ok(entry) if entry.has_acl => PathFact { exists: Some(true), path, ..PathFact::default() },
         Ok(entry) => PathFact {
             exists: Some(true),
             owner: Some(accounts.user_name(entry.access.uid)),
@@ -56,10 +66,12 @@ pub struct Permissions {
     pub group: Option<String>,
     /// The permission bits.
     pub mode: u32,
-    /// Users that an access control list grants read and write.
-    pub acl_users: BTreeSet<String>,
-    /// Groups that an access control list grants read and write.
-    pub acl_groups: BTreeSet<String>,
+    /// Users of an access control list, and whether it grants them what is asked for.
+    pub acl_users: BTreeMap<String, bool>,
+    /// Groups of an access control list, and whether it grants them what is asked for.
+    pub acl_groups: BTreeMap<String, bool>,
+    /// What of this is not known, so that nothing can be said.
+    pub unknown: Option<String>,
 }
 
 /// A process as the kernel sees it when it opens something.
@@ -112,12 +124,13 @@ pub const WRITE: u32 = 0o2;
 pub const SEARCH: u32 = 0o1;
 
 impl Permissions {
-    /// The permissions that a fact tells.
-    pub fn of(fact: &PathFact) -> Option<Self> {
-        let named = |prefix: &str| -> BTreeSet<String> {
+    /// The permissions that a fact tells, as far as `bit` ([`WRITE`] or [`SEARCH`]) goes.
+    pub fn of(fact: &PathFact, bit: u32) -> Option<Self> {
+        let letter = if bit == WRITE { 'w' } else { 'x' };
+        let named = |prefix: &str| -> BTreeMap<String, bool> {
             let entries = fact.acl.iter().filter_map(|entry| entry.strip_prefix(prefix)?.split_once(':'));
-            let granted = entries.filter(|(name, bits)| !name.is_empty() && bits.contains(['w', 'x']));
-            granted.map(|(name, _)| name.to_owned()).collect()
+            let entries = entries.filter(|(name, _)| !name.is_empty());
+            entries.map(|(name, bits)| (name.to_owned(), bits.contains(letter))).collect()
         };
         Some(Permissions {
             owner: fact.owner.clone(),
@@ -125,6 +138,7 @@ impl Permissions {
             mode: fact.mode?.0,
             acl_users: named("user:"),
             acl_groups: named("group:"),
+            unknown: None,
         })
     }
 
@@ -137,28 +151,33 @@ impl Permissions {
         if user == "root" {
             return Verdict::Allowed;
         }
+        if let Some(unknown) = &self.unknown {
+            return Verdict::Unknown(unknown.clone());
+        }
         let Some(owner) = self.owner.as_ref().map(|owner| accounts.canonical_user(owner)) else {
             return Verdict::Unknown("the owner".into());
         };
         if owner == user {
             return verdict(grants(6), Class::Owner);
         }
-        if self.acl_users.iter().any(|entry| accounts.canonical_user(entry) == user) {
-            return Verdict::Allowed;
+        if let Some((_, granted)) = self.acl_users.iter().find(|(entry, _)| accounts.canonical_user(entry) == user) {
+            return verdict(*granted, Class::Group);
         }
         let group_class: BTreeSet<String> =
-            self.group.iter().chain(&self.acl_groups).map(|group| accounts.canonical_group(group)).collect();
+            self.group.iter().chain(self.acl_groups.keys()).map(|group| accounts.canonical_group(group)).collect();
         let own_group = accounts.canonical_group(&who.group);
         let in_class = match &who.groups {
             Some(groups) => Some(groups.iter().any(|group| group_class.contains(&accounts.canonical_group(group)))),
             None if group_class.contains(&own_group) => Some(true),
             None => None,
         };
-        let group_grants = grants(3)
-            || self.acl_groups.iter().any(|group| {
-                let group = accounts.canonical_group(group);
-                who.groups.as_ref().is_some_and(|groups| groups.contains(&group)) || group == own_group
-            });
+        let is_member = |group: &String| {
+            let group = accounts.canonical_group(group);
+            let listed = |own: &String| accounts.canonical_group(own) == group;
+            group == own_group || who.groups.as_ref().is_some_and(|groups| groups.iter().any(listed))
+        };
+        let group_grants = self.group.as_ref().is_some_and(is_member) && grants(3)
+            || self.acl_groups.iter().any(|(group, granted)| *granted && is_member(group));
         match (in_class, &self.group) {
             (Some(true), _) => verdict(group_grants, Class::Group),
             (_, None) if grants(3) != grants(0) => Verdict::Unknown(format!("the primary group of the user {owner}")),

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Selection, View, back_ends, connect, unloaded};
-use crate::discover::recognise::context;
+use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::{Host, ReadError, glob};
-use crate::nginx::levels::{Config, Context};
+use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools};
@@ -36,24 +35,21 @@ pub enum BuildError {
 }
 
 /// Builds the model of one host.
-pub fn machine(
-    host: &dyn Host,
-    facts: Facts,
-    (view, in_container): (View, bool),
-    selection: &Selection,
-    sources: &mut Sources,
-) -> Result<Machine, BuildError> {
+pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources) -> Result<Machine, BuildError> {
+    let (view, selection) = (plan.view, &plan.selection);
     let mut nginx = Vec::new();
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
     if nginx_mains.is_empty() && view != View::Files {
-        nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(|main| host.entry(main).is_ok()));
+        // What is there and cannot be read is found, so that its error is told.
+        let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
+        nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
     }
     for main in &nginx_mains {
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let config = Config::resolve(&files, id, context(files.tree(id)).unwrap_or(Context::Main));
+        let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
         nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
     }
     let masters = masters(host, &facts, view, selection, sources)?;
@@ -67,7 +63,18 @@ pub fn machine(
     let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
-    let mut machine = Machine { view, in_container, facts, paths, nginx, masters, dials, callers, unloaded };
+    let mut machine = Machine {
+        view,
+        in_container: plan.in_container,
+        unpaired: plan.unpaired.clone(),
+        facts,
+        paths,
+        nginx,
+        masters,
+        dials,
+        callers,
+        unloaded,
+    };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     connect::nearest(&mut machine);
@@ -94,9 +101,13 @@ fn masters(
     }
     if !selection.fpm_pools.is_empty() {
         let layout = MasterLayout::of(&selection.fpm_pools[0]);
-        let configuration = load_pools(host, sources, &layout.main, &selection.fpm_pools, &layout.prefix);
+        let configuration = load_pools(host, sources, &layout.main, &selection.fpm_pools, &layout.prefix)
+            .map_err(|(pool, source)| unreadable(&pool, source))?;
         let ini = ini(host, &layout, selection, sources);
         masters.push(Master::new(configuration, layout, ini, facts, true));
+    }
+    for pinned in &selection.php_inis {
+        host.entry(pinned).map_err(|source| unreadable(pinned, source))?;
     }
     if !masters.is_empty() || view == View::Files {
         return Ok(masters);
@@ -136,7 +147,7 @@ fn read(
             if pools.is_empty() {
                 return Err(ReadError::NotFound);
             }
-            Ok(load_pools(host, sources, &layout.main, &pools, prefix))
+            load_pools(host, sources, &layout.main, &pools, prefix).map_err(|(_, error)| error)
         }
         read => read,
     }

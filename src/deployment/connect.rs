@@ -92,8 +92,10 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
 /// Finds the nearest listener for every dial that reaches nobody.
 pub fn nearest(machine: &mut Machine) {
     let candidates = Candidates::new(machine);
+    let mut known: HashMap<Endpoint, Option<Nearest>> = HashMap::new();
     for dial in machine.dials.iter_mut().filter(|dial| dial.reach == Reach::Nobody) {
-        dial.nearest = dial.missed.first().and_then(|missed| candidates.nearest(missed));
+        let Some(missed) = dial.missed.first() else { continue };
+        dial.nearest = *known.entry(missed.clone()).or_insert_with(|| candidates.nearest(missed));
     }
 }
 
@@ -169,9 +171,17 @@ impl Index {
         }
         pools.sort();
         pools.dedup();
-        let other = endpoints.iter().find_map(|endpoint| self.other_at(endpoint));
+        let other = match pools.is_empty() {
+            true => endpoints.iter().find_map(|endpoint| self.other_at(endpoint)),
+            false => None,
+        };
         let reach = match other {
             _ if !pools.is_empty() => Reach::Pools(pools),
+            // Before a reload the old listener may still be there: only what speaks another language is
+            // certain to be another server.
+            Some(other) if other.protocol == Speaks::Unknown => {
+                Reach::Unknown("what speaks at every dialled address", "--facts")
+            }
             Some(other) => Reach::Other(other),
             None if endpoints.is_empty() => Reach::Unknown("what listens on other hosts", "--facts"),
             None => self.nobody(machine, hand_over, endpoints),

@@ -53,8 +53,6 @@ pub struct Server {
     pub level: LevelId,
     /// Its names; empty when it has none.
     pub names: Vec<String>,
-    /// The opening line.
-    pub span: Span,
     /// The arguments of its `listen` lines.
     pub listens: Vec<Word>,
 }
@@ -191,11 +189,6 @@ pub enum Target {
 }
 
 impl HandOver {
-    /// The location or condition it stands in, as one line of text.
-    pub fn place(&self, nginx: &Nginx) -> String {
-        nginx.config.level(self.level).opener.as_ref().map(|opener| opener.text()).unwrap_or_default()
-    }
-
     /// The addresses that its argument names itself: one, or one for each branch of a variable.
     pub fn named(&self) -> &[Peer] {
         match &self.target {
@@ -241,9 +234,14 @@ impl Nginx {
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
         let by_name: HashMap<String, usize> =
             nginx.upstreams.iter().enumerate().rev().map(|(at, group)| (group.name.to_ascii_lowercase(), at)).collect();
-        let servers: Vec<_> = nginx.config.levels(Context::Server).collect();
+        let mut servers: Vec<_> = nginx.config.levels(Context::Server).collect();
+        // A fragment may hold what stands in a server or in a location: its top level is that place.
+        let top = nginx.config.main();
+        if nginx.config.level(top).context == Context::Location {
+            servers.push(top);
+        }
         for level in servers {
-            let Some(server) = server(&nginx.config, level) else { continue };
+            let server = server(&nginx.config, level);
             collect(&nginx.config, level, nginx.servers.len(), &by_name, &mut nginx.hand_overs);
             nginx.servers.push(server);
         }
@@ -286,14 +284,13 @@ fn packaged_identity(facts: &Facts, main: &Path) -> (String, String) {
     (user, group)
 }
 
-fn server(config: &Config, level: LevelId) -> Option<Server> {
+fn server(config: &Config, level: LevelId) -> Server {
     let words = |name| config.own(level, name).flat_map(|directive| directive.args.iter());
-    Some(Server {
+    Server {
         level,
         names: words("server_name").map(|word| word.text.clone()).collect(),
-        span: opener(config, level)?.head,
         listens: config.own(level, "listen").filter_map(|listen| listen.args.first().cloned()).collect(),
-    })
+    }
 }
 
 fn opener(config: &Config, level: LevelId) -> Option<&Arc<Directive>> {

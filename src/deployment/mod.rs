@@ -4,7 +4,6 @@
 //! options, and never touches a file itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::host::facts::Facts;
 use crate::source::{FileId, Span};
@@ -15,12 +14,14 @@ pub mod build;
 pub mod connect;
 pub mod frontend;
 pub mod nearest;
+pub mod plan;
 pub mod pools;
 pub mod unloaded;
 
 pub use access::Paths;
 pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
 pub use unloaded::Unloaded;
 
@@ -85,6 +86,8 @@ pub struct Machine {
     pub view: View,
     /// Whether the files are shown to belong to containers, where one user is all there is.
     pub in_container: bool,
+    /// Why no PHP-FPM was joined, where a repository holds one.
+    pub unpaired: Option<String>,
     /// What is known of it besides its configuration.
     pub facts: Facts,
     /// Owners, modes and existence of the paths that matter.
@@ -99,26 +102,6 @@ pub struct Machine {
     pub callers: BTreeMap<PoolId, Vec<usize>>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
-}
-
-/// How much of a host is in view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// The running host.
-    Live,
-    /// A tree that holds a host's configuration whole.
-    Root,
-    /// A tree that is laid over what a package or an image brings.
-    Overlay,
-    /// Files that belong together, but other files may belong to them as well.
-    Files,
-}
-
-impl View {
-    /// Whether what is not in view may still be there when the deployment runs.
-    pub fn is_partial(self) -> bool {
-        matches!(self, View::Overlay | View::Files)
-    }
 }
 
 /// A pool by the numbers of its master and itself.
@@ -168,19 +151,4 @@ impl Machine {
     pub fn callers(&self, id: PoolId) -> impl Iterator<Item = &Dial> {
         self.callers.get(&id).into_iter().flatten().map(|dial| &self.dials[*dial])
     }
-}
-
-/// What a run is to look at, as the command line or a configuration file says.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// nginx main files; empty for the usual places.
-    pub nginx_mains: Vec<PathBuf>,
-    /// FPM main files that run; empty for every one in the usual places.
-    pub fpm_mains: Vec<PathBuf>,
-    /// Pool files that belong to a master whose main file is not in view.
-    pub fpm_pools: Vec<PathBuf>,
-    /// php.ini files in the order in which they are read; empty for the masters' own.
-    pub php_inis: Vec<PathBuf>,
-    /// nginx's `-p`.
-    pub prefix: Option<PathBuf>,
 }

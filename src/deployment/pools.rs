@@ -1,6 +1,6 @@
 //! PHP-FPM's side: masters, pools, and the socket that each pool will really create.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -205,7 +205,8 @@ impl Master {
 impl Pool {
     fn new(settings: PoolSettings, master: &Master, facts: &Facts) -> Self {
         let listener = Listener::new(&settings, master, facts);
-        let overridden = overridden(&settings, listener.as_ref(), &master.prefix);
+        let prefix = prefix(&settings, &master.prefix).unwrap_or_else(|| master.prefix.clone());
+        let overridden = overridden(&settings, listener.as_ref(), &prefix);
         Pool { name: settings.name.clone(), header: settings.header, settings, listener, overridden }
     }
 }
@@ -226,7 +227,13 @@ impl Listener {
         let listen = settings.get("listen")?;
         let bound = match &listen.text {
             Some(text) if text.is_empty() => return None,
-            Some(text) => bound(Listen::parse(text, &prefix(settings, &master.prefix)?), facts),
+            Some(text) => match prefix(settings, &master.prefix) {
+                Some(prefix) => bound(Listen::parse(text, &prefix), facts),
+                None if text.starts_with('/') || text.contains(':') => {
+                    bound(Listen::parse(text, &master.prefix), facts)
+                }
+                None => Bound::Unknown,
+            },
             None => Bound::Unknown,
         };
         let (access, [owner, group, mode], acl) =
@@ -315,19 +322,21 @@ fn socket_access(
     let default = Origin::Default(listen.value_span);
     let origin = |assigned: Option<&Assigned>| assigned.map_or(default, |found| Origin::Written(found.span));
     let (acl_users, acl_groups) = (written("listen.acl_users"), written("listen.acl_groups"));
-    let names = |assigned: Option<&Assigned>| -> BTreeSet<String> {
+    let names = |assigned: Option<&Assigned>| -> BTreeMap<String, bool> {
         let text = assigned.and_then(|assigned| assigned.text.as_deref()).unwrap_or_default();
-        text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        text.split(',').filter(|name| !name.is_empty()).map(|name| (name.to_owned(), true)).collect()
     };
     let acl: Vec<Span> = [acl_users, acl_groups].into_iter().flatten().map(|assigned| assigned.span).collect();
     let mode = written("listen.mode");
-    let bits = mode.map_or(Some(0o660), |mode| mode.text.as_deref().map(mode_bits));
+    let bits = mode.and_then(|mode| mode.text.as_deref()).map_or(0o660, mode_bits);
+    let from_environment = [mode, acl_users, acl_groups].into_iter().flatten().find(|assigned| assigned.text.is_none());
     let mut access = Permissions {
         owner: Some(started_as.0),
         group: started_as.1,
-        mode: bits.unwrap_or(0o660),
+        mode: bits,
         acl_users: names(acl_users),
         acl_groups: names(acl_groups),
+        unknown: from_environment.map(|assigned| format!("the value of {}", assigned.key)),
     };
     let (owner, group) = match acl.is_empty() {
         true => (written("listen.owner"), written("listen.group")),

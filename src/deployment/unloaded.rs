@@ -65,7 +65,9 @@ pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Pat
     let loaded: BTreeSet<String> =
         paths.flat_map(|source| std::iter::once(source.path.clone()).chain(source.real_path.clone())).collect();
     let mut found = Vec::new();
-    for (include, pattern) in nginx.files.patterns() {
+    // Many servers include the same pattern.
+    let mut seen = BTreeSet::new();
+    for (include, pattern) in nginx.files.patterns().iter().filter(|(_, pattern)| seen.insert(pattern)) {
         found.extend(server_files(host, sources, &loaded, pattern, Some(*include)));
     }
     let available = directory.join("sites-available/*");

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::deployment::{Selection, View};
+use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::layout::{self, NGINX_MAINS};
 use crate::host::{Host, MAX_FILE};
@@ -17,30 +17,6 @@ pub mod recognise;
 pub mod repository;
 
 use recognise::Recognised;
-
-/// One deployment to check.
-#[derive(Debug)]
-pub struct Plan {
-    /// The directory that is the root of the deployment's host.
-    pub root: PathBuf,
-    /// What paths of this root are called in reports: empty, or a directory with a closing `/`.
-    pub shown_prefix: String,
-    /// How much of the host is in view.
-    pub view: View,
-    /// Whether a compose file or a Dockerfile shows that the files belong to containers.
-    pub in_container: bool,
-    /// Whether this is a fragment, to be checked on its own only if no main file includes it.
-    pub is_fragment: bool,
-    /// The main files.
-    pub selection: Selection,
-}
-
-impl Plan {
-    /// A deployment of a whole directory that is not known to be a container's.
-    pub fn new(root: PathBuf, view: View, selection: Selection) -> Self {
-        Plan { root, shown_prefix: String::new(), view, in_container: false, is_fragment: false, selection }
-    }
-}
 
 /// What was found to check.
 #[derive(Debug, Default)]

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use crate::nginx::ast::Tree;
-use crate::nginx::levels::Context;
+use crate::nginx::levels::{Context, context_of_tree};
 use crate::nginx::parse::parse as parse_nginx;
 use crate::php::ast::Item;
 use crate::php::parse::parse_fpm;
@@ -43,7 +42,7 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
         return Recognised::PhpIni;
     }
     let file = Sources::default().add(String::new(), None, Vec::new());
-    context(&parse_nginx(file, bytes)).map_or(Recognised::Nothing, Recognised::Nginx)
+    context_of_tree(&parse_nginx(file, bytes)).map_or(Recognised::Nothing, Recognised::Nginx)
 }
 
 /// Templates are recognised by their name or by marks that neither language has.
@@ -100,23 +99,6 @@ fn fpm(bytes: &[u8]) -> Option<Recognised> {
         (_, true, _) => Some(Recognised::FpmMain),
         (_, _, true) => Some(Recognised::FpmPool),
         _ => None,
-    }
-}
-
-/// The context that nginx statements belong into, by what only stands there.
-pub fn context(tree: &Tree) -> Option<Context> {
-    let has = |names: &[&str]| tree.directives.iter().any(|directive| names.contains(&directive.name()));
-    let blocks = |name: &str| tree.directives.iter().any(|found| found.name() == name && found.is_block());
-    match () {
-        () if blocks("http") || blocks("events") || blocks("stream") || has(&["worker_processes", "pid"]) => {
-            Some(Context::Main)
-        }
-        () if blocks("server") || blocks("upstream") || blocks("map") || blocks("geo") => Some(Context::Http),
-        () if blocks("location") || has(&["listen", "server_name"]) => Some(Context::Server),
-        () if has(&["fastcgi_pass", "proxy_pass", "uwsgi_pass", "fastcgi_param", "try_files"]) => {
-            Some(Context::Location)
-        }
-        () => None,
     }
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::recognise::{Recognised, recognise};
-use super::{DiscoverError, Plan, Plans, is_root, unreadable};
-use crate::deployment::{Selection, View};
+use super::{DiscoverError, Plans, is_root, unreadable};
+use crate::deployment::{Plan, Selection, View};
 use crate::nginx::levels::Context;
 
 /// Folders that hold no configuration of the repository's own.
@@ -83,7 +83,7 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
         }));
         return;
     }
-    if both {
+    let unpaired = both.then(|| {
         let why = match found.containers.first() {
             Some(path) => {
                 let shown = path.strip_prefix(root).unwrap_or(path);
@@ -91,8 +91,10 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
             }
             None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", nginx_kinds.len(), fpm_kinds),
         };
-        plans.unpaired.push(why);
-    }
+        plans.unpaired.push(why.clone());
+        why
+    });
+    let plan = |selection| Plan { unpaired: unpaired.clone(), ..plan(selection) };
     for nginx in &found.nginx {
         plans.notes.push(format!("{}: nginx, on its own", inside(nginx).display()));
         plans.plans.push(plan(Selection { nginx_mains: vec![inside(nginx)], ..Selection::default() }));

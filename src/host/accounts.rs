@@ -65,7 +65,7 @@ impl Accounts {
         accounts
     }
 
-    /// The user of a name, or of a number written as text.
+    /// The user of a name.
     pub fn user(&self, name: &str) -> Lookup<User> {
         match self.users.get(name) {
             Some(user) => Lookup::Found(user.clone()),
@@ -114,8 +114,8 @@ impl Accounts {
         if uid == 0 {
             return "root".into();
         }
-        let known = self.users.iter().find(|(_, user)| user.uid == Some(uid));
-        known.map_or_else(|| uid.to_string(), |(name, _)| name.clone())
+        let known = self.users.iter().find(|(_, user)| user.uid == Some(uid)).map(|(name, _)| name.clone());
+        known.or_else(|| self.live.then(|| live::user_name(uid)).flatten()).unwrap_or_else(|| uid.to_string())
     }
 
     /// The name of the group with this number.
@@ -123,7 +123,8 @@ impl Accounts {
         if gid == 0 {
             return Some("root".into());
         }
-        self.groups.iter().find(|(_, group)| group.gid == Some(gid)).map(|(name, _)| name.clone())
+        let known = self.groups.iter().find(|(_, group)| group.gid == Some(gid)).map(|(name, _)| name.clone());
+        known.or_else(|| self.live.then(|| live::group_name(gid)).flatten())
     }
 
     /// A user's name for a name or a number written as text, so that both compare equal.

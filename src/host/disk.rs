@@ -23,6 +23,8 @@ const MAX_LINK_TEXT: u64 = 255;
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    /// Whether this is the running host, and is meant as such.
+    live: bool,
     /// Directories that were resolved before: thousands of sites lie in the same few.
     directories: RefCell<HashMap<PathBuf, PathBuf>>,
 }
@@ -35,9 +37,14 @@ struct Resolved {
 }
 
 impl Disk {
-    /// The host whose root is this directory; `/` is the running host.
+    /// The tree below this directory.
     pub fn new(root: &Path) -> io::Result<Self> {
-        Ok(Disk { root: root.canonicalize()?, directories: RefCell::default() })
+        Ok(Disk { root: root.canonicalize()?, live: false, directories: RefCell::default() })
+    }
+
+    /// The running host.
+    pub fn running() -> Self {
+        Disk { root: PathBuf::from("/"), live: true, directories: RefCell::default() }
     }
 
     /// The path on disk of a path inside the root that holds no links.
@@ -95,7 +102,8 @@ impl Disk {
         while let Some(name) = ahead.pop() {
             if name == ".." {
                 if !real.pop() {
-                    if let Some((link, _)) = last_link {
+                    // Above the real root lies the root again.
+                    if let Some((link, _)) = last_link.clone().filter(|_| !self.live) {
                         return Err(ReadError::LeavesRoot { link });
                     }
                 }
@@ -150,6 +158,14 @@ impl Host for Disk {
         names
     }
 
+    fn is_closed(&self, directory: &Path) -> bool {
+        let listed = |real: PathBuf| fs::read_dir(self.on_disk(&real)).map_err(read_error).err();
+        match self.resolve(directory) {
+            Ok(resolved) => listed(resolved.real) == Some(ReadError::PermissionDenied),
+            Err(error) => error == ReadError::PermissionDenied,
+        }
+    }
+
     fn entry(&self, path: &Path) -> Result<Entry, ReadError> {
         let Resolved { real, metadata, by_text } = self.resolve(path)?;
         let file_type = metadata.file_type();
@@ -160,7 +176,9 @@ impl Host for Disk {
             () => Kind::Other,
         };
         let access = Access { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & 0o7777 };
-        Ok(Entry { real, kind, access, by_text })
+        let acl = || xattr::get(self.on_disk(&real), "system.posix_acl_access");
+        let has_acl = self.live && acl().is_ok_and(|found| found.is_some());
+        Ok(Entry { real, kind, access, has_acl, by_text })
     }
 
     fn link_target(&self, path: &Path) -> Option<PathBuf> {
@@ -172,7 +190,7 @@ impl Host for Disk {
     }
 
     fn is_live(&self) -> bool {
-        self.root == Path::new("/")
+        self.live
     }
 }
 

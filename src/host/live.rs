@@ -27,3 +27,13 @@ pub fn groups_listing(user: &str) -> Vec<String> {
     let others = groups.into_iter().filter(|gid| *gid != entry.gid);
     others.filter_map(|gid| Some(unistd::Group::from_gid(gid).ok().flatten()?.name)).collect()
 }
+
+/// The name of the user with this number.
+pub fn user_name(uid: u32) -> Option<String> {
+    Some(unistd::User::from_uid(unistd::Uid::from_raw(uid)).ok().flatten()?.name)
+}
+
+/// The name of the group with this number.
+pub fn group_name(gid: u32) -> Option<String> {
+    Some(unistd::Group::from_gid(unistd::Gid::from_raw(gid)).ok().flatten()?.name)
+}

@@ -43,7 +43,11 @@ impl Host for Memory {
             () if self.files.keys().any(|file| file.starts_with(&real)) => Kind::Directory,
             () => return Err(ReadError::NotFound),
         };
-        Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, by_text: false })
+        Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, has_acl: false, by_text: false })
+    }
+
+    fn is_closed(&self, _directory: &Path) -> bool {
+        false
     }
 
     fn link_target(&self, _path: &Path) -> Option<PathBuf> {

@@ -21,8 +21,11 @@ pub trait Host {
     /// Reads a regular file of at most [`MAX_FILE`] bytes.
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
 
-    /// The names in a directory in bytewise order; empty when there is no readable directory.
+    /// The names in a directory in bytewise order; empty when there is no directory.
     fn list(&self, directory: &Path) -> Vec<OsString>;
+
+    /// Whether a directory is there and its names may not be read.
+    fn is_closed(&self, directory: &Path) -> bool;
 
     /// What is at a path, links followed; the error says why it cannot be told.
     fn entry(&self, path: &Path) -> Result<Entry, ReadError>;
@@ -43,6 +46,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Owner, group and permission bits.
     pub access: Access,
+    /// Whether an access control list decides besides the permission bits.
+    pub has_acl: bool,
     /// Whether a link on the way is written out as text, as in a checkout made without links.
     pub by_text: bool,
 }

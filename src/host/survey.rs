@@ -31,7 +31,7 @@ pub fn survey() -> FactsFile {
         listeners: listeners(),
         ..FactsFile::default()
     };
-    let Ok(host) = Disk::new(Path::new("/")) else { return file };
+    let host = Disk::running();
     let facts = Facts::from_host(&host);
     for (name, user) in &facts.accounts.users {
         let groups = facts.accounts.supplementary(name).unwrap_or_default();

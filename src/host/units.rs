@@ -2,7 +2,8 @@
 //!
 //! Sources: systemd.unit(5), systemd.exec(5). rust-ini reads the dialect.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ini::{Ini, ParseOption};
@@ -53,9 +54,7 @@ impl Units {
                 }
             }
         }
-        for directory in DIRECTORIES.iter().rev() {
-            units.read_drop_ins(host, directory);
-        }
+        units.read_drop_ins(host);
         units
     }
 
@@ -99,21 +98,28 @@ impl Units {
         }
     }
 
-    fn read_drop_ins(&mut self, host: &dyn Host, directory: &str) {
-        // `/etc` is often all there is of a host: its drop-ins are for units that the packages have elsewhere.
-        let directories = host.list(Path::new(directory));
-        let named = directories.iter().filter_map(|name| name.to_str()?.strip_suffix(".d"));
-        let named = named.filter(|name| name.ends_with(".service") && is_back_end(name)).map(str::to_owned);
-        let names: BTreeSet<String> = self.units.keys().cloned().chain(named).collect();
-        for name in names {
-            let drop_ins = Path::new(directory).join(format!("{name}.d"));
-            for file in host.list(&drop_ins) {
-                let path = drop_ins.join(&file);
-                if file.to_string_lossy().ends_with(".conf") {
-                    if let Ok(text) = host.read(&path) {
-                        self.entry(&name).lay_over(&text);
+    /// Lays the drop-ins over the units: in the order of their file names over all directories, of two
+    /// with one name the one in the stronger directory alone.
+    fn read_drop_ins(&mut self, host: &dyn Host) {
+        let mut found: BTreeMap<(String, OsString), PathBuf> = BTreeMap::new();
+        for directory in DIRECTORIES.map(Path::new) {
+            for folder in host.list(directory) {
+                let name = folder.to_string_lossy().strip_suffix(".d").map(str::to_owned);
+                // `/etc` is often all there is of a host: its drop-ins are for units that packages bring.
+                let matters =
+                    |name: &String| self.units.contains_key(name) || name.ends_with(".service") && is_back_end(name);
+                let Some(name) = name.filter(matters) else { continue };
+                for file in host.list(&directory.join(&folder)) {
+                    if Path::new(&file).extension().is_some_and(|ending| ending == "conf") {
+                        let path = directory.join(&folder).join(&file);
+                        found.entry((name.clone(), file)).or_insert(path);
                     }
                 }
+            }
+        }
+        for ((name, _), path) in found {
+            if let Ok(text) = host.read(&path) {
+                self.entry(&name).lay_over(&text);
             }
         }
     }

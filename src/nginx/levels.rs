@@ -8,12 +8,15 @@
 
 use std::sync::Arc;
 
-use super::ast::{Body, Directive};
+use super::ast::{Body, Directive, Tree};
 use super::load::Files;
 use crate::source::FileId;
 
 /// Includes of includes may multiply; more statements than this are not expanded.
 pub const MAX_STATEMENTS: usize = 2_000_000;
+
+/// Blocks and includes nested deeper than this, counted together, are not expanded.
+pub const MAX_DEPTH: usize = 300;
 
 /// The number of a level in its [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +68,7 @@ pub struct Level {
 #[derive(Debug)]
 pub struct Config {
     levels: Vec<Level>,
-    /// Whether [`MAX_STATEMENTS`] was reached and the rest left out.
+    /// Whether [`MAX_STATEMENTS`] or [`MAX_DEPTH`] was reached and the rest left out.
     pub truncated: bool,
     statements: usize,
 }
@@ -76,20 +79,20 @@ impl Config {
     pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
         let top = Level { context, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
         let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
-        config.expand(files, &files.tree(main).directives, config.main());
+        config.expand(files, &files.tree(main).directives, config.main(), 0);
         config
     }
 
-    fn expand(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId) {
+    fn expand(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize) {
         for directive in directives {
             self.statements += 1;
-            if self.statements > MAX_STATEMENTS {
+            if self.statements > MAX_STATEMENTS || depth > MAX_DEPTH {
                 self.truncated = true;
                 return;
             }
             if directive.name() == "include" {
                 for file in files.included_by(directive) {
-                    self.expand(files, &files.tree(*file).directives, level);
+                    self.expand(files, &files.tree(*file).directives, level, depth + 1);
                 }
                 continue;
             }
@@ -104,7 +107,7 @@ impl Config {
                         blocks: Vec::new(),
                     });
                     self.levels[level.0 as usize].blocks.push(id);
-                    self.expand(files, inside, id);
+                    self.expand(files, inside, id, depth + 1);
                 }
                 Body::None | Body::Lua(_) => self.levels[level.0 as usize].settings.push(directive.clone()),
             }
@@ -161,6 +164,23 @@ fn context_of(parent: Context, name: &str) -> Context {
         (Context::Location, "if") => Context::IfInLocation,
         (Context::Location, "limit_except") => Context::LimitExcept,
         _ => Context::Other,
+    }
+}
+
+/// The context that nginx statements belong into, by what only stands there.
+pub fn context_of_tree(tree: &Tree) -> Option<Context> {
+    let has = |names: &[&str]| tree.directives.iter().any(|directive| names.contains(&directive.name()));
+    let blocks = |name: &str| tree.directives.iter().any(|found| found.name() == name && found.is_block());
+    match () {
+        () if blocks("http") || blocks("events") || blocks("stream") || has(&["worker_processes", "pid"]) => {
+            Some(Context::Main)
+        }
+        () if blocks("server") || blocks("upstream") || blocks("map") || blocks("geo") => Some(Context::Http),
+        () if blocks("location") || has(&["listen", "server_name"]) => Some(Context::Server),
+        () if has(&["fastcgi_pass", "proxy_pass", "uwsgi_pass", "fastcgi_param", "try_files"]) => {
+            Some(Context::Location)
+        }
+        () => None,
     }
 }
 

@@ -144,7 +144,11 @@ impl Loader<'_> {
             self.files.patterns.push((argument.span, pattern));
         }
         let outside = is_outside_tree(self.host, &full);
-        if paths.is_empty() {
+        let directory = full.parent().unwrap_or(Path::new("/"));
+        if paths.is_empty() && self.host.is_closed(directory) {
+            let error = ReadError::PermissionDenied;
+            self.problem(argument.span, directory, IncludeProblemKind::Unreadable { error, by_pattern });
+        } else if paths.is_empty() {
             let kind = if outside { IncludeProblemKind::OutsideTree } else { IncludeProblemKind::NoMatch };
             self.problem(argument.span, &full, kind);
         } else if paths.len() == glob::MAX_MATCHES {

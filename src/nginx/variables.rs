@@ -6,8 +6,9 @@
 use super::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
-/// Steps from variable to variable; a longer chain is unknown.
-const MAX_STEPS: usize = 16;
+/// Variables followed for one argument, and bytes put together: beyond either, what is left is unknown.
+const MAX_STEPS: usize = 64;
+const MAX_BYTES: usize = 4096;
 
 /// A piece of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,25 +59,29 @@ impl Evaluated {
 /// Replaces the variables of an argument that stands on `level`.
 pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
     let mut result = Evaluated::default();
-    follow(config, level, argument, MAX_STEPS, &mut result);
-    result
-}
-
-fn follow(config: &Config, level: LevelId, text: &str, steps: usize, result: &mut Evaluated) {
-    for piece in split(text) {
+    // What is still to be put in, the next piece last; one budget holds for the whole argument, since
+    // `set $v "$v$v"` doubles with each step.
+    let mut ahead: Vec<Piece> = split(argument).into_iter().rev().collect();
+    let (mut steps, mut bytes) = (0, 0);
+    while let Some(piece) = ahead.pop() {
         let Piece::Variable(name) = &piece else {
             result.push(piece);
             continue;
         };
         result.has_variables = true;
-        match assigned(config, level, name) {
-            Some((value, span)) if steps > 0 => {
+        match assigned(config, level, name).filter(|_| steps < MAX_STEPS && bytes < MAX_BYTES) {
+            Some((value, span)) => {
+                steps += 1;
+                bytes += value.len();
                 result.via.push(span);
-                follow(config, level, &value, steps - 1, result);
+                ahead.extend(split(&value).into_iter().rev());
             }
-            _ => result.push(piece),
+            None => result.push(piece),
         }
     }
+    result.via.sort();
+    result.via.dedup();
+    result
 }
 
 /// The value that `set` gives a variable at a level, and where it is written.
@@ -179,6 +184,7 @@ mod tests {
             "set $v 8.2; if ($a) { set $v 7.4; } location / { fastcgi_pass unix:/run/php$v.sock; }",
             "set $v 8.2; location / { if ($a) { set $v 7.4; } fastcgi_pass unix:/run/php$v.sock; }",
             "set $v $v; location / { fastcgi_pass unix:/run/php$v.sock; }",
+            "set $v \"$v$v$v$v\"; location / { fastcgi_pass unix:/run/php$v.sock; }",
             "location / { fastcgi_pass unix:/run/php$v.sock; } location /x { set $v 8.2; }",
             "set_by_lua_block $v { return 1 } location / { fastcgi_pass unix:/run/php$v.sock; }",
         ] {

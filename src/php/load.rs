@@ -146,14 +146,15 @@ pub fn load_pools(
     main: &Path,
     pools: &[PathBuf],
     prefix: &Path,
-) -> Configuration {
+) -> Result<Configuration, (PathBuf, ReadError)> {
     let mut loader = Loader::new(host, sources, main.to_owned(), prefix);
     for pool in pools {
-        if let Ok(id) = loader.document(pool) {
-            loader.read(id, 2);
+        match loader.document(pool) {
+            Ok(id) => loader.read(id, 2),
+            Err(error) => return Err((pool.clone(), error)),
         }
     }
-    loader.configuration
+    Ok(loader.configuration)
 }
 
 struct Loader<'a> {
@@ -165,6 +166,8 @@ struct Loader<'a> {
     configuration: Configuration,
     /// The pool that is open; none is `[global]`.
     open: Option<usize>,
+    /// Whether includes were nested too deeply, where FPM ends.
+    ended: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -179,7 +182,7 @@ impl<'a> Loader<'a> {
             problems: Vec::new(),
         };
         let (documents, parsed) = (HashMap::new(), HashMap::new());
-        Loader { host, sources, prefix: prefix.to_owned(), documents, parsed, configuration, open: None }
+        Loader { host, sources, prefix: prefix.to_owned(), documents, parsed, configuration, open: None, ended: false }
     }
 
     fn document(&mut self, path: &Path) -> Result<FileId, ReadError> {
@@ -263,6 +266,9 @@ impl<'a> Loader<'a> {
         if files.is_empty() {
             let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
             let kind = match () {
+                () if self.host.is_closed(directory) => {
+                    IncludeProblemKind::Unreadable(directory.to_owned(), ReadError::PermissionDenied)
+                }
                 () if is_outside_tree(self.host, directory) => IncludeProblemKind::OutsideTree,
                 () if !matches.is_empty() => IncludeProblemKind::OnlyDirectories,
                 () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => {
@@ -273,9 +279,14 @@ impl<'a> Loader<'a> {
             return self.problem(value.span, pattern, kind);
         }
         if depth >= MAX_FILES_DEEP {
+            self.ended = true;
             return self.problem(value.span, pattern, IncludeProblemKind::TooDeep);
         }
         for path in files {
+            // FPM gives up for good where files are nested too deeply.
+            if self.ended {
+                return;
+            }
             match self.document(&path) {
                 Ok(id) => self.read(id, depth + 1),
                 Err(ReadError::NotFound) => self.problem(value.span, pattern.clone(), IncludeProblemKind::NoMatch),

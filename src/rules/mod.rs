@@ -87,7 +87,7 @@ pub struct Findings {
     /// What they rested for.
     pub unchecked: BTreeSet<Unchecked>,
     /// Findings that concern a server, by the places of their labels.
-    affected: BTreeMap<(&'static str, Vec<Span>), usize>,
+    affected: BTreeMap<(&'static str, Vec<Span>, String), usize>,
 }
 
 /// How many servers a note names before it counts.
@@ -103,7 +103,8 @@ impl Findings {
     /// same lines is told once, with the servers it concerns.
     pub fn push_for(&mut self, server: Option<String>, finding: Finding) {
         let places = finding.labels().iter().map(|label| label.span).collect();
-        let at = *self.affected.entry((finding.rule, places)).or_insert_with(|| {
+        let key = (finding.rule, places, finding.message.clone());
+        let at = *self.affected.entry(key).or_insert_with(|| {
             self.findings.push(finding);
             self.findings.len() - 1
         });

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use gatelint::check::{Checked, check_host};
-use gatelint::deployment::{Selection, View};
-use gatelint::discover::Plan;
+use gatelint::deployment::{Plan, Selection, View};
 use gatelint::finding::{Finding, Severity, sort_and_merge};
 use gatelint::host::facts::{self, FactsFile};
 use gatelint::host::memory::Memory;

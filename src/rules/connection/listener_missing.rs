@@ -18,6 +18,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let (nginx, hand_over) = machine.hand_over(dial);
             match &dial.reach {
                 _ if hand_over.protocol != Protocol::Fastcgi => {}
+                Reach::Unknown(..) if machine.masters.is_empty() && machine.unpaired.is_some() => {
+                    let why = machine.unpaired.as_deref().unwrap_or_default();
+                    let needs = format!("which PHP-FPM nginx hands over to: {why}");
+                    findings.unchecked(&RULE, needs, "--nginx-conf, --fpm-conf");
+                }
                 Reach::Unknown(needs, option) => findings.unchecked(&RULE, *needs, *option),
                 Reach::Nobody if !hand_over.serves_php => {
                     findings.unchecked(&RULE, format!("what listens on {}", dial.address), "--facts");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::deployment::access::{Identity, Permissions, SEARCH, Verdict};
+use crate::deployment::access::Identity;
 use crate::deployment::{Deployment, Machine, Pool, Protocol, Reach};
 use crate::host::accounts::Lookup;
 use crate::rules::connection::server_name;
@@ -25,12 +25,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             for pool in pools.iter().map(|id| machine.pool(*id)).filter(|pool| pool.settings.get("chroot").is_none()) {
                 let Some(who) = identity(machine, pool) else { continue };
-                let facts = Path::new(path).ancestors().filter_map(|above| machine.paths.get(above));
-                let closed = facts.into_iter().find(|fact| {
-                    let permissions = Permissions::of(fact);
-                    let verdict = permissions.map(|found| found.allow(&who, &machine.facts.accounts, SEARCH));
-                    matches!(verdict, Some(Verdict::Denied(_)))
-                });
+                let closed = machine.paths.first_closed(Path::new(path), &who, &machine.facts.accounts);
                 let Some(closed) = closed else { continue };
                 let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
                 let finding = RULE

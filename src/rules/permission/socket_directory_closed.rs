@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::deployment::access::{Permissions, SEARCH, Verdict};
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
 use crate::finding::Finding;
 use crate::host::facts::PathFact;
@@ -23,13 +22,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let (Reach::Pools(_), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else { continue };
             let (nginx, hand_over) = machine.hand_over(dial);
-            let directories = path.ancestors().skip(1);
-            let facts: Vec<_> = directories.filter_map(|directory| machine.paths.get(directory)).collect();
-            if facts.is_empty() {
+            let Some(directory) = path.parent() else { continue };
+            if directory.ancestors().all(|above| machine.paths.get(above).is_none()) {
                 findings.unchecked(&RULE, "owners and modes of the directories of sockets", "--facts");
             }
-            if let Some(finding) = facts.into_iter().find_map(|fact| closed(machine, dial, fact)) {
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+            let who = &nginx.worker.identity;
+            if let Some(fact) = machine.paths.first_closed(directory, who, &machine.facts.accounts) {
+                let finding = label_hand_over(closed(machine, dial, fact), machine, dial);
+                findings.push_for(server_name(nginx, hand_over), finding);
             }
         }
     }
@@ -61,15 +61,11 @@ fn is_made_by_unit(machine: &Machine, id: PoolId, directory: &Path) -> bool {
     names.split_whitespace().any(|name| Path::new("/run").join(name) == directory)
 }
 
-fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Option<Finding> {
+fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Finding {
     let (nginx, _) = machine.hand_over(dial);
-    let permissions = Permissions::of(fact)?;
-    let verdict = permissions.allow(&nginx.worker.identity, &machine.facts.accounts, SEARCH);
-    if !matches!(verdict, Verdict::Denied(_)) {
-        return None;
-    }
     let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".into());
-    let (owner, group, mode) = (shown(&fact.owner), shown(&fact.group), permissions.mode);
+    let mode = fact.mode.map(|mode| mode.to_string()).unwrap_or_default();
+    let (owner, group) = (shown(&fact.owner), shown(&fact.group));
     let user = &nginx.worker.user.value;
     let directory = fact.path.display();
     let mut finding = RULE.finding(
@@ -87,13 +83,11 @@ fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Option<Finding> {
         }
     }
     let log = format!("connect() to {} failed (13: Permission denied) while connecting to upstream", dial.address);
-    Some(
-        finding
-            .note(format!("{directory} is {owner}:{group} {mode:04o}: {user} lacks the x bit"))
-            .help(format!(
-                "`setfacl -m u:{user}:x {directory}`; or put the socket into /run/php on both sides and restart PHP-FPM"
-            ))
-            .predict(502, log)
-            .severity(severity_of_failure(machine, dial)),
-    )
+    finding
+        .note(format!("{directory} is {owner}:{group} {mode}: {user} lacks the x bit"))
+        .help(format!(
+            "`setfacl -m u:{user}:x {directory}`; or put the socket into /run/php on both sides and restart PHP-FPM"
+        ))
+        .predict(502, log)
+        .severity(severity_of_failure(machine, dial))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::deployment::{Deployment, Dial, Machine, Reach};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::host::units::Unit;
 use crate::rules::connection::{connect_log, label_hand_over, server_name, severity_of_failure};
 use crate::rules::{Findings, Rule, rule};
@@ -25,8 +25,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let unit = machine.facts.units.get(name)?;
                 hides(unit, path).map(|setting| (name, setting, unit))
             });
-            let joined = |unit: &Unit| unit.get("Unit.JoinsNamespaceOf").is_some();
-            if let Some((name, setting, unit)) = hiding.filter(|(.., unit)| !joined(unit)) {
+            // Units with a /tmp of their own share it only where one of them says so.
+            let units = fpm.into_iter().chain(["nginx.service"]).filter_map(|name| machine.facts.units.get(name));
+            let joined = units.into_iter().any(|unit| unit.get("Unit.JoinsNamespaceOf").is_some());
+            if let Some((name, setting, unit)) = hiding.filter(|_| !joined) {
                 let finding = finding(machine, dial, path, name, setting, unit);
                 findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
             }
@@ -63,14 +65,9 @@ fn finding(machine: &Machine, dial: &Dial, path: &Path, name: &str, setting: &st
         }
     }
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    finding = finding
+    finding
         .note(format!("the two programs see different directories under the path of the socket: only processes of {name} see its own"))
         .help(format!("move the socket to /run/php/{file_name} on both sides"))
         .predict(502, connect_log(&dial.address))
-        .severity(severity_of_failure(machine, dial));
-    // Both units may share one view without a line that says so here.
-    match machine.facts.units.get("nginx.service").map(|nginx| hides(nginx, path).is_some()) {
-        Some(true) => finding.severity(Severity::Warning),
-        _ => finding,
-    }
+        .severity(severity_of_failure(machine, dial))
 }

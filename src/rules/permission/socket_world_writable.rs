@@ -7,13 +7,14 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(permission / "socket-world-writable", Warning, "any local account can run PHP as the pool's user");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             let Some(listener) = &pool.listener else { continue };
             let (Some(_), Origin::Written(span)) = (listener.bound.socket(), listener.mode) else { continue };
-            // In a container there is one user, and the images' layout is that of /usr/local.
-            let in_image = machine.masters[id.master].layout.main.starts_with("/usr/local");
+            // In a container there is one user; the official images are known by a file of theirs.
+            let files = &machine.masters[id.master].configuration.files;
+            let in_image = files.iter().any(|file| sources.get(*file).path.ends_with("docker.conf"));
             if listener.access.mode & 0o002 == 0 || in_image || machine.in_container {
                 continue;
             }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::deployment::access::{Permissions, SEARCH, Verdict};
 use crate::deployment::{Deployment, Nginx};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -28,13 +27,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for nginx in &machine.nginx {
             for (span, name, path) in named(nginx) {
                 // nginx itself gives the directory to its workers; those above it are not its own.
-                let above = Path::new(&path).ancestors().skip(1).filter_map(|above| machine.paths.get(above));
                 let who = &nginx.worker.identity;
-                let closed = above.into_iter().find(|fact| {
-                    let verdict = Permissions::of(fact).map(|found| found.allow(who, &machine.facts.accounts, SEARCH));
-                    matches!(verdict, Some(Verdict::Denied(_)))
-                });
-                let Some(closed) = closed else { continue };
+                let Some(above) = Path::new(&path).parent() else { continue };
+                let Some(closed) = machine.paths.first_closed(above, who, &machine.facts.accounts) else { continue };
                 let directory = closed.path.display();
                 let mode = closed.mode.map(|mode| mode.to_string()).unwrap_or_default();
                 let log = format!("open() \"{path}");

@@ -38,7 +38,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     findings,
                     "configuration",
                     first.head,
-                    "includes of includes multiply beyond two million statements",
+                    "includes of includes multiply beyond two million statements, or nest beyond 300 levels",
                 );
             }
         }

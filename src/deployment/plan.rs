@@ -1,0 +1,72 @@
+//! What is to be built: the root of a deployment, how much of it is in view, and its main files.
+
+use std::path::PathBuf;
+
+/// One deployment to check.
+#[derive(Debug)]
+pub struct Plan {
+    /// The directory that is the root of the deployment's host.
+    pub root: PathBuf,
+    /// What paths of this root are called in reports: empty, or a directory with a closing `/`.
+    pub shown_prefix: String,
+    /// How much of the host is in view.
+    pub view: View,
+    /// Whether a compose file or a Dockerfile shows that the files belong to containers.
+    pub in_container: bool,
+    /// Whether this is a fragment, to be checked on its own only if no main file includes it.
+    pub is_fragment: bool,
+    /// Why nginx and PHP-FPM were not joined, where both are there.
+    pub unpaired: Option<String>,
+    /// The main files.
+    pub selection: Selection,
+}
+
+impl Plan {
+    /// A deployment of a whole directory that is not known to be a container's.
+    pub fn new(root: PathBuf, view: View, selection: Selection) -> Self {
+        Plan {
+            root,
+            shown_prefix: String::new(),
+            view,
+            in_container: false,
+            is_fragment: false,
+            unpaired: None,
+            selection,
+        }
+    }
+}
+
+/// How much of a host is in view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The running host.
+    Live,
+    /// A tree that holds a host's configuration whole.
+    Root,
+    /// A tree that is laid over what a package or an image brings.
+    Overlay,
+    /// Files that belong together, but other files may belong to them as well.
+    Files,
+}
+
+impl View {
+    /// Whether what is not in view may still be there when the deployment runs.
+    pub fn is_partial(self) -> bool {
+        matches!(self, View::Overlay | View::Files)
+    }
+}
+
+/// What a run is to look at, as the command line or a configuration file says.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// nginx main files; empty for the usual places.
+    pub nginx_mains: Vec<PathBuf>,
+    /// FPM main files that run; empty for every one in the usual places.
+    pub fpm_mains: Vec<PathBuf>,
+    /// Pool files that belong to a master whose main file is not in view.
+    pub fpm_pools: Vec<PathBuf>,
+    /// php.ini files in the order in which they are read; empty for the masters' own.
+    pub php_inis: Vec<PathBuf>,
+    /// nginx's `-p`.
+    pub prefix: Option<PathBuf>,
+}
