@@ -9,6 +9,7 @@ mod compact;
 mod json;
 mod markdown;
 mod paint;
+mod redact;
 mod snippet;
 mod summary;
 mod text;

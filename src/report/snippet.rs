@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Style, clean, wrap};
+use super::{Style, clean, redact, wrap};
 use crate::finding::Label;
 use crate::source::{FileId, Position, Source, Sources};
 
@@ -96,7 +96,7 @@ impl Snippet {
                 if number > first_line {
                     self.text.push('\n');
                 }
-                self.add_line(source.line(number), lines.remove(&number).unwrap_or_default(), style);
+                self.add_line(&redact::line(source.line(number)), lines.remove(&number).unwrap_or_default(), style);
             }
             let path = clean::line(&source.path, style);
             self.stretches.push(Stretch { path, range: start..self.text.len(), first_line, last_line });
