@@ -26,15 +26,16 @@
 //!
 //! - **Parsing never fails.** A parser returns a tree and the problems it met; one mistake is one
 //!   problem. Held by the damage tests beside each parser.
-//! - **Files are touched in three places**: `host/disk.rs`, `host/survey.rs` and `discover/`. In a
-//!   given root nothing outside of it is opened. Held by `clippy.toml` and the tests of `host::disk`.
+//! - **Files are read in three places**: `host/disk.rs`, `host/survey.rs` and `discover/`; reports are
+//!   written by `cli`. In a given root nothing outside of it is opened. Held by `clippy.toml` and the
+//!   tests of `host::disk`.
 //! - **Unknown is silent, and told.** What is not known silences the rules that need it, and they say
 //!   so with [`rules::Findings::unchecked`]. A rule never guesses.
 //! - **Only rules make findings.** Parsers and loaders leave problems as data.
 //! - **An error is proven.** For each rule of severity error there is a deployment on which real nginx
 //!   and real PHP-FPM fail as predicted, and a twin that works. Held by `tests/oracle`.
 //! - **A rule is three things**: its file in `src/rules`, its document in `rules`, a line in its
-//!   category's list. Held by the compiler and `tests/rules.rs`.
+//!   category's list. Held by the compiler and `tests/rules`.
 //! - **miette stays in `report::text`**, and formats have structs of their own.
 //! - **Output is deterministic**: no order comes from a hash map.
 

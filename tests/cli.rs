@@ -228,3 +228,90 @@ fn containers_are_not_joined_and_it_is_told() {
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("compose.yaml puts nginx and PHP-FPM into containers"), "{text}");
 }
+
+#[test]
+fn variables_that_multiply_end_in_time() {
+    let here = tempfile::tempdir().unwrap();
+    let pass = "set $v \"$v$v$v$v\"; location ~ \\.php$ { fastcgi_pass unix:/run/$v.sock; }";
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ server {{ {pass} }} }}\n"));
+    assert_eq!(run(here.path(), "check . --format compact"), (0, String::new()));
+}
+
+#[test]
+fn blocks_nested_through_includes_are_bounded() {
+    let here = tempfile::tempdir().unwrap();
+    // Read from the last to the first, so that every file is known before it is reached.
+    let all: String = (0..150).rev().map(|n| format!("include f{n};\n")).collect();
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\n{all}"));
+    for n in 0..150 {
+        let (open, close) = ("a {".repeat(90), "}".repeat(90));
+        write(here.path(), &format!("etc/nginx/f{n}"), format!("{open} include f{}; {close}\n", n + 1));
+    }
+    write(here.path(), "etc/nginx/f150", "x;\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.matches("[include-unreadable]").count()), (1, 1), "{text}");
+}
+
+#[test]
+fn pools_that_include_each_other_end_in_time() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "etc/php/8.2/fpm/php-fpm.conf", "include = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    for n in 0..60 {
+        let pool = format!("[p{n}]\nuser = a\nlisten = /run/p{n}.sock\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+        write(here.path(), &format!("etc/php/8.2/fpm/pool.d/{n}.conf"), pool);
+    }
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.matches("[include-cycle]").count()), (1, 1), "{text}");
+}
+
+#[test]
+fn one_snippet_with_two_values_is_two_findings() {
+    let here = tempfile::tempdir().unwrap();
+    let server = |v: &str| format!("server {{ server_name s{v}.example; set $v {v}; include /etc/nginx/php; }}\n");
+    write(
+        here.path(),
+        "etc/nginx/nginx.conf",
+        format!("events {{}}\nhttp {{ {} {} }}\n", server("7.4"), server("8.1")),
+    );
+    write(here.path(), "etc/nginx/php", "location ~ \\.php$ { fastcgi_pass unix:/run/php$v-fpm.sock; }\n");
+    write(
+        here.path(),
+        "etc/php/8.2/fpm/pool.d/www.conf",
+        "[www]\nuser = a\nlisten = /run/php8.2-fpm.sock\npm = static\n",
+    );
+    let (status, text) = run(here.path(), "check . --format compact --select listener-missing");
+    assert_eq!((status, text.lines().count()), (1, 2), "{text}");
+}
+
+#[test]
+fn what_is_there_and_cannot_be_read_is_never_clean() {
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir_all(here.path().join("root/etc/nginx")).unwrap();
+    std::os::unix::fs::symlink("nowhere", here.path().join("root/etc/nginx/nginx.conf")).unwrap();
+    write(here.path(), "root/etc/php/8.2/fpm/pool.d/www.conf", "[www]\nuser = a\nlisten = /run/a.sock\npm = static\n");
+    let (status, text) = run(here.path(), "check --root root --format compact");
+    assert_eq!(status, 2, "{text}");
+    let (status, text) = run(here.path(), &format!("check --root {} --php-ini /nowhere.ini", example().display()));
+    assert_eq!(status, 2, "{text}");
+}
+
+#[test]
+fn a_snippet_is_checked_where_it_belongs() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "php.conf", "fastcgi_param SCRIPT_FILENAME /srv/a.php;\nfastcgi_pass unix:/run/b.sock;\n");
+    write(here.path(), "www.conf", "[www]\nuser = a\nlisten = /run/a.sock\npm = static\n");
+    let (status, text) = run(here.path(), "check php.conf www.conf --format compact");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.starts_with("php.conf:2:14: error: no pool listens on /run/b.sock"), "{text}");
+}
+
+#[test]
+fn secrets_stay_out_of_reports() {
+    let here = tempfile::tempdir().unwrap();
+    let pass = "fastcgi_pass unix:/run/b.sock;\nfastcgi_param API_KEY s3cr3t;\n";
+    write(here.path(), "php.conf", format!("location ~ \\.php$ {{\n{pass}}}\n"));
+    write(here.path(), "www.conf", "[www]\nuser = a\nlisten = /run/a.sock\nenv[DB_PASSWORD] = hunter2\npm = static\n");
+    let (status, text) = run(here.path(), "check php.conf www.conf --color never");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("API_KEY") && !text.contains("s3cr3t") && !text.contains("hunter2"), "{text}");
+}

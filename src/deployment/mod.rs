@@ -1,7 +1,12 @@
 //! The deployment: what runs, who calls whom, and where each value comes from.
 //!
 //! This is what rules look at. It is built once ([`build`]) from the files, the facts and the
-//! options, and never touches a file itself.
+//! options; rules see values only.
+//!
+//! A [`Dial`] is the heart of it: one address that one hand-over can dial. [`Dial::reach`] says what is
+//! there; where nobody is, [`Dial::missed`] holds the places that were tried, [`Dial::nearest`] the
+//! listener that was probably meant, [`Pool::overridden`] the `listen` lines that no longer count, and
+//! [`Machine::unloaded`] the files that nothing loads.
 
 use std::collections::BTreeMap;
 

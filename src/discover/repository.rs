@@ -3,7 +3,7 @@
 //! nginx and PHP-FPM are paired by a root-shaped prefix, or because they are the only ones of each
 //! kind. Where a compose file or a Dockerfile shows that the files belong to containers, they are
 //! not joined: the pairing is told as unchecked.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A host's files on disk: the running host, or a tree that holds a copy of one.
 //!
-//! This is the only file of the library that touches the file system.
-#![allow(clippy::disallowed_methods)]
+//! Every file of a deployment is read through this.
+#![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::cell::RefCell;
 use std::collections::HashMap;

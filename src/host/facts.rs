@@ -381,7 +381,7 @@ impl Facts {
         accounts.complete &= read("/etc/nsswitch.conf").is_none_or(|text| name_service_is_files(&text));
         accounts.live = host.is_live();
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
-        let listeners = if host.is_live() { running_listeners() } else { Vec::new() };
+        let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         Facts { accounts, hosts, listeners, units: Units::read(host), ..Facts::default() }
     }
 
@@ -415,13 +415,6 @@ impl Facts {
             self.versions = versions;
         }
     }
-}
-
-/// What listens on the running host now, but for PHP-FPM's sockets: what those will be after a reload
-/// is for the configuration to say.
-fn running_listeners() -> Vec<ListenerFact> {
-    let is_php = |listener: &ListenerFact| ["php", "fpm"].iter().any(|word| listener.address.contains(word));
-    survey::listeners().into_iter().filter(|listener| !is_php(listener)).collect()
 }
 
 /// Whether users and groups come from the files alone.

@@ -1,5 +1,5 @@
 //! What the running host knows, as a facts file for use elsewhere.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -90,25 +90,45 @@ fn kernel() -> BTreeMap<String, toml::Value> {
     known.collect()
 }
 
-/// Addresses and sockets that somebody listens on.
+/// Addresses and sockets that somebody other than PHP-FPM listens on: what PHP-FPM's will be after its
+/// next start is for its configuration to say.
 pub fn listeners() -> Vec<ListenerFact> {
-    let tcp =
-        |path: &str| read(path).unwrap_or_default().lines().skip(1).filter_map(listening).collect::<BTreeSet<_>>();
-    let addresses: BTreeSet<_> = tcp("/proc/net/tcp").into_iter().chain(tcp("/proc/net/tcp6")).collect();
-    let addresses = addresses.into_iter().map(|address| address.to_string());
-    let sockets = read("/proc/net/unix").unwrap_or_default();
-    // The flag 00010000 marks a socket that accepts connections.
-    let sockets: BTreeSet<_> = sockets
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            (fields.get(3) == Some(&"00010000")).then(|| fields.get(7).map(|path| (*path).to_owned()))?
-        })
-        .filter(|path| path.starts_with('/'))
-        .collect();
-    let fact = |address| ListenerFact { address, protocol: Protocol::Unknown, process: None };
-    addresses.chain(sockets).map(fact).collect()
+    let processes = processes();
+    let tcp = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| read(path).unwrap_or_default());
+    let tcp = tcp
+        .iter()
+        .flat_map(|table| table.lines().skip(1))
+        .filter_map(|line| Some((listening(line)?.to_string(), line.split_whitespace().nth(9)?.to_owned())));
+    let unix = read("/proc/net/unix").unwrap_or_default();
+    let unix = unix.lines().skip(1).filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        // The flag 00010000 marks a socket that accepts connections.
+        let path = fields.get(7).filter(|path| path.starts_with('/') && fields.get(3) == Some(&"00010000"))?;
+        Some(((*path).to_owned(), fields.get(6)?.to_string()))
+    });
+    let found: BTreeSet<_> =
+        tcp.chain(unix).map(|(address, inode)| (address, processes.get(&inode).cloned())).collect();
+    let is_fpm = |(address, process): &(String, Option<String>)| match process {
+        Some(process) => process.starts_with("php-fpm"),
+        // Whose socket it is, only root may see.
+        None => ["php", "fpm"].iter().any(|word| address.contains(word)),
+    };
+    let others = found.into_iter().filter(|listener| !is_fpm(listener));
+    others.map(|(address, process)| ListenerFact { address, protocol: Protocol::Unknown, process }).collect()
+}
+
+/// The names of processes by the inodes of their sockets, as far as they may be read.
+fn processes() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(name) = fs::read_to_string(process.path().join("comm")) else { continue };
+        for descriptor in fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten() {
+            let target = fs::read_link(descriptor.path()).unwrap_or_default();
+            let inode = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
+            found.extend(inode.map(|inode| (inode.to_owned(), name.trim_end().to_owned())));
+        }
+    }
+    found
 }
 
 /// The local address of a line of `/proc/net/tcp` or `tcp6` whose state is LISTEN.
