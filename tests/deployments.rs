@@ -4,7 +4,6 @@
 //! A block of `expected.txt` is a finding: severity, rule and prediction, then the labels, the primary one first, each
 //! with its file and line and, if given, a text that its own must contain. Lines that begin with `#` are comments.
 //! Advice is compared in the files that expect some. With `GATELINT_UPDATE=1` the files are written anew.
-#![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 // The list is about the library, which must not leave the root.
 #![allow(clippy::disallowed_methods)]
 

@@ -7,7 +7,6 @@
 //! For each variant of a deployment the program starts itself again inside `unshare` ([`sandbox`]); that inside lays
 //! the tree, runs the servers ([`servers`], [`http`]) and prints a report ([`live::Report`]), which the outside compares
 //! ([`verdict`], [`predictions`], [`readings`]). The reports stay in `target/tmp/oracle/<case>.<variant>.json`.
-#![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 // The list is about the library, which must not leave the root.
 #![allow(clippy::disallowed_methods)]
 
