@@ -10,8 +10,16 @@ use std::time::Duration;
 /// The nginx that is asked.
 pub const NGINX: &str = "/usr/sbin/nginx";
 
-/// The PHP-FPM that is asked.
-pub const FPM: &str = "/usr/sbin/php-fpm8.2";
+/// The PHP-FPM that is asked: that of Debian 12, else the highest version that is installed.
+pub fn fpm() -> Option<PathBuf> {
+    let named = PathBuf::from("/usr/sbin/php-fpm8.2");
+    if named.exists() {
+        return Some(named);
+    }
+    let programs = fs::read_dir("/usr/sbin").into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_fpm = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("php-fpm"));
+    programs.filter(is_fpm).max()
+}
 
 /// nginx alone tries to bind its addresses for 2.5 s before it gives up.
 const START: Duration = Duration::from_secs(6);
@@ -82,11 +90,13 @@ const HIDE: &str =
 
 impl Fpm<'_> {
     fn command(&self, what: &str) -> Command {
+        // Trials run only where there is one.
+        let program = fpm().unwrap_or_default().to_string_lossy().into_owned();
         let mut command = if self.private.is_empty() {
-            command(FPM)
+            command(&program)
         } else {
             let mut command = command("unshare");
-            command.args(["-m", "sh", "-c", HIDE, "sh"]).args(self.private).arg("--").arg(FPM);
+            command.args(["-m", "sh", "-c", HIDE, "sh"]).args(self.private).arg("--").arg(program);
             command
         };
         command.args(self.arguments).args([what, "--fpm-config", self.config]);
