@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{StartFails, no_master_log};
+use super::{StartFails, predict_failed_start};
 use crate::deployment::{Bound, Deployment, Machine, PoolId, State};
 use crate::finding::{Finding, Program, Severity};
 use crate::rules::{Findings, Rule, rule};
@@ -82,10 +82,7 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
     }
     if same_master {
         let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-        return Some(match no_master_log(machine, second, StartFails::AtSocket) {
-            Some(log) => finding.predict(502, log),
-            None => finding,
-        });
+        return Some(predict_failed_start(finding, machine, second, StartFails::AtSocket));
     }
     let both_start = masters.iter().all(|master| master.state == State::Started);
     let finding = finding.note(format!(

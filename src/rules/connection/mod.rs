@@ -98,9 +98,23 @@ pub(in crate::rules) enum StartFails {
     AtSocket,
 }
 
+/// Predicts what a request gets when a pool's master fails to start; nothing where no request can be
+/// meant for it.
+pub(in crate::rules) fn predict_failed_start(
+    finding: Finding,
+    machine: &Machine,
+    id: PoolId,
+    fails: StartFails,
+) -> Finding {
+    match no_master_log(machine, id, fails) {
+        Some(log) => finding.predict(502, log),
+        None => finding,
+    }
+}
+
 /// What nginx logs when the master of a pool does not start because of that pool: where it dials the
 /// pool, or else another one of the master.
-pub(in crate::rules) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) -> Option<String> {
+pub(super) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) -> Option<String> {
     let of_master = (0..machine.masters[id.master].pools.len()).map(|pool| PoolId { pool, ..id });
     let dial = std::iter::once(id).chain(of_master).find_map(|pool| machine.callers(pool).next());
     if let Some(dial) = dial {

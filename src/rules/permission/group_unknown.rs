@@ -4,7 +4,7 @@ use super::user_unknown::if_tested_only;
 use crate::deployment::{Deployment, Machine, Nginx, Origin};
 use crate::finding::{Finding, Program};
 use crate::host::accounts::Lookup;
-use crate::rules::connection::{StartFails, no_master_log};
+use crate::rules::connection::{StartFails, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -36,10 +36,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             if let Some(name) = names.split(',').find(|name| unix && is_missing(machine, name)) {
                 let finding = finding(name, assigned.span, "the socket would be open to it")
                     .note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-                findings.push(match no_master_log(machine, id, StartFails::AtSocket) {
-                    Some(log) => finding.predict(502, log),
-                    None => finding,
-                });
+                findings.push(predict_failed_start(finding, machine, id, StartFails::AtSocket));
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::deployment::{Deployment, Machine, Pool};
 use crate::finding::Severity;
 use crate::php::load::Assigned;
-use crate::rules::connection::{StartFails, no_master_log};
+use crate::rules::connection::{StartFails, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -36,10 +36,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let finding = finding.note(
                 "`php-fpm -t` accepts this; the start fails with `please specify user and group other than root`, and no pool of this PHP-FPM runs",
             );
-            findings.push(match no_master_log(machine, id, StartFails::BeforeSockets) {
-                Some(log) => finding.predict(502, log),
-                None => finding,
-            });
+            findings.push(predict_failed_start(finding, machine, id, StartFails::BeforeSockets));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
 use crate::finding::Finding;
 use crate::host::facts::PathFact;
-use crate::rules::connection::{StartFails, label_hand_over, no_master_log, server_name, severity_of_failure};
+use crate::rules::connection::{StartFails, label_hand_over, predict_failed_start, server_name, severity_of_failure};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Endpoint;
@@ -48,10 +48,7 @@ fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
         .finding(format!("the directory {} is not there", directory.display()), listener.span, "PHP-FPM does not make its directory")
         .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", listener.written))
         .help(format!("make it at boot: a line in tmpfiles.d (`d {} 0755 root root`) or RuntimeDirectory= in the unit", directory.display()));
-    Some(match no_master_log(machine, id, StartFails::AtSocket) {
-        Some(log) => finding.predict(502, log),
-        None => finding,
-    })
+    Some(predict_failed_start(finding, machine, id, StartFails::AtSocket))
 }
 
 /// Whether `RuntimeDirectory=` of the master's unit makes the directory below `/run`.

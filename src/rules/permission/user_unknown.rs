@@ -4,7 +4,7 @@ use crate::deployment::{Deployment, Listener, Machine, Pool, PoolId};
 use crate::finding::{Finding, Program, Severity};
 use crate::host::accounts::Lookup;
 use crate::php::load::Assigned;
-use crate::rules::connection::{StartFails, no_master_log};
+use crate::rules::connection::{StartFails, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -92,8 +92,5 @@ fn in_access_list(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding>
             pool.name
         ))
         .help("name users that exist, separated by commas without blanks");
-    Some(match no_master_log(machine, id, StartFails::AtSocket) {
-        Some(log) => finding.predict(502, log),
-        None => finding,
-    })
+    Some(predict_failed_start(finding, machine, id, StartFails::AtSocket))
 }
