@@ -123,6 +123,13 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
             return Ok(FAILED);
         }
     };
+    if arguments.format.iter().filter(|output| output.file.is_none()).count() > 1 {
+        super::complain(
+            streams,
+            "only one format can go to the standard output; write the others to files: --format json=FILE",
+        );
+        return Ok(FAILED);
+    }
     let request = Request {
         paths: arguments.paths.clone(),
         root: arguments.root.clone(),

@@ -8,6 +8,7 @@ use super::pools::{Master, State};
 use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
+use crate::host::units::Unit;
 use crate::host::{Host, ReadError, glob};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
@@ -52,7 +53,10 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
         nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
     }
-    let masters = masters(host, &facts, view, selection, sources)?;
+    let mut masters = masters(host, &facts, view, selection, sources)?;
+    for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
+        pool.follow_links(|path| connect::socket(path, &facts, host));
+    }
     if nginx.is_empty() && masters.is_empty() {
         return Err(BuildError::Nothing);
     }
@@ -189,6 +193,16 @@ pub(super) fn master_state(layout: &MasterLayout, fact: Option<&MasterFact>, fac
             .iter()
             .filter(|(other, unit)| *other != name && other.contains("php") && other.contains("fpm") && unit.wanted)
     };
+    // Another unit may start this version: one written by hand, or the instance of a template.
+    let program = format!("php-fpm{}", layout.version);
+    let starts_it = |unit: &Unit| {
+        let names = |word: &String| Path::new(word) == layout.main || word.rsplit('/').next() == Some(&program);
+        unit.start_command().iter().any(names)
+    };
+    let elsewhere = units.iter().any(|(other, unit)| other != name && (starts_it(unit) || other.contains("fpm@")));
+    if elsewhere || units.other_starters {
+        return State::Unknown;
+    }
     match units.get(name) {
         Some(unit) if unit.masked => State::Disabled(format!("its unit {name} is masked")),
         Some(unit) if unit.wanted => State::Started,

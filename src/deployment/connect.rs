@@ -127,7 +127,7 @@ fn endpoints(address: &Address, machine: &Machine, host: &dyn Host) -> Vec<Endpo
 }
 
 /// A socket's path with the links that are known followed: those of the tree and those of the facts.
-fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
+pub(super) fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
     let target = facts.paths.get(path).and_then(|fact| fact.target.clone());
     let path = target.unwrap_or_else(|| path.to_owned());
     if let Ok(entry) = host.entry(&path) {
@@ -147,7 +147,8 @@ impl Index {
     fn new(machine: &Machine, others: Vec<(Endpoint, BackEnd)>) -> Self {
         let mut index = Index { others, complete: machine.pools_complete(), ..Index::default() };
         for (id, pool) in machine.pools() {
-            for endpoint in pool.listener.iter().flat_map(|listener| listener.bound.endpoints()) {
+            let bound = pool.listener.iter().flat_map(|listener| listener.bound.endpoints());
+            for endpoint in bound.chain(&pool.status) {
                 match endpoint {
                     Endpoint::Unix(path) => index.sockets.entry(path.clone()).or_default().push(id),
                     Endpoint::Tcp(address) => {

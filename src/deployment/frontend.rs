@@ -335,6 +335,7 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
     // Of several handlers in one location the last one in the file is in force.
     let here = config.level(level);
     let pass = here.settings.iter().rev().find(|directive| Protocol::of(directive.name()).is_some());
+    let pass = pass.filter(|_| !is_answered_before(config, level));
     if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
         if let Some(protocol) = Protocol::of(directive.name()) {
             let evaluated = evaluate(config, level, &argument.text);
@@ -347,6 +348,20 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
     for block in &here.blocks {
         collect(config, *block, server, groups, found);
     }
+}
+
+/// Whether every request is answered before a handler is asked: `return` on the level itself or in the
+/// server, or `deny all` with nobody allowed.
+fn is_answered_before(config: &Config, level: LevelId) -> bool {
+    let is_place = |id: &LevelId| *id == level || config.level(*id).context == Context::Server;
+    let returns = config.outwards(level).filter(is_place).any(|id| config.own(id, "return").next().is_some());
+    let rules = config.outwards(level).map(|id| {
+        let here = config.level(id).settings.iter();
+        here.filter(|rule| matches!(rule.name(), "allow" | "deny")).collect::<Vec<_>>()
+    });
+    let rules = rules.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default();
+    let denies = rules.iter().all(|rule| rule.name() == "deny") && rules.iter().any(|rule| rule.arg(0) == Some("all"));
+    returns || denies && config.effective(level, "satisfy").is_none()
 }
 
 fn target(
@@ -435,12 +450,15 @@ fn serves_php(config: &Config, level: LevelId, argument: &str) -> bool {
     if cgi(argument) || locations.iter().any(|location| cgi(location) && !php(location)) {
         return false;
     }
+    // What a server sets for all its locations says nothing of this one.
     let named =
-        |directives: Vec<&Arc<Directive>>| directives.iter().any(|found| found.args.iter().any(|word| php(&word.text)));
-    locations.iter().any(|location| php(location))
-        || named(config.effective_list(level, "fastcgi_index"))
-        || named(config.effective_list(level, "fastcgi_param"))
-        || named(config.own(level, "index").collect())
+        |directive| config.own(level, directive).any(|found| found.args.iter().any(|word| is_script(&word.text)));
+    locations.iter().any(|location| php(location)) || ["fastcgi_index", "fastcgi_param", "index"].into_iter().any(named)
+}
+
+/// Whether a value names a PHP file.
+fn is_script(text: &str) -> bool {
+    text.to_ascii_lowercase().contains(".php")
 }
 
 fn has_word(text: &str, words: &[&str]) -> bool {

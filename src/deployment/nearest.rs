@@ -73,7 +73,7 @@ impl Candidates {
             |candidate: &Candidate, how: How| (candidate.in_use && how > How::Spelling, how, candidate.absent);
         let (candidate, how) = compared.min_by_key(|(candidate, how)| distance(candidate, *how))?;
         let only_one = self.listeners.len() == 1;
-        let meant = !candidate.in_use || only_one || how < How::Port;
+        let meant = !candidate.in_use || only_one && how != How::Kind || how < How::Port;
         meant.then_some(Nearest { pool: candidate.pool, how })
     }
 }

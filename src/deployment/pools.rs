@@ -60,6 +60,8 @@ pub struct Pool {
     pub settings: PoolSettings,
     /// The socket; `None` when no `listen` is in force.
     pub listener: Option<Listener>,
+    /// Where FPM answers for the pool's status besides (`pm.status_listen`).
+    pub status: Option<Endpoint>,
     /// The places of `listen` lines that a later one replaces.
     pub overridden: Vec<(Endpoint, Span)>,
 }
@@ -203,11 +205,22 @@ impl Master {
 }
 
 impl Pool {
+    /// Puts the socket where the links on its way lead.
+    pub(super) fn follow_links(&mut self, socket: impl Fn(&Path) -> Endpoint) {
+        if let Some(Bound::At(endpoint)) = self.listener.as_mut().map(|listener| &mut listener.bound) {
+            if let Endpoint::Unix(path) = &*endpoint {
+                *endpoint = socket(path);
+            }
+        }
+    }
+
     fn new(settings: PoolSettings, master: &Master, facts: &Facts) -> Self {
         let listener = Listener::new(&settings, master, facts);
         let prefix = prefix(&settings, &master.prefix).unwrap_or_else(|| master.prefix.clone());
+        let status = settings.get("pm.status_listen").and_then(|listen| listen.text.as_deref());
+        let status = status.and_then(|text| Listen::parse(text, &prefix).endpoint());
         let overridden = overridden(&settings, listener.as_ref(), &prefix);
-        Pool { name: settings.name.clone(), header: settings.header, settings, listener, overridden }
+        Pool { name: settings.name.clone(), header: settings.header, settings, listener, status, overridden }
     }
 }
 

@@ -51,7 +51,11 @@ pub enum Lookup<T> {
 impl Accounts {
     /// From the texts of `passwd` and `group`. Lines that are none are passed over, as libc does.
     pub fn from_files(passwd: Option<&[u8]>, group: Option<&[u8]>) -> Self {
-        let mut accounts = Accounts { complete: passwd.is_some() && group.is_some(), ..Accounts::default() };
+        // A line with `+` takes more accounts from NIS.
+        let is_whole = |text: Option<&[u8]>| {
+            text.is_some_and(|text| !text.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"+")))
+        };
+        let mut accounts = Accounts { complete: is_whole(passwd) && is_whole(group), ..Accounts::default() };
         for fields in lines(group.unwrap_or_default()) {
             let [name, _, gid, members, ..] = fields.as_slice() else { continue };
             let members = members.split(',').map(str::trim).filter(|member| !member.is_empty()).map(str::to_owned);

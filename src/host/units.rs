@@ -20,6 +20,8 @@ pub struct Units {
     units: BTreeMap<String, Unit>,
     /// Whether the tree shows which units are started at boot: some `*.wants` directory is there.
     pub wants_known: bool,
+    /// Whether something else than systemd may start programs: supervisord, OpenRC, s6.
+    pub other_starters: bool,
     /// Whether the tree holds the packages' unit files, so that a missing one is not installed.
     pub packaged_known: bool,
 }
@@ -40,7 +42,10 @@ pub struct Unit {
 impl Units {
     /// Reads the units that have to do with web servers, PHP and other back ends.
     pub fn read(host: &dyn Host) -> Self {
-        let mut units = Units::default();
+        let starters =
+            ["/etc/supervisor", "/etc/supervisor.d", "/etc/supervisord.conf", "/etc/runlevels", "/etc/services.d"];
+        let other_starters = starters.iter().any(|path| host.entry(Path::new(path)).is_ok());
+        let mut units = Units { other_starters, ..Units::default() };
         for directory in DIRECTORIES {
             let local = directory.starts_with("/etc");
             for name in host.list(Path::new(directory)) {
@@ -49,7 +54,7 @@ impl Units {
                 if name.ends_with(".wants") || name.ends_with(".requires") {
                     units.read_wants(host, &path);
                 } else if (name.ends_with(".service") || name.ends_with(".socket")) && (local || is_back_end(&name)) {
-                    units.packaged_known |= !local && name.contains("fpm");
+                    units.packaged_known |= !local && name.ends_with("fpm.service");
                     units.read_unit(host, &name, &path);
                 }
             }

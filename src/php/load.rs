@@ -22,6 +22,8 @@ const MAX_FILES_DEEP: usize = 5;
 pub struct Configuration {
     /// The main file.
     pub main: PathBuf,
+    /// Whether the main file itself was read, not only the pools that it would include.
+    pub has_main: bool,
     /// The files in the order in which they are first read.
     pub files: Vec<FileId>,
     /// Settings outside any pool.
@@ -135,6 +137,7 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     let main = normalize(main);
     let mut loader = Loader::new(host, sources, main.clone(), prefix);
     let id = loader.document(&main)?;
+    loader.configuration.has_main = true;
     loader.read(id, 1);
     Ok(loader.configuration)
 }
@@ -174,6 +177,7 @@ impl<'a> Loader<'a> {
     fn new(host: &'a dyn Host, sources: &'a mut Sources, main: PathBuf, prefix: &Path) -> Self {
         let configuration = Configuration {
             main,
+            has_main: false,
             files: Vec::new(),
             global: Vec::new(),
             pools: Vec::new(),

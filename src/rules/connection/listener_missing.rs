@@ -85,7 +85,7 @@ fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Fin
         return finding
             .label(here, format!("pool {} would listen here, but a later line wins", pool.name))
             .label(wins, "this is the last `listen` of the pool, so it is in force")
-            .help(format!("remove the later `listen`, or let nginx dial {}", listen_of(machine, id)));
+            .help(format!("remove the later `listen`, or let nginx dial {}", dialled_as(machine, id)));
     }
     if let Some((path, span)) = unloaded(machine, dial) {
         return finding
@@ -129,8 +129,14 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
         _ => "",
     };
     let finding = if why.is_empty() { finding } else { finding.note(why) };
-    let finding = finding
-        .help(format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and reload PHP-FPM", pool.name));
+    // A pool that others dial must stay where it is.
+    let in_use = machine.callers(id).next().is_some();
+    let finding = finding.help(match in_use {
+        true => format!("let nginx dial {address}, or add a pool with `listen = {shown}`"),
+        false => {
+            format!("let nginx dial {address}, or set `listen = {shown}` in pool {} and reload PHP-FPM", pool.name)
+        }
+    });
     // A part of a value cannot be replaced by an address.
     let (nginx, hand_over) = machine.hand_over(dial);
     let by_variable = hand_over.evaluated.has_variables && dial.span == hand_over.span;

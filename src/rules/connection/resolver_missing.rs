@@ -45,7 +45,8 @@ fn named(nginx: &Nginx, hand_over: &HandOver, host: &str, port: u16) -> Option<F
             Target::Direct(peer) => peer.address.as_ref().ok(),
             _ => None,
         };
-        !other.evaluated.has_variables && address == Some(&Address::Name(host.to_owned(), port))
+        let same = |address: &Address| matches!(address, Address::Name(name, at) if name.eq_ignore_ascii_case(host) && *at == port);
+        !other.evaluated.has_variables && address.is_some_and(same)
     });
     // The port of an existing group is another mistake.
     if known || nginx.upstream(host).is_some() {
@@ -65,7 +66,7 @@ fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
     let asked = |name: &str| matches!(name, "host" | "http_host" | "server_name" | "hostname" | "ssl_server_name");
     let client = authority.iter().any(|piece| matches!(piece, Piece::Variable(name) if asked(name)));
     let may_be_group = nginx.upstreams.iter().any(|group| may_be(&group.name, &authority));
-    if (!letters && !client) || may_be_group {
+    if (!letters && !client) || may_be_group || begins_with_known(nginx, &authority) {
         return None;
     }
     let shown: String = authority
@@ -79,6 +80,23 @@ fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
     let certain = letters || authority.len() > 1;
     let severity = if certain { Severity::Error } else { Severity::Warning };
     Some(finding(hand_over, &shown, severity).predict(502, "no resolver defined to resolve".to_owned()))
+}
+
+/// Whether the text at the start is a name that a literal pass has made known, with or without port:
+/// what follows is the URI.
+fn begins_with_known(nginx: &Nginx, authority: &[Piece]) -> bool {
+    let Some(Piece::Text(text)) = authority.first() else { return false };
+    let text = text.to_ascii_lowercase();
+    nginx.hand_overs.iter().filter(|other| !other.evaluated.has_variables).any(|other| match &other.target {
+        Target::Direct(peer) => match &peer.address {
+            Ok(Address::Name(name, port)) => {
+                let name = name.to_ascii_lowercase();
+                text == name || text == format!("{name}:{port}")
+            }
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 fn finding(hand_over: &HandOver, host: &str, severity: Severity) -> Finding {
@@ -128,10 +146,12 @@ fn authority(hand_over: &HandOver) -> Option<Vec<Piece>> {
 
 /// Whether the pieces can yield a name: their texts stand in it in this order.
 fn may_be(name: &str, pieces: &[Piece]) -> bool {
-    let mut rest = name;
+    // nginx compares names without case.
+    let name = name.to_ascii_lowercase();
+    let mut rest = name.as_str();
     for (at, piece) in pieces.iter().enumerate() {
         let Piece::Text(text) = piece else { continue };
-        let Some(found) = rest.find(text.as_str()) else { return false };
+        let Some(found) = rest.find(&text.to_ascii_lowercase()) else { return false };
         if at == 0 && found > 0 {
             return false;
         }

@@ -71,7 +71,7 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class)
     };
     if let Some(listener) = &pool.listener {
         finding = label_socket(finding, pool, listener);
-        finding = finding.note(why(listener, class)).help(help(machine, nginx, pool, listener));
+        finding = finding.note(why(listener, class)).help(help(machine, nginx, pool, listener, class));
     }
     // A user that no file names may be another one on this build of nginx.
     let severity = match worker.user.origin {
@@ -133,7 +133,7 @@ fn why(listener: &Listener, class: Class) -> String {
 }
 
 /// The smallest change that opens the socket for nginx and for nobody else.
-fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener) -> String {
+fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener, class: Class) -> String {
     let unit = &machine.masters.iter().find(|master| master.pools.iter().any(|other| other.header == pool.header));
     let restart =
         unit.map_or_else(|| "PHP-FPM".to_owned(), |master| master.layout.unit.trim_end_matches(".service").to_owned());
@@ -148,7 +148,9 @@ fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener) -> S
             );
         }
         () if !listener.acl.is_empty() => format!("add {} to listen.acl_users", nginx.worker.user.value),
-        () if listener.access.group.as_ref() == Some(group) => "set `listen.mode = 0660`".to_owned(),
+        () if class == Class::Owner || listener.access.group.as_ref() == Some(group) => {
+            "set `listen.mode = 0660`".to_owned()
+        }
         () if listener.access.mode & 0o020 == 0 => format!("set `listen.group = {group}` and `listen.mode = 0660`"),
         () => format!("set `listen.group = {group}`"),
     };

@@ -11,7 +11,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             // Files on their own may be completed by others, as those of the official images are.
-            if pool.listener.is_some() || machine.view.is_partial() || machine.masters[id.master].is_absent() {
+            let master = &machine.masters[id.master];
+            // The official images bring the pool that a file of one's own completes.
+            let in_image = master.layout.main.starts_with("/usr/local/etc") && !master.configuration.has_main;
+            if in_image
+                || pool.listener.is_some()
+                || machine.view.is_partial()
+                || machine.masters[id.master].is_absent()
+            {
                 continue;
             }
             let empty = pool.settings.get("listen");
