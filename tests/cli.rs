@@ -315,3 +315,56 @@ fn secrets_stay_out_of_reports() {
     assert_eq!(status, 1, "{text}");
     assert!(text.contains("API_KEY") && !text.contains("s3cr3t") && !text.contains("hunter2"), "{text}");
 }
+
+/// What healthy hosts do that looks like a mistake; each was seen to work with the real servers.
+#[test]
+fn healthy_hosts_get_no_error() {
+    let pool = "[www]\nuser = www-data\nlisten = /run/php/a.sock\npm = static\npm.max_children = 1\n\
+                pm.status_path = /status\npm.status_listen = /run/php/status.sock\n";
+    let pass = |socket: &str| format!("fastcgi_pass unix:/run/php/{socket}.sock;");
+    let servers = [
+        format!("location = /status {{ fastcgi_param SCRIPT_FILENAME /a.php; {} }}", pass("status")),
+        format!("return 301 https://x; location ~ \\.php$ {{ {} }}", pass("gone")),
+        format!("location ~ \\.php$ {{ return 410; {} }}", pass("gone")),
+        format!("location ~ \\.php$ {{ deny all; {} }}", pass("gone")),
+        format!("location ~ \\.php$ {{ error_page 502 = @b; {} }} location @b {{ {} }}", pass("gone"), pass("a")),
+        "location / { proxy_pass http://localhost:8080; } location ~ ^/a(.*) { proxy_pass http://LOCALHOST:8080$1; }"
+            .into(),
+        "location / { proxy_pass http://be_$arg_x; }".into(),
+        "location /trac { include fastcgi_params; fastcgi_pass 127.0.0.1:9010; }".into(),
+    ];
+    for server in servers {
+        let here = tempfile::tempdir().unwrap();
+        let http = format!("upstream BE_web {{ server 127.0.0.1:81; }} server {{ listen 80; {server} }}");
+        write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ {http} }}\n"));
+        write(here.path(), "etc/nginx/fastcgi_params", "fastcgi_param QUERY_STRING $query_string;\n");
+        write(here.path(), "etc/php/8.2/fpm/pool.d/www.conf", pool);
+        let (status, text) = run(here.path(), "check --root . --format compact");
+        assert_eq!(status, 0, "{server}: {text}");
+    }
+}
+
+#[test]
+fn a_listen_through_a_link_is_the_socket_it_leads_to() {
+    let here = tempfile::tempdir().unwrap();
+    let server = "location ~ \\.php$ { fastcgi_pass unix:/run/php/a.sock; }";
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ server {{ {server} }} }}\n"));
+    write(here.path(), "etc/php/8.2/fpm/pool.d/www.conf", "[www]\nuser = a\nlisten = /srv/sock/a.sock\npm = static\n");
+    fs::create_dir_all(here.path().join("run/php")).unwrap();
+    fs::create_dir_all(here.path().join("srv")).unwrap();
+    std::os::unix::fs::symlink("../run/php", here.path().join("srv/sock")).unwrap();
+    assert_eq!(run(here.path(), "check --root . --format compact --select connection"), (0, String::new()));
+}
+
+#[test]
+fn a_master_that_something_else_starts_is_not_called_absent() {
+    let here = tempfile::tempdir().unwrap();
+    let server = "location ~ \\.php$ { fastcgi_pass unix:/run/php/a.sock; }";
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ server {{ {server} }} }}\n"));
+    write(here.path(), "etc/php/7.4/fpm/pool.d/www.conf", "[www]\nuser = a\nlisten = /run/php/a.sock\npm = static\n");
+    write(here.path(), "usr/lib/systemd/system/php8.2-fpm.service", "[Service]\nExecStart=/usr/sbin/php-fpm8.2\n");
+    let words = "check --root . --format compact --select listener-not-running";
+    assert_eq!(run(here.path(), words).0, 1);
+    write(here.path(), "etc/systemd/system/old.service", "[Service]\nExecStart=/usr/sbin/php-fpm7.4 -F\n");
+    assert_eq!(run(here.path(), words), (0, String::new()));
+}
