@@ -331,12 +331,15 @@ fn healthy_hosts_get_no_error() {
         "location / { proxy_pass http://localhost:8080; } location ~ ^/a(.*) { proxy_pass http://LOCALHOST:8080$1; }"
             .into(),
         "location / { proxy_pass http://be_$arg_x; }".into(),
+        "location ~ \\.php$ { fastcgi_pass 127.0.0.1:9074; }".into(),
+        "set $p unix:/run/none.sock; access_by_lua_block { x } location ~ \\.php$ { fastcgi_pass $p; }".into(),
         "location /trac { include fastcgi_params; fastcgi_pass 127.0.0.1:9010; }".into(),
     ];
     for server in servers {
         let here = tempfile::tempdir().unwrap();
+        let stream = "stream { server { listen 127.0.0.1:9074; proxy_pass unix:/run/php/a.sock; } }";
         let http = format!("upstream BE_web {{ server 127.0.0.1:81; }} server {{ listen 80; {server} }}");
-        write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{ {http} }}\n"));
+        write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\n{stream}\nhttp {{ {http} }}\n"));
         write(here.path(), "etc/nginx/fastcgi_params", "fastcgi_param QUERY_STRING $query_string;\n");
         write(here.path(), "etc/php/8.2/fpm/pool.d/www.conf", pool);
         let (status, text) = run(here.path(), "check --root . --format compact");

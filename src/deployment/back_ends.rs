@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Nginx;
 use crate::host::facts::{Facts, ListenerFact, Protocol};
+use crate::nginx::levels::Context;
 use crate::source::Span;
 use crate::values::address::Endpoint;
 
@@ -30,6 +31,16 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
         for address in unit.settings.get("Socket.ListenStream").into_iter().flatten() {
             let other = BackEnd { protocol: Protocol::Unknown, what: format!("the unit {name}"), span: None };
             found.extend(endpoint(address).map(|place| (place, other)));
+        }
+    }
+    for nginx in nginx {
+        // Servers of `stream` and `mail`: what they speak depends on what lies behind.
+        for level in nginx.config.levels(Context::Other) {
+            for listen in nginx.config.own(level, "listen").filter_map(|listen| listen.args.first()) {
+                let (what, span) = ("nginx's stream or mail".to_owned(), Some(listen.span));
+                let other = BackEnd { protocol: Protocol::Unknown, what, span };
+                found.extend(nginx_listen(&listen.text).map(|place| (place, other)));
+            }
         }
     }
     for server in nginx.iter().flat_map(|nginx| &nginx.servers) {

@@ -300,6 +300,8 @@ fn opener(config: &Config, level: LevelId) -> Option<&Arc<Directive>> {
 fn upstream(config: &Config, level: LevelId) -> Option<Upstream> {
     let opener = opener(config, level)?;
     let name = opener.arg(0).unwrap_or_default().to_owned();
+    // Lua chooses the address; what is written is a stand-in.
+    let by_lua = config.level(level).settings.iter().any(|directive| directive.name().starts_with("balancer_by_lua"));
     let peers = config.own(level, "server").filter_map(|server| {
         let address = server.args.first()?;
         let flag = |name: &str| server.args.iter().skip(1).any(|word| word.text == name);
@@ -309,8 +311,10 @@ fn upstream(config: &Config, level: LevelId) -> Option<Upstream> {
             resolve: flag("resolve"),
             ..Peer::new(&address.text, address.span, Some(80))
         };
-        peer.port_defaulted = Address::parse(&address.text, None) == Err(AddressError::NoPort);
-        Some(peer)
+        let by_service = server.args.iter().any(|word| word.text.starts_with("service="));
+        let no_port = Address::parse(&address.text, None) == Err(AddressError::NoPort);
+        peer.port_defaulted = no_port && !by_service;
+        (!by_lua).then_some(peer)
     });
     Some(Upstream { name, span: opener.head, level, peers: peers.collect() })
 }

@@ -92,6 +92,10 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span
     let path: Vec<LevelId> = config.outwards(level).collect();
     while let Some(id) = pending.pop() {
         let here = config.level(id);
+        // Lua may set any variable before the request is handed over.
+        if here.settings.iter().any(|directive| runs_lua(directive.name())) {
+            return None;
+        }
         for set in here.settings.iter().filter(|directive| sets(directive.name(), directive.arg(0), name)) {
             // A value that only some requests get leaves the variable open.
             let always = path.contains(&id) && matches!(here.context, Context::Server | Context::Location);
@@ -108,6 +112,12 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span
         pending.extend(here.blocks.iter().filter(|block| on_the_way(block)));
     }
     in_force.map(|(_, value, span)| (value, span))
+}
+
+/// Whether a directive runs Lua before a request is handed over.
+fn runs_lua(directive: &str) -> bool {
+    let phases = ["rewrite_by_lua", "server_rewrite_by_lua", "access_by_lua", "set_by_lua"];
+    phases.iter().any(|phase| directive.starts_with(phase))
 }
 
 /// Whether a directive assigns the variable.
