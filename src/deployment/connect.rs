@@ -67,7 +67,8 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
     for (number, nginx) in machine.nginx.iter().enumerate() {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
             for (peer_number, peer) in hand_over.peers(nginx).iter().enumerate() {
-                let Ok(address) = &peer.address else { continue };
+                // nginx never dials a peer that is marked `down`.
+                let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
                 let endpoints = endpoints(address, machine, host);
                 let (reach, missed) = index.reach(&endpoints, machine, hand_over);
                 let (address, span) = (address.clone(), peer.span);

@@ -34,7 +34,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn is_php(machine: &Machine, dial: &Dial) -> bool {
     let (nginx, hand_over) = machine.hand_over(dial);
     let peer = &hand_over.peers(nginx)[dial.peer];
-    hand_over.protocol == Protocol::Fastcgi && hand_over.serves_php && !peer.down && !peer.port_defaulted
+    hand_over.protocol == Protocol::Fastcgi && hand_over.serves_php && !peer.port_defaulted
 }
 
 /// The port is right and the family is not.

@@ -20,7 +20,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             // With fastcgi_bind nginx dials from an address of its choice.
             let bound = nginx.config.effective(hand_over.level, "fastcgi_bind").is_some();
             let Reach::Pools(pools) = &dial.reach else { continue };
-            if bound || hand_over.protocol != Protocol::Fastcgi || hand_over.peers(nginx)[dial.peer].down {
+            if bound || hand_over.protocol != Protocol::Fastcgi {
                 continue;
             }
             for finding in pools.iter().filter_map(|id| refused(machine, dial, *id)) {

@@ -22,7 +22,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let peer = &hand_over.peers(nginx)[dial.peer];
             let is_php = hand_over.protocol == Protocol::Fastcgi && hand_over.serves_php;
             let relative = matches!(&dial.address, Address::Unix(path) if !path.starts_with('/'));
-            if dial.reach != Reach::Nobody || !is_php || peer.down || peer.port_defaulted || relative {
+            if dial.reach != Reach::Nobody || !is_php || peer.port_defaulted || relative {
                 continue;
             }
             let meant = dial.nearest.filter(|nearest| nearest.how == How::Kind);

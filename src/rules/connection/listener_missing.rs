@@ -43,7 +43,7 @@ fn is_owned(machine: &Machine, dial: &Dial) -> bool {
     let related = dial.nearest.is_some_and(|nearest| matches!(nearest.how, How::Kind | How::Family));
     let explained = related && overridden(machine, dial).is_none() && unloaded(machine, dial).is_none();
     let relative = matches!(&dial.address, Address::Unix(path) if !path.starts_with('/'));
-    !peer.down && !peer.port_defaulted && !explained && !relative && !is_prefix_unknown(machine, dial)
+    !peer.port_defaulted && !explained && !relative && !is_prefix_unknown(machine, dial)
 }
 
 /// Whether the dial would reach a relative `listen` if the master were started with some `-p`.

@@ -19,8 +19,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let stopped =
                 |id: &PoolId| matches!(machine.masters[id.master].state, State::Absent(_) | State::Disabled(_));
             let (nginx, hand_over) = machine.hand_over(dial);
-            let down = hand_over.peers(nginx)[dial.peer].down;
-            if let (true, false, Some(id)) = (pools.iter().all(stopped), down, pools.first()) {
+            if let (true, Some(id)) = (pools.iter().all(stopped), pools.first()) {
                 if let Some(finding) = finding(machine, dial, *id) {
                     findings.push_for(server_name(nginx, hand_over), finding);
                 }

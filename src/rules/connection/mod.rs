@@ -53,7 +53,7 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
     let no_retry = retries_are_off(nginx, hand_over);
     let answers = |other: &Dial| {
         let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
-        same && !peers[other.peer].down && !matches!(other.reach, Reach::Nobody)
+        same && !matches!(other.reach, Reach::Nobody)
     };
     // Of the branches of a variable no other answers: the request is for this one.
     let is_branch = peers[dial.peer].key.is_some();

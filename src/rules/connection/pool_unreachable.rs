@@ -31,7 +31,7 @@ fn every_dial_is_known(machine: &Machine) -> bool {
         && machine.dials.iter().all(arrives)
         && hand_overs.all(|(nginx, hand_over)| {
             let known = !matches!(hand_over.target, Target::Unknown | Target::Branches(_));
-            let valid = hand_over.peers(nginx).iter().all(|peer| peer.address.is_ok());
+            let valid = hand_over.peers(nginx).iter().all(|peer| peer.address.is_ok() && !peer.down);
             hand_over.protocol != Protocol::Fastcgi || known && valid
         })
 }

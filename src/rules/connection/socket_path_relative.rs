@@ -16,10 +16,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let Address::Unix(path) = &dial.address else { continue };
             let (nginx, hand_over) = machine.hand_over(dial);
-            if path.starts_with('/')
-                || is_placeholder(path.split('/').next().unwrap_or_default())
-                || hand_over.peers(nginx)[dial.peer].down
-            {
+            if path.starts_with('/') || is_placeholder(path.split('/').next().unwrap_or_default()) {
                 continue;
             }
             // Started from `/`, as systemd does, nginx takes the path from there.

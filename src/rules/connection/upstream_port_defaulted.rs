@@ -18,7 +18,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let (nginx, hand_over) = machine.hand_over(dial);
             let peer = &hand_over.peers(nginx)[dial.peer];
             let http = matches!(hand_over.protocol, Protocol::Http | Protocol::Grpc);
-            if peer.port_defaulted && !peer.down && !http && !matches!(dial.reach, Reach::Pools(_)) {
+            if peer.port_defaulted && !http && !matches!(dial.reach, Reach::Pools(_)) {
                 findings.push_for(server_name(nginx, hand_over), finding(machine, dial));
             }
         }

@@ -15,7 +15,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let (nginx, hand_over) = machine.hand_over(dial);
             let peer = &hand_over.peers(nginx)[dial.peer];
-            if peer.down || peer.port_defaulted {
+            if peer.port_defaulted {
                 continue;
             }
             let found = match &dial.reach {

@@ -17,7 +17,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for dial in &machine.dials {
             let (Reach::Pools(pools), Address::Unix(path)) = (&dial.reach, &dial.address) else { continue };
             let (nginx, hand_over) = machine.hand_over(dial);
-            if hand_over.peers(nginx)[dial.peer].down || !is_identity_known(machine, nginx) {
+            if !is_identity_known(machine, nginx) {
                 continue;
             }
             for id in pools.iter().filter(|id| !machine.masters[id.master].is_absent()) {
