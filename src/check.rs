@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::deployment::{Deployment, Machine, Plan, Selection, View, build};
+use crate::deployment::{Deployment, Machine, Plan, Predicted, Selection, View, build};
 use crate::discover;
 use crate::finding::{Finding, Unchecked, sort_and_merge};
 use crate::host::Host;
@@ -11,7 +11,7 @@ use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile};
 use crate::host::shown;
 use crate::report::Summary;
-use crate::rules::{self, Rule};
+use crate::rules::{self, Rule, Thresholds};
 use crate::source::Sources;
 
 /// What is to be checked, and how.
@@ -24,6 +24,20 @@ pub struct Request<'a> {
     pub selection: Selection,
     /// The facts file.
     pub facts: Option<PathBuf>,
+    /// Facts from options, which are stronger than the file.
+    pub stated: FactsFile,
+    /// The numbers that rules compare with.
+    pub thresholds: Thresholds,
+    /// The rules that run.
+    pub selected: &'a dyn Fn(&Rule) -> bool,
+}
+
+/// What holds for every host that is checked.
+pub struct Terms<'a> {
+    /// The facts that the user gives, the weakest first.
+    pub facts: Vec<FactsFile>,
+    /// The numbers that rules compare with.
+    pub thresholds: Thresholds,
     /// The rules that run.
     pub selected: &'a dyn Fn(&Rule) -> bool,
 }
@@ -48,8 +62,8 @@ pub struct Checked {
 /// Checks everything that a request names.
 pub fn check(request: &Request<'_>) -> Checked {
     let mut checked = Checked::default();
-    let given = match given_facts(request, &mut checked) {
-        Ok(given) => given,
+    let terms = match given_facts(request, &mut checked) {
+        Ok(facts) => Terms { facts, thresholds: request.thresholds.clone(), selected: request.selected },
         Err(message) => {
             checked.errors.push(message);
             return checked;
@@ -65,7 +79,7 @@ pub fn check(request: &Request<'_>) -> Checked {
     checked.notes.extend(plans.notes);
     checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
     for plan in plans.plans {
-        if let Err(message) = check_plan(&plan, &given, request, &mut checked) {
+        if let Err(message) = check_plan(&plan, &terms, &mut checked) {
             checked.errors.push(message);
         }
     }
@@ -74,20 +88,21 @@ pub fn check(request: &Request<'_>) -> Checked {
     checked
 }
 
-/// The facts that the user gives: the file, and the options over it.
-fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<FactsFile, String> {
-    let mut given = FactsFile::default();
+/// The facts that the user gives, the weakest first: the file, then the options.
+fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<Vec<FactsFile>, String> {
+    let mut given = Vec::new();
     if let Some(path) = &request.facts {
         let shown = path.display().to_string();
         let text = disk::read_text(path).map_err(|error| format!("{shown}: {error}"))?;
         let (file, unknown) = facts::parse(&shown, &text).map_err(|error| error.to_string())?;
         checked.notes.extend(unknown.iter().map(|key| format!("{shown}: the key {key} means nothing")));
-        given = file;
+        given.push(file);
     }
+    given.push(request.stated.clone());
     Ok(given)
 }
 
-fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &mut Checked) -> Result<(), String> {
+fn check_plan(plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
     let seen = |file: &PathBuf| checked.sources.has(&shown(file));
     if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
         return Ok(());
@@ -97,31 +112,38 @@ fn check_plan(plan: &Plan, given: &FactsFile, request: &Request<'_>, checked: &m
         _ => Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?,
     };
     checked.sources.prefix.clone_from(&plan.shown_prefix);
-    check_host(&host, plan, given, request.selected, checked)
+    check_host(&host, plan, terms, checked)
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
 /// sorted.
-pub fn check_host(
-    host: &dyn Host,
-    plan: &Plan,
-    given: &FactsFile,
-    selected: &dyn Fn(&Rule) -> bool,
-    checked: &mut Checked,
-) -> Result<(), String> {
+pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
     };
-    facts.lay_over(given.clone());
+    for file in &terms.facts {
+        facts.lay_over(file.clone());
+    }
     let machine = build::machine(host, facts, plan, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
-    let deployment = Deployment { machines: vec![machine] };
-    let found = rules::run(&deployment, &checked.sources, selected);
+    checked.notes.extend(versions(&machine));
+    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
+    let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
     Ok(())
+}
+
+/// Which versions' behaviour is predicted, and why.
+fn versions(machine: &Machine) -> impl Iterator<Item = String> {
+    let told = |what: &str, known: &Predicted| format!("{what} {} is predicted, {}", known.version, known.because);
+    let nginx = machine.nginx.iter().map(move |nginx| told("the behaviour of nginx", &nginx.version));
+    let php = machine.masters.iter().map(move |master| {
+        told(&format!("{}: the behaviour of PHP", master.configuration.main.display()), &master.version)
+    });
+    nginx.chain(php).collect::<Vec<_>>().into_iter()
 }
 
 fn count(machine: &Machine, summary: &mut Summary) {

@@ -12,8 +12,10 @@ use super::{CLEAN, FAILED, FOUND, Streams};
 use crate::check::{Checked, Request, check};
 use crate::deployment::Selection;
 use crate::finding::{Category, Severity, Unchecked};
+use crate::host::facts::{FactsFile, Size, Versions};
 use crate::report::{Format, Report, Style, Summary, render};
-use crate::rules::{self, Rule};
+use crate::rules::{self, Rule, Thresholds};
+use crate::values::version::Version;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
@@ -37,6 +39,18 @@ pub(super) struct CheckArguments {
     /// A facts file: what is known of the host besides its configuration
     #[arg(long, value_name = "FILE", help_heading = "Facts")]
     facts: Option<PathBuf>,
+    /// Memory of the host or of its container, such as 4G
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
+    memory: Option<Size>,
+    /// Memory that one PHP-FPM worker occupies, such as 60M
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Facts")]
+    worker_memory: Option<Size>,
+    /// The version of nginx whose behaviour is predicted, such as 1.22
+    #[arg(long, value_name = "VERSION", value_parser = version, help_heading = "Facts")]
+    nginx_version: Option<String>,
+    /// The version of PHP whose behaviour is predicted, such as 8.2
+    #[arg(long, value_name = "VERSION", value_parser = version, help_heading = "Facts")]
+    php_version: Option<String>,
     /// text, compact or json; FORMAT=FILE writes to a file (repeatable)
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output, help_heading = "Report")]
     format: Vec<Output>,
@@ -100,6 +114,17 @@ fn output(text: &str) -> Result<Output, String> {
     Ok(Output { format: format.parse()?, file })
 }
 
+fn size(text: &str) -> Result<Size, String> {
+    Size::parse(text).ok_or_else(|| "a size is a number with K, M, G or nothing behind it".into())
+}
+
+fn version(text: &str) -> Result<String, String> {
+    match Version::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("a version is numbers with dots between them, such as 1.22.1 or 8.2".into()),
+    }
+}
+
 /// The rules that `--select` and `--ignore` name.
 fn selection(arguments: &CheckArguments) -> Result<impl Fn(&Rule) -> bool + use<>, String> {
     let known = |name: &&String| {
@@ -141,6 +166,13 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
             prefix: arguments.prefix.clone(),
         },
         facts: arguments.facts.clone(),
+        stated: FactsFile {
+            memory: arguments.memory,
+            worker_memory: arguments.worker_memory,
+            versions: Some(Versions { nginx: arguments.nginx_version.clone(), php: arguments.php_version.clone() }),
+            ..FactsFile::default()
+        },
+        thresholds: Thresholds::default(),
         selected: &selected,
     };
     let mut checked = check(&request);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::access::Identity;
-use super::{Origin, Setting, View};
+use super::{Origin, Predicted, Setting, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
@@ -20,6 +20,8 @@ use crate::values::address::{Address, AddressError};
 pub struct Nginx {
     /// The parsed files.
     pub files: Arc<Files>,
+    /// The version whose behaviour is predicted.
+    pub version: Predicted,
     /// The configuration with includes followed.
     pub config: Config,
     /// Who the workers are.
@@ -223,6 +225,7 @@ impl Nginx {
         let is_whole = is_main && files.problems.iter().all(known);
         let mut nginx = Nginx {
             files,
+            version: Predicted::nginx(facts),
             config,
             worker,
             is_whole,

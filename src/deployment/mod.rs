@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::host::facts::Facts;
+use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
 
 pub mod access;
@@ -22,6 +23,7 @@ pub mod nearest;
 pub mod plan;
 pub mod pools;
 pub mod unloaded;
+pub mod versions;
 
 pub use access::Paths;
 pub use connect::{Dial, Reach};
@@ -29,6 +31,7 @@ pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Wo
 pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
 pub use unloaded::Unloaded;
+pub use versions::Predicted;
 
 /// A value and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +85,8 @@ impl Origin {
 pub struct Deployment {
     /// The machines. A host is one; containers will be several.
     pub machines: Vec<Machine>,
+    /// The numbers that rules compare with.
+    pub thresholds: Thresholds,
 }
 
 /// One host with the servers on it.

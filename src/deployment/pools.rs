@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::Origin;
 use super::access::Permissions;
+use super::{Origin, Predicted};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
 use crate::host::layout::MasterLayout;
@@ -22,6 +22,8 @@ pub struct Master {
     pub configuration: Configuration,
     /// Where its packaging puts things.
     pub layout: MasterLayout,
+    /// The version of PHP whose behaviour is predicted.
+    pub version: Predicted,
     /// Whether it runs.
     pub state: State,
     /// Where relative paths begin, and whether that is known rather than assumed.
@@ -169,6 +171,7 @@ impl Master {
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             pools: Vec::new(),
             ini,
+            version: Predicted::php(facts, &layout),
             configuration,
             layout,
             prefix,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
 use super::units::Units;
-use super::{Host, normalize, survey};
+use super::{Host, normalize, packages, survey};
 
 /// The facts file. Every key may be left out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -336,6 +336,22 @@ pub struct Facts {
     pub selinux: Selinux,
     /// Versions of the programs.
     pub versions: Versions,
+    /// Bytes of memory of the host or of its cgroup.
+    pub memory: Option<u64>,
+    /// Processors.
+    pub cpus: Option<u32>,
+    /// Bytes of a memory page.
+    pub page_size: Option<u64>,
+    /// Bytes that one FPM worker occupies, measured.
+    pub worker_memory: Option<u64>,
+    /// Bytes that everything else on the host needs.
+    pub reserved_memory: Option<u64>,
+    /// Open files that processes may have as they are started.
+    pub nofile: Option<u64>,
+    /// Kernel settings by the last part of their name.
+    pub kernel: BTreeMap<String, toml::Value>,
+    /// Proxies in front, outermost first.
+    pub edges: Vec<Edge>,
 }
 
 /// Why a facts file cannot be used.
@@ -382,7 +398,12 @@ impl Facts {
         accounts.live = host.is_live();
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
-        Facts { accounts, hosts, listeners, units: Units::read(host), ..Facts::default() }
+        let versions = packages::versions(host);
+        let mut facts = Facts { accounts, hosts, listeners, units: Units::read(host), versions, ..Facts::default() };
+        if host.is_live() {
+            facts.lay_over(survey::measures());
+        }
+        facts
     }
 
     /// Lays a stronger source over these facts.
@@ -412,8 +433,18 @@ impl Facts {
             self.selinux = selinux;
         }
         if let Some(versions) = file.versions {
-            self.versions = versions;
+            self.versions.nginx = versions.nginx.or(self.versions.nginx.take());
+            self.versions.php = versions.php.or(self.versions.php.take());
         }
+        let bytes = |size: Option<Size>| size.map(|Size(bytes)| bytes);
+        self.memory = bytes(file.memory).or(self.memory);
+        self.cpus = file.cpus.or(self.cpus);
+        self.page_size = file.page_size.or(self.page_size);
+        self.worker_memory = bytes(file.worker_memory).or(self.worker_memory);
+        self.reserved_memory = bytes(file.reserved_memory).or(self.reserved_memory);
+        self.nofile = file.limits.and_then(|limits| limits.nofile).or(self.nofile);
+        self.kernel.extend(file.kernel);
+        self.edges.extend(file.edges);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod glob;
 pub mod layout;
 pub mod live;
 pub mod memory;
+pub mod packages;
 pub mod survey;
 pub mod units;
 

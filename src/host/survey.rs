@@ -15,10 +15,9 @@ use super::{Host, Kind};
 /// Where sockets of PHP-FPM lie, and the directories whose modes decide about them.
 const SOCKET_DIRECTORIES: [&str; 5] = ["/run", "/run/php", "/run/php-fpm", "/var/opt/remi", "/tmp"];
 
-/// The facts of the running host. What cannot be read is left out.
-pub fn survey() -> FactsFile {
-    let mut file = FactsFile {
-        version: Some(1),
+/// The sizes and limits of the running host. What cannot be read is left out.
+pub fn measures() -> FactsFile {
+    FactsFile {
         memory: memory().map(Size),
         cpus: std::thread::available_parallelism().ok().and_then(|cpus| u32::try_from(cpus.get()).ok()),
         page_size: nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
@@ -28,9 +27,13 @@ pub fn survey() -> FactsFile {
         selinux: selinux(),
         limits: open_files().map(|nofile| Limits { nofile: Some(nofile) }),
         kernel: kernel(),
-        listeners: listeners(),
         ..FactsFile::default()
-    };
+    }
+}
+
+/// The facts of the running host. What cannot be read is left out.
+pub fn survey() -> FactsFile {
+    let mut file = FactsFile { version: Some(1), listeners: listeners(), ..measures() };
     let host = Disk::running();
     let facts = Facts::from_host(&host);
     for (name, user) in &facts.accounts.users {

@@ -4,6 +4,7 @@ pub mod ast;
 pub mod branches;
 pub mod levels;
 pub mod lexer;
+pub mod literals;
 pub mod load;
 pub mod parse;
 pub mod variables;

@@ -11,11 +11,19 @@ use crate::deployment::Deployment;
 use crate::finding::{Category, Finding, Label, Severity, Unchecked};
 use crate::source::{Sources, Span};
 
+pub mod buffer;
+pub mod capacity;
 pub mod connection;
 pub mod loading;
 pub mod permission;
+pub mod script;
 pub mod service;
 pub mod syntax;
+pub mod thresholds;
+pub mod timeout;
+pub mod upstream;
+
+pub use thresholds::Thresholds;
 
 /// A rule.
 #[derive(Debug)]
@@ -30,6 +38,8 @@ pub struct Rule {
     pub summary: &'static str,
     /// The document: explanation, examples, limits.
     pub document: &'static str,
+    /// Rules whose findings with the same primary label say less: one mistake has one owner.
+    pub supersedes: &'static [&'static str],
     /// Looks at the deployment.
     pub check: fn(&Deployment, &Sources, &mut Findings),
 }
@@ -37,12 +47,16 @@ pub struct Rule {
 /// Makes a rule's value: the document is the file of the same name.
 macro_rules! rule {
     ($category:ident / $id:literal, $severity:ident, $summary:literal) => {
-        crate::rules::Rule {
+        $crate::rules::rule!($category / $id, $severity, $summary, supersedes [])
+    };
+    ($category:ident / $id:literal, $severity:ident, $summary:literal, supersedes [$($weaker:literal),*]) => {
+        $crate::rules::Rule {
             id: $id,
             category: $crate::rules::category!($category),
             severity: $crate::finding::Severity::$severity,
             summary: $summary,
             document: include_str!(concat!("../../../rules/", stringify!($category), "/", $id, ".md")),
+            supersedes: &[$($weaker),*],
             check,
         }
     };
@@ -55,6 +69,21 @@ macro_rules! category {
     };
     (permission) => {
         $crate::finding::Category::Permission
+    };
+    (timeout) => {
+        $crate::finding::Category::Timeout
+    };
+    (buffer) => {
+        $crate::finding::Category::Buffer
+    };
+    (capacity) => {
+        $crate::finding::Category::Capacity
+    };
+    (script) => {
+        $crate::finding::Category::Script
+    };
+    (upstream) => {
+        $crate::finding::Category::Upstream
     };
     (loading) => {
         $crate::finding::Category::Loading
@@ -71,7 +100,19 @@ pub(crate) use {category, rule};
 
 /// Every rule, by category and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [connection::RULES, permission::RULES, loading::RULES, syntax::RULES, service::RULES].into_iter().flatten().copied()
+    let categories = [
+        connection::RULES,
+        permission::RULES,
+        timeout::RULES,
+        buffer::RULES,
+        capacity::RULES,
+        script::RULES,
+        upstream::RULES,
+        syntax::RULES,
+        loading::RULES,
+        service::RULES,
+    ];
+    categories.into_iter().flatten().copied()
 }
 
 /// The rule of an id.
@@ -119,6 +160,18 @@ impl Findings {
         self.unchecked.insert(Unchecked { rule: rule.id, needs: needs.into(), option: option.into() });
     }
 
+    /// Leaves out what a stronger rule says better of the same place.
+    fn drop_superseded(&mut self) {
+        let spans = |finding: &Finding| (finding.rule, finding.primary().span);
+        let weaker = self.findings.iter().flat_map(|finding| {
+            let rules = find(finding.rule).map(|rule| rule.supersedes).unwrap_or_default();
+            rules.iter().map(|rule| (*rule, finding.primary().span))
+        });
+        let weaker: BTreeSet<_> = weaker.collect();
+        self.findings.retain(|finding| !weaker.contains(&spans(finding)));
+        self.affected.clear();
+    }
+
     /// Says which servers the findings concern, where it is known.
     fn note_servers(&mut self) {
         for finding in &mut self.findings {
@@ -147,6 +200,7 @@ pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) 
     for rule in all().filter(|rule| selected(rule)) {
         (rule.check)(deployment, sources, &mut findings);
     }
+    findings.drop_superseded();
     allow::apply(deployment, sources, selected, &mut findings);
     findings.note_servers();
     findings

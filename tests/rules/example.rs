@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use gatelint::check::{Checked, check_host};
+use gatelint::check::{Checked, Terms, check_host};
 use gatelint::deployment::{Plan, Selection, View};
 use gatelint::finding::{Finding, Severity, sort_and_merge};
 use gatelint::host::facts::{self, FactsFile};
 use gatelint::host::memory::Memory;
-use gatelint::rules::Rule;
+use gatelint::rules::{Rule, Thresholds};
 
 use crate::document::{Example, Mark};
 
@@ -32,8 +32,9 @@ pub fn run(example: &Example) -> Result<Checked, String> {
         }
     }
     let plan = Plan::new("/".into(), View::Root, Selection::default());
+    let terms = Terms { facts: vec![given], thresholds: Thresholds::default(), selected: &|_| true };
     let mut checked = Checked::default();
-    check_host(&host, &plan, &given, &|_| true, &mut checked).map_err(|error| format!("{}: {error}", example.line))?;
+    check_host(&host, &plan, &terms, &mut checked).map_err(|error| format!("{}: {error}", example.line))?;
     sort_and_merge(&mut checked.findings, &checked.sources);
     Ok(checked)
 }

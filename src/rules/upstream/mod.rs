@@ -1,0 +1,6 @@
+//! Groups of servers, their failures and retries.
+
+use super::Rule;
+
+/// The rules of this category.
+pub const RULES: &[&Rule] = &[];
