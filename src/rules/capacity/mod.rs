@@ -2,5 +2,7 @@
 
 use super::Rule;
 
+mod spare_servers_invalid;
+
 /// The rules of this category.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&spare_servers_invalid::RULE];
