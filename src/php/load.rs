@@ -114,6 +114,13 @@ impl IncludeProblemKind {
     }
 }
 
+impl Configuration {
+    /// The assignment in force for a global setting: the last one.
+    pub fn global(&self, key: &str) -> Option<&Assigned> {
+        self.global.iter().rfind(|assigned| assigned.is(key))
+    }
+}
+
 impl PoolSettings {
     /// The assignment in force for a setting that takes one value: the last one.
     pub fn get(&self, key: &str) -> Option<&Assigned> {
