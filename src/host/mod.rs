@@ -12,6 +12,7 @@ pub mod live;
 pub mod memory;
 pub mod packages;
 pub mod survey;
+pub mod sysctl;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.

@@ -121,6 +121,11 @@ impl Configuration {
     pub fn is_cut(&self) -> bool {
         self.include_problems.iter().any(|problem| problem.kind.hides_pools())
     }
+
+    /// The assignment in force for a global setting: the last one.
+    pub fn global(&self, key: &str) -> Option<&Assigned> {
+        self.global.iter().rfind(|assigned| assigned.is(key))
+    }
 }
 
 impl PoolSettings {
