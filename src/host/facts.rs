@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
 use super::units::Units;
-use super::{Host, normalize, packages, survey};
+use super::{Host, normalize, packages, survey, sysctl};
 
 /// The facts file. Every key may be left out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -399,7 +399,8 @@ impl Facts {
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         let versions = packages::versions(host);
-        let mut facts = Facts { accounts, hosts, listeners, units: Units::read(host), versions, ..Facts::default() };
+        let (units, kernel) = (Units::read(host), sysctl::read(host));
+        let mut facts = Facts { accounts, hosts, listeners, units, versions, kernel, ..Facts::default() };
         if host.is_live() {
             facts.lay_over(survey::measures());
         }

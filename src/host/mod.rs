@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod packages;
 pub mod profile;
 pub mod survey;
+pub mod sysctl;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.

@@ -83,6 +83,14 @@ pub struct Level {
     pub settings: Vec<Arc<Directive>>,
     /// The blocks, in order.
     pub blocks: Vec<LevelId>,
+    /// Includes whose files are not known, each with the number of settings before it.
+    pub unread: Vec<(usize, Arc<Directive>)>,
+}
+
+impl Level {
+    fn new(context: Context, opener: Option<Arc<Directive>>, parent: Option<LevelId>) -> Self {
+        Level { context, opener, parent, settings: Vec::new(), blocks: Vec::new(), unread: Vec::new() }
+    }
 }
 
 /// A whole configuration.
@@ -98,7 +106,7 @@ impl Config {
     /// The configuration that begins with a file whose statements belong into `context`: the main
     /// context for a main file, another one for a fragment.
     pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
-        let top = Level { context, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
+        let top = Level::new(context, None, None);
         let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
         config.expand(files, &files.tree(main).directives, config.main(), 0);
         config
@@ -112,6 +120,10 @@ impl Config {
                 return;
             }
             if directive.name() == "include" {
+                if files.is_unread(directive) {
+                    let here = &mut self.levels[level.0 as usize];
+                    here.unread.push((here.settings.len(), directive.clone()));
+                }
                 for file in files.included_by(directive) {
                     self.expand(files, &files.tree(*file).directives, level, depth + 1);
                 }
@@ -120,13 +132,8 @@ impl Config {
             match &directive.body {
                 Body::Block(inside) => {
                     let id = LevelId(self.levels.len() as u32);
-                    self.levels.push(Level {
-                        context: context_of(self.level(level).context, directive.name()),
-                        opener: Some(directive.clone()),
-                        parent: Some(level),
-                        settings: Vec::new(),
-                        blocks: Vec::new(),
-                    });
+                    let context = context_of(self.level(level).context, directive.name());
+                    self.levels.push(Level::new(context, Some(directive.clone()), Some(level)));
                     self.levels[level.0 as usize].blocks.push(id);
                     self.expand(files, inside, id, depth + 1);
                 }

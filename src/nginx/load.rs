@@ -4,7 +4,7 @@
 //! names and patterns are those of `ngx_conf_include`: relative to the directory of the main file,
 //! `glob(3)` when a pattern character is in the full path, no match is fine for a pattern only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Files {
     includes: HashMap<Span, Vec<FileId>>,
     by_path: HashMap<PathBuf, FileId>,
     patterns: Vec<(Span, String)>,
+    /// The arguments of includes that bring less than they say, a pattern without a match among them.
+    unread: HashSet<Span>,
 }
 
 /// An include that does not bring what it says.
@@ -94,6 +96,11 @@ impl Files {
     /// The files an `include` brings in, in order.
     pub fn included_by(&self, include: &Directive) -> &[FileId] {
         self.includes.get(&include.span).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an `include` names files that are not known.
+    pub fn is_unread(&self, include: &Directive) -> bool {
+        include.args.first().is_some_and(|argument| self.unread.contains(&argument.span))
     }
 
     /// The includes that name a pattern: the argument's place and the absolute pattern.
@@ -180,6 +187,7 @@ impl Loader<'_> {
     }
 
     fn problem(&mut self, span: Span, path: &Path, kind: IncludeProblemKind) {
+        self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
     }
 }

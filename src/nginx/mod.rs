@@ -7,5 +7,7 @@ pub mod levels;
 pub mod lexer;
 pub mod literals;
 pub mod load;
+pub mod locations;
 pub mod parse;
+pub mod regex;
 pub mod variables;
