@@ -11,8 +11,10 @@ pub mod layout;
 pub mod live;
 pub mod memory;
 pub mod packages;
+pub mod rotation;
 pub mod survey;
 pub mod sysctl;
+pub mod tmpfiles;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.

@@ -37,7 +37,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
     let mut pools = budget.pools.clone();
     pools.sort_by_key(|(id, workers)| (std::cmp::Reverse(workers.most), *id));
     let (first, largest) = *pools.first()?;
-    let (left, megabytes) = (budget.left(), |workers: u64| workers * each >> 20);
+    let (left, megabytes) = (budget.left(), |workers: u64| (workers * each) >> 20);
     let name = |id: PoolId| &machine.pool(id).name;
     let says = |workers: &Workers| {
         format!("at most {} × {} MiB = {} MiB", workers.most, each >> 20, megabytes(workers.most.into()))
