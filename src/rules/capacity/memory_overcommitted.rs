@@ -9,6 +9,9 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(capacity / "memory-overcommitted", Error, "PHP-FPM's workers need more memory than there is");
 
+/// What nginx logs when a worker is killed in the middle of a request.
+const KILLED: &str = "recv() failed (104: Connection reset by peer) while reading response header from upstream";
+
 /// How many pools a finding names.
 const NAMED: usize = 6;
 
@@ -87,7 +90,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
         .note("beyond that the kernel kills workers in the middle of requests, or the host swaps")
         .help(help)
         .severity(severity);
-    Some((severity, if severity == Severity::Error { finding.predict(502, None) } else { finding }))
+    Some((severity, if severity == Severity::Error { finding.predict(502, KILLED.to_owned()) } else { finding }))
 }
 
 /// How bad it is, if it is.
