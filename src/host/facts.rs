@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
+use super::reloads::{self, Reload};
 use super::units::Units;
 use super::{Host, normalize, packages, survey};
 
@@ -328,6 +329,8 @@ pub struct Facts {
     pub listeners: Vec<ListenerFact>,
     /// systemd units.
     pub units: Units,
+    /// What reloads PHP-FPM now and then.
+    pub reloads: Vec<Reload>,
     /// FPM masters by main file.
     pub masters: Vec<MasterFact>,
     /// How nginx was built.
@@ -399,7 +402,8 @@ impl Facts {
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         let versions = packages::versions(host);
-        let mut facts = Facts { accounts, hosts, listeners, units: Units::read(host), versions, ..Facts::default() };
+        let (units, reloads) = (Units::read(host), reloads::read(host));
+        let mut facts = Facts { accounts, hosts, listeners, units, reloads, versions, ..Facts::default() };
         if host.is_live() {
             facts.lay_over(survey::measures());
         }

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod live;
 pub mod memory;
 pub mod packages;
+pub mod reloads;
 pub mod survey;
 pub mod units;
 
