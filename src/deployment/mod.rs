@@ -18,6 +18,7 @@ pub mod access;
 pub mod back_ends;
 pub mod buffers;
 pub mod build;
+pub mod capacity;
 pub mod connect;
 pub mod frontend;
 pub mod limits;
