@@ -30,7 +30,28 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         if let Some(severity) = severity {
             findings.push_for(server_name(link.nginx, link.hand_over), finding(&link, sources).severity(severity));
         }
+        if let Some(finding) = brief_sending(&link, deployment) {
+            findings.push_for(server_name(link.nginx, link.hand_over), finding);
+        }
     }
+}
+
+/// A large body stays in the queue until a worker is free.
+fn brief_sending(link: &Chain, deployment: &Deployment) -> Option<Finding> {
+    let (shortest, brief) = (deployment.thresholds.shortest_wait, deployment.thresholds.brief_wait);
+    let wait = link.hand_over.waits(link.nginx, Timer::Send)?;
+    let place = wait.origin.span().filter(|_| (shortest..brief).contains(&wait.value))?;
+    let (shown, pool) = (shown_time(wait.value), &link.pool().name);
+    let finding = RULE.finding(
+        format!("a large body has {shown} to reach a worker of pool {pool}"),
+        place,
+        format!("nginx waits {shown} for the body to be taken"),
+    );
+    let workers = link.pool().settings.get("pm.max_children");
+    let finding = workers
+        .map_or(finding.clone(), |workers| finding.label(workers.span, "while all of these are busy, nobody reads it"));
+    let finding = finding.help(format!("`{} 60s`, as by default", link.hand_over.timer_name(Timer::Send)));
+    Some(finding.predict(504, Timer::Send.log().to_owned()))
 }
 
 /// Without a limit of FPM, PHP's own counts: a contradiction where somebody raised it, or lets nginx
