@@ -43,7 +43,8 @@ const KILLED: &str = "recv() failed (104: Connection reset by peer) while readin
 fn chain(chain: &Chain, sources: &Sources) -> String {
     let at = |origin: Origin| match origin {
         Origin::Written(span) => format!(" ({})", sources.place(span)),
-        Origin::Default(_) | Origin::Packaged => " (default)".to_owned(),
+        Origin::Default(span) => format!(" (default at {})", sources.place(span)),
+        Origin::Packaged => " (default)".to_owned(),
     };
     let edges = chain.machine.facts.edges.iter().filter_map(|edge| {
         let wait = literals::milliseconds(edge.timeout.as_deref()?)?;
