@@ -411,6 +411,13 @@ impl Facts {
         facts
     }
 
+    /// Takes what is not known of nginx's build from a weaker source.
+    pub fn build_default(&mut self, build: Build) {
+        self.build.user = self.build.user.take().or(build.user);
+        self.build.group = self.build.group.take().or(build.group);
+        self.build.prefix = self.build.prefix.take().or(build.prefix);
+    }
+
     /// Lays a stronger source over these facts.
     pub fn lay_over(&mut self, file: FactsFile) {
         self.hosts.extend(file.hosts);
@@ -432,7 +439,12 @@ impl Facts {
             }
         }
         if let Some(build) = file.nginx {
-            self.build = build;
+            self.build.user = build.user.or(self.build.user.take());
+            self.build.group = build.group.or(self.build.group.take());
+            self.build.prefix = build.prefix.or(self.build.prefix.take());
+            if !build.modules.is_empty() {
+                self.build.modules = build.modules;
+            }
         }
         if let Some(selinux) = file.selinux {
             self.selinux = selinux;

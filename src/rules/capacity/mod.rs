@@ -12,6 +12,7 @@ mod memory_limit_unbounded;
 mod memory_overcommitted;
 mod pool_cannot_run;
 mod process_limit_below_pools;
+mod spare_servers_invalid;
 mod workers_never_recycled;
 mod workers_start_slowly;
 mod workers_too_few;
@@ -27,6 +28,7 @@ pub const RULES: &[&Rule] = &[
     &memory_overcommitted::RULE,
     &pool_cannot_run::RULE,
     &process_limit_below_pools::RULE,
+    &spare_servers_invalid::RULE,
     &workers_never_recycled::RULE,
     &workers_start_slowly::RULE,
     &workers_too_few::RULE,
