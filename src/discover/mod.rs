@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::config::{self, Deployment};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::layout::{self, NGINX_MAINS};
@@ -124,15 +125,74 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         }
     }
     if !files.is_empty() {
-        files.plan(selection, given, &mut plans)?;
+        let here = std::env::current_dir().map_err(|source| unreadable(Path::new("."), source))?;
+        files.plan(&here, selection, &mut plans)?;
     }
-    for plan in &mut plans.plans {
+    finish(&mut plans.plans, given)?;
+    Ok(plans)
+}
+
+/// The plans of deployments that a configuration file names. Their facts are for the caller to read.
+pub fn named(deployments: &[&Deployment], base: &Path, given: &Given) -> Result<Plans, DiscoverError> {
+    let mut plans = Plans::default();
+    for deployment in deployments {
+        let profile = given.profile.or(deployment.profile);
+        let maps = given.maps.iter().chain(&deployment.maps).cloned().collect();
+        let mut selection = given.selection.clone();
+        selection.nginx_mains.extend_from_slice(&deployment.nginx_conf);
+        selection.fpm_mains.extend_from_slice(&deployment.fpm_conf);
+        selection.php_inis.extend_from_slice(&deployment.php_ini);
+        let given = Given { root: None, selection, maps, profile };
+        let mut own = Plans::default();
+        match &deployment.root {
+            Some(root) => {
+                let mut plan = root_plan(root, given.selection.clone())?;
+                let whole = deployment.complete.unwrap_or(true);
+                plan.view = if whole { View::Root } else { View::Overlay };
+                let canonical = base.canonicalize().unwrap_or_else(|_| base.to_owned());
+                let shown = plan.root.strip_prefix(&canonical).ok().filter(|shown| !shown.as_os_str().is_empty());
+                plan.shown_prefix = shown.map_or_else(String::new, |shown| format!("{}/", shown.display()));
+                own.plans.push(plan);
+            }
+            None => {
+                let mut files = Files::default();
+                for path in &deployment.files {
+                    let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+                    match metadata.is_dir() {
+                        true => files.named.extend(configuration_files(path)),
+                        false => files.named.push(path.clone()),
+                    }
+                }
+                files.plan(base, &given.selection, &mut own)?;
+                if deployment.complete == Some(true) {
+                    own.plans.iter_mut().for_each(|plan| plan.view = View::Root);
+                }
+            }
+        }
+        finish(&mut own.plans, &given)?;
+        let said = |note: &String| format!("deployment {}: {note}", deployment.name);
+        plans.notes.extend(own.notes.iter().map(said));
+        plans.plans.extend(own.plans.into_iter().map(|plan| Plan { name: Some(deployment.name.clone()), ..plan }));
+    }
+    Ok(plans)
+}
+
+/// Puts into plans what was said besides the paths.
+fn finish(plans: &mut [Plan], given: &Given) -> Result<(), DiscoverError> {
+    for plan in plans {
         plan.profile = given.profile;
         plan.added.extend(given.profile.into_iter().flat_map(Profile::files));
         add_maps(plan, &given.maps)?;
         implied_maps(plan);
     }
-    Ok(plans)
+    Ok(())
+}
+
+/// The configuration file for a path: in its directory, or in one above.
+pub fn config_file(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let directories = path.ancestors().filter(|directory| directory.is_dir());
+    directories.map(|directory| directory.join(config::NAME)).find(|file| file.is_file())
 }
 
 /// Puts maps into a plan, whose root must hold what they map.
@@ -236,11 +296,10 @@ impl Files {
         self.named.is_empty() && self.stdin.is_none()
     }
 
-    /// Plans one deployment. Its root is the working directory where all files lie below it, so that absolute paths
+    /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, so that absolute paths
     /// in them never reach this machine's own files.
-    fn plan(self, selection: &Selection, given: &Given, plans: &mut Plans) -> Result<(), DiscoverError> {
-        let here = std::env::current_dir().and_then(|path| path.canonicalize());
-        let here = here.map_err(|source| unreadable(Path::new("."), source))?;
+    fn plan(self, base: &Path, selection: &Selection, plans: &mut Plans) -> Result<(), DiscoverError> {
+        let here = base.canonicalize().map_err(|source| unreadable(base, source))?;
         let mut absolute = Vec::new();
         for file in self.named {
             let path = file.canonicalize().map_err(|source| unreadable(&file, source))?;
@@ -281,7 +340,7 @@ impl Files {
                 Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
-                Recognised::Nothing if given.selection.context.is_some() => fragments.push(inside.clone()),
+                Recognised::Nothing if selection.context.is_some() => fragments.push(inside.clone()),
                 Recognised::Template | Recognised::Nothing => return Err(not_recognised()),
             }
         }

@@ -194,6 +194,11 @@ impl Host for Disk {
     }
 }
 
+/// A path of this machine with its links followed; as it is when nothing is there.
+pub fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 /// Reads a text file by its path on this machine, such as a facts file.
 pub fn read_text(path: &Path) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
