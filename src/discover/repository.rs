@@ -154,6 +154,10 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
         return;
     }
     let Ok(bytes) = fs::read(&path) else { return };
+    // An empty file in a repository is a placeholder.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return;
+    }
     match recognise(&path, &bytes) {
         Recognised::Nginx(Context::Main) => found.nginx.push(path),
         Recognised::Nginx(_) => found.fragments.push(path),
