@@ -169,8 +169,9 @@ impl Config {
     }
 
     /// The statement in force for a directive with one value.
-    pub fn effective<'a>(&'a self, level: LevelId, name: &'a str) -> Option<&'a Arc<Directive>> {
-        self.outwards(level).find_map(|id| self.own(id, name).last())
+    pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
+        let last = |id| self.level(id).settings.iter().rfind(|directive| directive.name() == name);
+        self.outwards(level).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.
