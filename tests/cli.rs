@@ -606,3 +606,59 @@ fn facts_that_mean_nothing_are_told_unasked() {
     let (_, text) = run(here.path(), &format!("check {} --facts facts.toml --format compact", example().display()));
     assert!(text.contains("warning: facts.toml: the key memroy means nothing; the nearest is `memory`"), "{text}");
 }
+
+#[test]
+fn alternatives_stay_alternatives_and_a_folder_of_pools_is_one() {
+    let here = tempfile::tempdir().unwrap();
+    let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());
+    write(here.path(), "web/nginx.conf", &main);
+    write(here.path(), "php/pool.d/www.conf", POOL);
+    write(here.path(), "php/pool.d/api.conf", POOL.replace("www", "api").replace("a.sock", "c.sock"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
+    // Two versions are alternatives: which of them runs is not known.
+    write(here.path(), "php8.3/www.conf", POOL);
+    let (status, text) = run(here.path(), "check . --color never --verbose");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("1 nginx and 2 PHP-FPM configurations may be alternatives"), "{text}");
+    assert!(text.contains("/php/pool.d/api.conf, /php/pool.d/www.conf: pools, on their own"), "{text}");
+}
+
+#[test]
+fn a_compose_file_beats_a_root_shaped_folder() {
+    let here = tempfile::tempdir().unwrap();
+    let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());
+    for (folder, want) in [("host", 1), ("stack", 0)] {
+        write(here.path(), &format!("{folder}/in/etc/nginx/nginx.conf"), &main);
+        write(here.path(), &format!("{folder}/in/etc/php/8.2/fpm/pool.d/www.conf"), POOL);
+        if folder == "stack" {
+            write(here.path(), "stack/in/compose.yaml", "services: {}\n");
+        }
+        for path in [folder.to_owned(), format!("{folder}/in")] {
+            let (status, text) = run(here.path(), &format!("check {path} --color never"));
+            assert_eq!(status, want, "{path}: {text}");
+            assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_the_only_main_file_leaves_out_is_checked_as_well() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/nginx.conf", "user a;\nevents {}\nhttp { server { listen 80; } }\n");
+    write(here.path(), "web/extra.conf", "server { location ~ \\.php$ { fastcgi_pass unix:/run/a.sock } }\n");
+    write(here.path(), "www.conf", POOL);
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("web/extra.conf:1:")), (1, true), "{text}");
+}
+
+#[test]
+fn an_empty_main_file_that_is_named_is_no_success() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx.conf", "");
+    write(here.path(), "php-fpm.conf", "; nothing\n");
+    write(here.path(), "other.conf", "");
+    let (status, text) = run(here.path(), "check nginx.conf php-fpm.conf --format compact");
+    assert_eq!((status, text.matches("[include-empty]").count()), (1, 2), "{text}");
+    assert_eq!(run(here.path(), "check other.conf").0, 2);
+}

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Deployment};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::layout::{self, NGINX_MAINS};
+use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::overlay::{Added, PathMap};
 use crate::host::profile::Profile;
 use crate::host::{Host, MAX_FILE, normalize};
@@ -218,11 +218,14 @@ fn implied_maps(plan: &mut Plan) {
         return;
     }
     let Ok(host) = Disk::new(&plan.root) else { return };
-    let mains = plan.selection.nginx_mains.iter().chain(&plan.selection.fpm_mains);
+    // Relative patterns of PHP-FPM begin at its prefix, those of nginx at the main file.
+    let of_fpm = |main: &PathBuf| (main.clone(), Some(MasterLayout::of(main).prefix));
+    let mains = plan.selection.nginx_mains.iter().map(|main| (main.clone(), None));
+    let mains: Vec<_> = mains.chain(plan.selection.fpm_mains.iter().map(of_fpm)).collect();
     let mut maps = Vec::new();
-    for main in mains {
+    for (main, prefix) in &mains {
         let directory = main.parent().unwrap_or(Path::new("/"));
-        for target in absolute_includes(&host, main) {
+        for target in absolute_includes(&host, main, prefix.as_deref()) {
             let is_pattern = |name: &str| crate::host::glob::is_pattern(name);
             // The directory of the pattern, or the file.
             let fixed = target.split('/').take_while(|part| !is_pattern(part)).collect::<Vec<_>>().join("/");
@@ -239,15 +242,20 @@ fn implied_maps(plan: &mut Plan) {
     plan.maps.extend(maps);
 }
 
-/// The absolute paths and patterns that a main file of either program includes, as written.
-fn absolute_includes(host: &dyn Host, main: &Path) -> Vec<String> {
+/// The absolute paths and patterns that a main file of either program includes; relative ones only where
+/// they begin at a prefix.
+fn absolute_includes(host: &dyn Host, main: &Path, prefix: Option<&Path>) -> Vec<String> {
     let text = host.read(main).unwrap_or_default();
     let lines = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect::<Vec<_>>();
     let included = |line: &String| {
         // `include /etc/nginx/conf.d/*.conf;` or `include = /etc/php/8.2/fpm/pool.d/*.conf`
         let rest = line.split("include").nth(1).filter(|_| !line.trim_start().starts_with(['#', ';']))?;
         let path = rest.trim_start_matches([' ', '\t', '=', '"', '\'']).split([';', ' ', '"', '\'']).next()?;
-        path.starts_with('/').then(|| path.trim_end().to_owned())
+        let path = match prefix {
+            Some(prefix) => prefix.join(path.trim_end()).to_string_lossy().into_owned(),
+            None => path.trim_end().to_owned(),
+        };
+        path.starts_with('/').then_some(path)
     };
     lines.iter().filter_map(included).collect()
 }

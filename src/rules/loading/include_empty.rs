@@ -49,11 +49,14 @@ fn of_mains(machine: &Machine, findings: &mut Findings) {
     }
     for master in machine.masters.iter().filter(|master| master.configuration.has_main && master.pools.is_empty()) {
         let configuration = &master.configuration;
+        let first = configuration.global.first().map(|first| first.span);
         // A pool whose header is missing is told by `fpm-section-missing`.
         let headless = configuration.global.iter().any(is_pool_setting);
-        let told = headless || !configuration.problems.is_empty() || !configuration.include_problems.is_empty();
+        let told = headless
+            || partial && first.is_some()
+            || !configuration.problems.is_empty()
+            || !configuration.include_problems.is_empty();
         let Some(main) = configuration.files.first().filter(|_| !told && !master.is_absent()) else { continue };
-        let first = configuration.global.first().map(|first| first.span);
         let finding = RULE
             .finding("PHP-FPM has no pool", place(*main, first), "no pool in this file")
             .help("write a pool, or include the files that hold them")
