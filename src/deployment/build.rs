@@ -59,7 +59,8 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         }
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let unknown = if view == View::Files { Context::Other } else { Context::Main };
+        let is_main = view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf");
+        let unknown = if is_main { Context::Main } else { Context::Other };
         let context = match context_of_tree(files.tree(id)) {
             Some(Context::Main) => Context::Main,
             inferred => selection.context.or(inferred).unwrap_or(unknown),

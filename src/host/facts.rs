@@ -394,6 +394,34 @@ pub fn parse(path: &str, text: &str) -> Result<(FactsFile, Vec<String>), FactsEr
     }
 }
 
+/// Which key was probably meant by one that means nothing, in words behind a comma.
+pub fn nearest_key(unknown: &str) -> String {
+    let known = [
+        "version",
+        "memory",
+        "cpus",
+        "page_size",
+        "worker_memory",
+        "reserved_memory",
+        "selinux",
+        "limits",
+        "kernel",
+        "versions",
+        "nginx",
+        "hosts",
+        "fpm",
+        "users",
+        "groups",
+        "paths",
+        "listeners",
+        "units",
+        "edges",
+    ];
+    let top = !unknown.contains('.');
+    let close = crate::config::nearest(unknown, known.into_iter()).filter(|_| top);
+    close.map_or_else(String::new, |close| format!("; the nearest is `{close}`"))
+}
+
 impl Facts {
     /// The facts that lie in a host's own files.
     pub fn from_host(host: &dyn Host) -> Self {

@@ -122,7 +122,10 @@ pub enum ReadError {
     /// The permissions do not allow it.
     #[error("permission denied")]
     PermissionDenied,
-    /// A directory, pipe, socket or device.
+    /// A directory.
+    #[error("this is a directory")]
+    Directory,
+    /// A pipe, socket or device.
     #[error("not a regular file")]
     NotAFile,
     /// Larger than [`MAX_FILE`].

@@ -1,11 +1,11 @@
 //! The numbers that rules compare with and that are a matter of judgement, each with its reason. They can be set in
 //! `gatelint.toml` under `[thresholds]`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The numbers, by what they are compared with.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Thresholds {
     /// Mebibytes that a PHP worker has at the very least once it has served an application's pages. Frameworks take 30
     /// to 100; where even this does not fit, nothing will.
