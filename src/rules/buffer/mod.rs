@@ -2,5 +2,7 @@
 
 use super::Rule;
 
+mod ini_size_misread;
+
 /// The rules of this category.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&ini_size_misread::RULE];

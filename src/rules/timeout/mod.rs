@@ -2,5 +2,7 @@
 
 use super::Rule;
 
+mod fpm_time_misread;
+
 /// The rules of this category.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&fpm_time_misread::RULE];
