@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
-use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize};
+use super::test_output;
+use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize, shown};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -124,6 +125,11 @@ impl Configuration {
     pub fn is_cut(&self) -> bool {
         self.include_problems.iter().any(|problem| problem.kind.hides_pools())
     }
+
+    /// The assignment in force for a global setting: the last one.
+    pub fn global(&self, key: &str) -> Option<&Assigned> {
+        self.global.iter().rfind(|assigned| assigned.is(key))
+    }
 }
 
 impl PoolSettings {
@@ -150,6 +156,21 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     let mut loader = Loader::new(host, sources, main.clone(), prefix);
     let id = loader.document(&main)?;
     loader.configuration.has_main = true;
+    loader.read(id, 1, None);
+    Ok(loader.configuration)
+}
+
+/// Reads what `php-fpm -tt` has printed into a file: the settings in force, without includes.
+/// An error means that the file cannot be read.
+pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> Result<Configuration, ReadError> {
+    let text = host.read(file)?;
+    let main = test_output::main_file(&text).unwrap_or_else(|| file.to_owned());
+    let mut loader = Loader::new(host, sources, main, Path::new("/"));
+    let id = loader.sources.add(shown(file), None, text);
+    let document = test_output::parse(id, loader.sources.get(id).bytes());
+    loader.configuration.files.push(id);
+    loader.configuration.has_main = true;
+    loader.parsed.insert(id, document);
     loader.read(id, 1, None);
     Ok(loader.configuration)
 }

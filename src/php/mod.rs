@@ -23,6 +23,7 @@ pub mod load;
 pub mod parse;
 pub mod readers;
 pub mod settings;
+pub mod test_output;
 mod token;
 mod value;
 pub mod workers;

@@ -26,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 type Set<'a> = (Option<&'a str>, Span);
 
 fn of_section(section: &str, assigned: &[Assigned], findings: &mut Findings) {
-    let mut scalars: BTreeMap<(&str, FileId), Vec<Set<'_>>> = BTreeMap::new();
+    let mut scalars: BTreeMap<(&str, FileId, Option<u32>), Vec<Set<'_>>> = BTreeMap::new();
     let mut entries: BTreeMap<(&str, &str), Vec<Set<'_>>> = BTreeMap::new();
     for one in assigned.iter().filter(|one| !one.leaked) {
         let Some(Directive { name, .. }) = settings::find(&one.key, one.index.is_some()) else { continue };
@@ -34,12 +34,16 @@ fn of_section(section: &str, assigned: &[Assigned], findings: &mut Findings) {
         match &one.index {
             Some(index) if !index.is_empty() => entries.entry((*name, index.as_str())).or_default().push(set),
             Some(_) => {}
-            // That one file overrides another is what the files are for; `listen` has a rule of its own.
-            None if *name != "listen" => scalars.entry((*name, one.span.file)).or_default().push(set),
+            // That one file overrides another is what the files are for, and who writes a header once
+            // more means to; `listen` has a rule of its own.
+            None if *name != "listen" => {
+                let header = one.header.map(|header| header.start);
+                scalars.entry((*name, one.span.file, header)).or_default().push(set);
+            }
             None => {}
         }
     }
-    for ((name, _), sets) in scalars {
+    for ((name, ..), sets) in scalars {
         findings.findings.extend(last_counts(section, name, &sets));
     }
     for ((name, index), sets) in entries {
