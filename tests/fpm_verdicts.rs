@@ -25,7 +25,7 @@ use gatelint::values::placeholder::is_placeholder;
 use tempfile::TempDir;
 
 /// How many configurations are tried unless `GATELINT_VERDICTS` says otherwise.
-const TRIED: usize = 3000;
+const TRIED: usize = 2000;
 
 /// Where the main file lies for us, so that it is known to be started as root.
 const MAIN: &str = "/etc/php/8.2/fpm/php-fpm.conf";
@@ -317,7 +317,7 @@ fn difference(fpm: &Fpm, made: &Made, is_root: bool) -> Option<String> {
             // Behind an include PHP-FPM counts wrong, and of the grammar it names no line at all.
             let named = format!(":{}] ", one.line);
             let names_a_line = said.contains("/fpm.conf:") && said.contains(&format!("] {}", one.message));
-            match names_a_line && made.pool.is_none() && !said.contains(&named) {
+            match names_a_line && made.pool.is_none() && !said.contains(&named) && !is_open(made) {
                 true => told("another line"),
                 false => None,
             }
