@@ -10,7 +10,7 @@ use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded}
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, names};
+use crate::host::{Host, ReadError, glob, names, rotation};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
@@ -94,6 +94,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         dials,
         callers,
         unloaded,
+        rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
     };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::host::facts::Facts;
+use crate::host::rotation::Rotation;
 use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
 
@@ -115,6 +116,8 @@ pub struct Machine {
     pub callers: BTreeMap<PoolId, Vec<usize>>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
+    /// How logs are rotated.
+    pub rotations: Vec<Rotation>,
 }
 
 /// A pool by the numbers of its master and itself.

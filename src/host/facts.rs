@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
+use super::tmpfiles::Tmpfiles;
 use super::units::Units;
 use super::{Host, normalize, packages, survey, sysctl};
 
@@ -328,6 +329,8 @@ pub struct Facts {
     pub listeners: Vec<ListenerFact>,
     /// systemd units.
     pub units: Units,
+    /// Directories that are made at boot.
+    pub tmpfiles: Tmpfiles,
     /// FPM masters by main file.
     pub masters: Vec<MasterFact>,
     /// How nginx was built.
@@ -401,6 +404,7 @@ impl Facts {
         let versions = packages::versions(host);
         let (units, kernel) = (Units::read(host), sysctl::read(host));
         let mut facts = Facts { accounts, hosts, listeners, units, versions, kernel, ..Facts::default() };
+        facts.tmpfiles = Tmpfiles::read(host);
         if host.is_live() {
             facts.lay_over(survey::measures());
         }

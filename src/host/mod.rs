@@ -15,8 +15,10 @@ pub mod nginx_v;
 pub mod overlay;
 pub mod packages;
 pub mod profile;
+pub mod rotation;
 pub mod survey;
 pub mod sysctl;
+pub mod tmpfiles;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.

@@ -9,6 +9,9 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(capacity / "memory-overcommitted", Error, "PHP-FPM's workers need more memory than there is");
 
+/// What nginx logs when a worker is killed in the middle of a request.
+const KILLED: &str = "recv() failed (104: Connection reset by peer) while reading response header from upstream";
+
 /// How many pools a finding names.
 const NAMED: usize = 6;
 
@@ -37,7 +40,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
     let mut pools = budget.pools.clone();
     pools.sort_by_key(|(id, workers)| (std::cmp::Reverse(workers.most), *id));
     let (first, largest) = *pools.first()?;
-    let (left, megabytes) = (budget.left(), |workers: u64| workers * each >> 20);
+    let (left, megabytes) = (budget.left(), |workers: u64| (workers * each) >> 20);
     let name = |id: PoolId| &machine.pool(id).name;
     let says = |workers: &Workers| {
         format!("at most {} × {} MiB = {} MiB", workers.most, each >> 20, megabytes(workers.most.into()))
@@ -87,7 +90,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
         .note("beyond that the kernel kills workers in the middle of requests, or the host swaps")
         .help(help)
         .severity(severity);
-    Some((severity, if severity == Severity::Error { finding.predict(502, None) } else { finding }))
+    Some((severity, if severity == Severity::Error { finding.predict(502, KILLED.to_owned()) } else { finding }))
 }
 
 /// How bad it is, if it is.
