@@ -11,6 +11,7 @@ mod connect_timeout_too_long;
 mod connect_timeout_too_short;
 mod edge_gives_up_first;
 mod fpm_kills_first;
+mod fpm_time_misread;
 mod nginx_gives_up_first;
 mod reload_kills_requests;
 mod request_never_ends;
@@ -26,6 +27,7 @@ pub const RULES: &[&Rule] = &[
     &connect_timeout_too_short::RULE,
     &edge_gives_up_first::RULE,
     &fpm_kills_first::RULE,
+    &fpm_time_misread::RULE,
     &nginx_gives_up_first::RULE,
     &reload_kills_requests::RULE,
     &request_never_ends::RULE,
