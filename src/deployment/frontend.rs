@@ -1,11 +1,11 @@
 //! nginx's side: workers, servers, upstream groups, and the places where a request is handed over.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Identity;
-use super::{Origin, Predicted, Setting, View};
+use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
@@ -34,6 +34,10 @@ pub struct Nginx {
     pub upstreams: Vec<Upstream>,
     /// The places where requests are handed over.
     pub hand_overs: Vec<HandOver>,
+    /// Where requests end, for each server.
+    pub sites: Vec<Site>,
+    /// Where relative paths begin, if it is known.
+    pub prefix: Option<PathBuf>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -232,6 +236,8 @@ impl Nginx {
             servers: Vec::new(),
             upstreams: Vec::new(),
             hand_overs: Vec::new(),
+            sites: Vec::new(),
+            prefix: facts.build.prefix.clone(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
@@ -249,6 +255,13 @@ impl Nginx {
             nginx.servers.push(server);
         }
         nginx
+    }
+
+    /// The hand-overs of a server.
+    pub fn hand_overs_of(&self, server: usize) -> impl Iterator<Item = &HandOver> {
+        // A server's hand-overs stand side by side.
+        let from = self.hand_overs.partition_point(|hand_over| hand_over.server < server);
+        self.hand_overs[from..].iter().take_while(move |hand_over| hand_over.server == server)
     }
 
     /// The upstream group of a name.

@@ -47,7 +47,8 @@ impl Evaluated {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
+    /// Adds a piece.
+    pub fn push(&mut self, piece: Piece) {
         match (self.pieces.last_mut(), piece) {
             (_, Piece::Text(text)) if text.is_empty() => {}
             (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),

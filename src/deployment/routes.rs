@@ -1,0 +1,248 @@
+//! Where the requests of a server end: its locations, the PHP files of its tree, and the scripts that its own lines
+//! name.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::Nginx;
+use super::scripts::Root;
+use crate::host::{Host, Kind, normalize};
+use crate::nginx::ast::Directive;
+use crate::nginx::flow::{Router, Way};
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::nginx::locations::{Locations, Takes, parts};
+use crate::nginx::regex::Patterns;
+use crate::nginx::variables::{Piece, evaluate, split};
+use crate::source::Span;
+
+/// So many PHP files of one directory tree are followed, and so deep.
+const MAX_FILES: usize = 40;
+const MAX_DEPTH: usize = 3;
+
+/// So many directories are listed for all servers together.
+const MAX_LISTED: usize = 20_000;
+
+/// What is known of a server's requests.
+#[derive(Debug, Default)]
+pub struct Site {
+    /// Its locations.
+    pub locations: Locations,
+    /// The scripts that `try_files`, `index`, `error_page` and `rewrite` name, with the place.
+    pub named: Vec<(String, Span)>,
+    /// Requests, followed.
+    pub visits: Vec<Visit>,
+    server: Option<LevelId>,
+}
+
+/// A request and where it ends.
+#[derive(Debug)]
+pub struct Visit {
+    /// The URI that the client asks for.
+    pub uri: String,
+    /// Whether the tree has this file.
+    pub is_real: bool,
+    /// The line that names the script, where one does.
+    pub named: Option<Span>,
+    /// Where it ends.
+    pub way: Way,
+}
+
+thread_local! {
+    /// The expressions of rewrite code, each compiled once.
+    static PATTERNS: RefCell<Patterns> = RefCell::default();
+}
+
+/// The sites of an nginx, one for each server.
+pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
+    let mut patterns = Patterns::default();
+    let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
+    let mut sites = Vec::new();
+    for (number, server) in nginx.servers.iter().enumerate() {
+        let locations = Locations::new(&nginx.config, server.level, &mut patterns);
+        let named = named(&nginx.config, server.level);
+        let mut site = Site { locations, named, visits: Vec::new(), server: Some(server.level) };
+        let serves_php = nginx.hand_overs_of(number).next().is_some();
+        if serves_php || !site.named.is_empty() {
+            site.visits = site.visit(nginx, host, &mut shelf, serves_php);
+        }
+        sites.push(site);
+    }
+    sites
+}
+
+impl Site {
+    /// Follows requests of this server. A script that its lines name counts as there.
+    pub fn router<'a>(&'a self, nginx: &'a Nginx, host: &'a dyn Host) -> Following<'a> {
+        Following { site: self, nginx, host }
+    }
+
+    fn visit(&self, nginx: &Nginx, host: &dyn Host, shelf: &mut Shelf, serves_php: bool) -> Vec<Visit> {
+        let router = self.router(nginx, host);
+        let mut visits = Vec::new();
+        let mut add = |uri: String, is_real: bool, named: Option<Span>| {
+            let seen = |visit: &Visit| visit.uri == uri && visit.is_real >= is_real;
+            if !visits.iter().any(seen) {
+                let way = router.follow(&uri);
+                visits.push(Visit { uri, is_real, named, way });
+            }
+        };
+        if serves_php {
+            for (directory, prefix) in self.directories(&nginx.config) {
+                for file in shelf.scripts(&directory) {
+                    add(format!("{prefix}{file}"), true, None);
+                }
+            }
+        }
+        for (uri, span) in &self.named {
+            add(uri.clone(), false, Some(*span));
+        }
+        visits
+    }
+
+    /// The directories that hold the server's files, each with the start of their URIs.
+    fn directories(&self, config: &Config) -> Vec<(PathBuf, String)> {
+        let Some(server) = self.server else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut add = |level: LevelId, text: &str| {
+            let own = config.level(level).settings.iter().any(|it| matches!(it.name(), "root" | "alias"));
+            let Some(root) = Root::of(config, level).filter(|_| own) else { return };
+            let Some(written) = evaluate(config, level, &root.written).text().map(str::to_owned) else { return };
+            let (directory, prefix) = match root.alias {
+                Some(usize::MAX) => return,
+                Some(_) => (written, text.to_owned()),
+                None => (format!("{written}{text}"), text.to_owned()),
+            };
+            let prefix = prefix.strip_suffix('/').unwrap_or(&prefix).to_owned();
+            if directory.starts_with('/') && !found.iter().any(|(known, start)| *known == *directory && *start == prefix) {
+                found.push((directory, prefix));
+            }
+        };
+        add(server, "");
+        for location in self.locations.all() {
+            if matches!(location.takes, Takes::Prefix | Takes::FinalPrefix) {
+                add(location.level, &location.text);
+            }
+        }
+        found.into_iter().map(|(directory, prefix)| (normalize(Path::new(&directory)), prefix)).collect()
+    }
+}
+
+/// Follows the requests of one site.
+pub struct Following<'a> {
+    site: &'a Site,
+    nginx: &'a Nginx,
+    host: &'a dyn Host,
+}
+
+impl Following<'_> {
+    /// Follows a request for a URI.
+    pub fn follow(&self, uri: &str) -> Way {
+        let config = &self.nginx.config;
+        let is_file = |level: LevelId, candidate: &str| {
+            let named = self.site.named.iter().any(|(named, _)| named == candidate);
+            let asked = candidate == uri && uri.ends_with(".php");
+            Some(named || asked || self.site.has_file(self.nginx, self.host, level, candidate))
+        };
+        let server = self.site.server.unwrap_or(config.main());
+        let locations = &self.site.locations;
+        PATTERNS.with(|patterns| Router { config, server, locations, patterns, is_file: &is_file }.follow(uri))
+    }
+}
+
+impl Site {
+    /// Whether the tree has a file under a URI.
+    pub fn has_file(&self, nginx: &Nginx, host: &dyn Host, level: LevelId, uri: &str) -> bool {
+        let Some(root) = Root::of(&nginx.config, level) else { return false };
+        let written = evaluate(&nginx.config, level, &root.written);
+        let path = nginx.absolute(written, root.alias.is_none()).and_then(|base| root.map(&base, uri));
+        let path = path.as_ref().and_then(|path| path.text());
+        path.is_some_and(|path| host.entry(Path::new(path)).is_ok_and(|entry| entry.kind == Kind::File))
+    }
+}
+
+/// The PHP files of directories, each listed once.
+struct Shelf<'a> {
+    host: &'a dyn Host,
+    listed: usize,
+    known: HashMap<PathBuf, Vec<String>>,
+}
+
+impl Shelf<'_> {
+    /// The files ending in `.php` below a directory, each with a leading slash.
+    fn scripts(&mut self, directory: &Path) -> Vec<String> {
+        if let Some(known) = self.known.get(directory) {
+            return known.clone();
+        }
+        let mut found = Vec::new();
+        self.walk(directory, "", 0, &mut found);
+        self.known.insert(directory.to_owned(), found.clone());
+        found
+    }
+
+    fn walk(&mut self, directory: &Path, below: &str, depth: usize, found: &mut Vec<String>) {
+        if depth >= MAX_DEPTH || self.listed >= MAX_LISTED {
+            return;
+        }
+        self.listed += 1;
+        let mut folders = Vec::new();
+        for name in self.host.list(directory) {
+            let path = directory.join(&name);
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            match self.host.entry(&path).map(|entry| entry.kind) {
+                Ok(Kind::File) if name.ends_with(".php") && found.len() < MAX_FILES => {
+                    found.push(format!("{below}/{name}"));
+                }
+                Ok(Kind::Directory) if folders.len() < MAX_FILES => folders.push((path, format!("{below}/{name}"))),
+                _ => {}
+            }
+        }
+        for (path, below) in folders {
+            self.walk(&path, &below, depth + 1, found);
+        }
+    }
+}
+
+/// The scripts that the lines of a server name: the URI and the statement.
+fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
+    let mut found: Vec<(String, Span)> = Vec::new();
+    let mut pending = vec![server];
+    while let Some(level) = pending.pop() {
+        let here = config.level(level);
+        for setting in &here.settings {
+            for uri in scripts_in(config, level, setting) {
+                if !found.iter().any(|(known, _)| *known == uri) {
+                    found.push((uri, setting.head));
+                }
+            }
+        }
+        pending.extend(here.blocks.iter().rev());
+    }
+    found
+}
+
+fn scripts_in(config: &Config, level: LevelId, setting: &Directive) -> Vec<String> {
+    let literal = |text: &str| -> Option<String> {
+        let text = text.split('?').next()?;
+        let text = text.strip_suffix("$is_args$args").unwrap_or(text);
+        let whole = split(text).iter().all(|piece| matches!(piece, Piece::Text(_)));
+        (whole && text.starts_with('/') && text.ends_with(".php")).then(|| text.to_owned())
+    };
+    match setting.name() {
+        "try_files" | "error_page" => setting.args.last().and_then(|word| literal(&word.text)).into_iter().collect(),
+        "rewrite" if !matches!(setting.arg(2), Some("redirect" | "permanent")) => {
+            setting.arg(1).and_then(literal).into_iter().collect()
+        }
+        "index" => {
+            let here = config.level(level);
+            let prefix = match here.opener.as_ref().filter(|_| here.context == Context::Location).and_then(|it| parts(it)) {
+                Some(("" | "^~", text)) if text.ends_with('/') => text,
+                Some(("" | "^~", text)) => &format!("{text}/"),
+                Some(_) => return Vec::new(),
+                None => "/",
+            };
+            setting.args.iter().filter_map(|name| literal(&format!("{prefix}{}", name.text.trim_start_matches('/')))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
