@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::host::glob;
 use crate::nginx::ast::Directive;
-use crate::nginx::levels::{Config, LevelId};
+use crate::nginx::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
 /// The parameters of a hand-over.
@@ -18,7 +18,16 @@ pub struct Params {
     /// The level that decides: the innermost that sets any.
     pub level: Option<LevelId>,
     /// The parameters that an outer level sets and that are therefore not sent.
-    pub wiped: Vec<Param>,
+    wiped: Vec<Param>,
+}
+
+/// A parameter without which no script runs, and which is not sent.
+#[derive(Debug)]
+pub struct Lack<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// What an outer level sets, where one does.
+    pub wiped: Option<&'a Param>,
 }
 
 /// One of the parameters, or a place where some may come from.
@@ -27,7 +36,7 @@ pub enum Entry {
     /// It is sent.
     Param(Param),
     /// A file that is not in view: it may bring this parameter, or any (`None`).
-    Unknown(Option<&'static str>, Span),
+    Unknown(Option<&'static str>),
 }
 
 /// A parameter.
@@ -50,8 +59,8 @@ pub enum Sent<'a> {
     Yes(&'a Param),
     /// Nothing.
     No,
-    /// It hangs on a file that is not in view, included here.
-    Unknown(Span),
+    /// It hangs on a file that is not in view.
+    Unknown,
 }
 
 /// What every version of `fastcgi_params` sets, as far as it matters here.
@@ -73,7 +82,13 @@ impl Params {
     pub fn of(config: &Config, level: LevelId, is_partial: bool) -> Self {
         let mut params = Params::default();
         let mut levels = config.outwards(level).map(|id| (id, entries(config, id, is_partial)));
-        let Some((decides, entries)) = levels.find(|(_, entries)| !entries.is_empty()) else { return params };
+        let Some((decides, entries)) = levels.find(|(_, entries)| !entries.is_empty()) else {
+            // What includes a fragment may set them.
+            if config.level(config.main()).context != Context::Main {
+                params.entries.push(Entry::Unknown(None));
+            }
+            return params;
+        };
         // What is not in view may or may not wipe the outer ones: then nothing is known of any.
         params.level = entries.iter().any(|entry| matches!(entry, Entry::Param(_))).then_some(decides);
         params.entries = entries;
@@ -86,12 +101,12 @@ impl Params {
         for entry in self.entries.iter().rev() {
             match entry {
                 Entry::Param(param) if param.name == name => return Sent::Yes(param),
-                Entry::Unknown(only, span) if only.is_none_or(|only| only == name) => {
+                Entry::Unknown(only) if only.is_none_or(|only| only == name) => {
                     // What the site sets itself is kept, unless the file is one of the few that set it too.
                     let own = self.sent().rfind(|param| param.name == name);
-                    return own.filter(|_| only.is_some()).map_or(Sent::Unknown(*span), Sent::Yes);
+                    return own.filter(|_| only.is_some()).map_or(Sent::Unknown, Sent::Yes);
                 }
-                Entry::Param(_) | Entry::Unknown(..) => {}
+                Entry::Param(_) | Entry::Unknown(_) => {}
             }
         }
         Sent::No
@@ -102,11 +117,27 @@ impl Params {
         matches!(self.get(name), Sent::No)
     }
 
+    /// What PHP-FPM needs and does not get: `REQUEST_METHOD`, without which any page is blank, or the script.
+    pub fn lack(&self) -> Option<Lack<'_>> {
+        let lacks_script = self.lacks("SCRIPT_FILENAME") && self.lacks("PATH_TRANSLATED");
+        let name = match () {
+            () if self.lacks("REQUEST_METHOD") => "REQUEST_METHOD",
+            () if lacks_script => "SCRIPT_FILENAME",
+            () => return None,
+        };
+        Some(Lack { name, wiped: self.wiped(name) })
+    }
+
+    /// The parameter of this name that an outer level sets and that is therefore not sent.
+    pub fn wiped(&self, name: &str) -> Option<&Param> {
+        self.wiped.iter().find(|param| param.name == name)
+    }
+
     /// What is known to be sent, in order.
     pub fn sent(&self) -> impl DoubleEndedIterator<Item = &Param> {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Param(param) => Some(param),
-            Entry::Unknown(..) => None,
+            Entry::Unknown(_) => None,
         })
     }
 }
@@ -115,7 +146,7 @@ impl Entry {
     fn param(self) -> Option<Param> {
         match self {
             Entry::Param(param) => Some(param),
-            Entry::Unknown(..) => None,
+            Entry::Unknown(_) => None,
         }
     }
 }
@@ -158,9 +189,9 @@ fn brought(include: &Directive, is_partial: bool) -> Vec<Entry> {
     let script = "SCRIPT_FILENAME";
     match name.as_str() {
         "fastcgi.conf" => packaged.chain([param(script, "$document_root$fastcgi_script_name")]).collect(),
-        "fastcgi_params" => packaged.chain([Entry::Unknown(Some(script), argument.span)]).collect(),
+        "fastcgi_params" => packaged.chain([Entry::Unknown(Some(script))]).collect(),
         _ if glob::is_pattern(&argument.text) && !is_partial => Vec::new(),
-        _ => vec![Entry::Unknown(None, argument.span)],
+        _ => vec![Entry::Unknown(None)],
     }
 }
 
@@ -168,7 +199,6 @@ fn brought(include: &Directive, is_partial: bool) -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::host::memory::Memory;
-    use crate::nginx::levels::Context;
     use crate::nginx::load::Files;
     use crate::source::Sources;
 
@@ -184,7 +214,7 @@ mod tests {
         match Params::of(&config, location, false).get(name) {
             Sent::Yes(param) => param.value.clone(),
             Sent::No => "-".into(),
-            Sent::Unknown(_) => "?".into(),
+            Sent::Unknown => "?".into(),
         }
     }
 

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::Nginx;
+use super::{Nginx, Protocol};
 use super::scripts::Root;
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
-use crate::nginx::flow::{Router, Way};
+use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Locations, Takes, parts};
 use crate::nginx::regex::Patterns;
@@ -23,6 +23,9 @@ const MAX_DEPTH: usize = 3;
 /// So many directories are listed for all servers together.
 const MAX_LISTED: usize = 20_000;
 
+/// So many scripts that lines name, and so many locations, are followed in one server.
+const MAX_NAMED: usize = 60;
+
 /// What is known of a server's requests.
 #[derive(Debug, Default)]
 pub struct Site {
@@ -32,6 +35,8 @@ pub struct Site {
     pub named: Vec<(String, Span)>,
     /// Requests, followed.
     pub visits: Vec<Visit>,
+    /// The request for `/`, and whether the tree has one of the files of `index` for it.
+    pub front: Option<(Way, bool)>,
     server: Option<LevelId>,
 }
 
@@ -40,12 +45,21 @@ pub struct Site {
 pub struct Visit {
     /// The URI that the client asks for.
     pub uri: String,
-    /// Whether the tree has this file.
-    pub is_real: bool,
-    /// The line that names the script, where one does.
-    pub named: Option<Span>,
+    /// What it asks for.
+    pub asks: Asks,
     /// Where it ends.
     pub way: Way,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A PHP file of the tree.
+    File,
+    /// A script that this line names.
+    Named(Span),
+    /// A page that is no file, below the location that opens here.
+    Page(Span),
 }
 
 thread_local! {
@@ -61,10 +75,13 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     for (number, server) in nginx.servers.iter().enumerate() {
         let locations = Locations::new(&nginx.config, server.level, &mut patterns);
         let named = named(&nginx.config, server.level);
-        let mut site = Site { locations, named, visits: Vec::new(), server: Some(server.level) };
-        let serves_php = nginx.hand_overs_of(number).next().is_some();
-        if serves_php || !site.named.is_empty() {
+        let mut site = Site { locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
+        let serves_php = nginx.hand_overs_of(number).any(|hand_over| hand_over.protocol == Protocol::Fastcgi);
+        // Of a fragment, other locations are not in view.
+        let is_whole = nginx.config.level(server.level).context == Context::Server;
+        if is_whole && (serves_php || !site.named.is_empty()) {
             site.visits = site.visit(nginx, host, &mut shelf, serves_php);
+            site.front = Some(site.front(nginx, host));
         }
         sites.push(site);
     }
@@ -79,25 +96,43 @@ impl Site {
 
     fn visit(&self, nginx: &Nginx, host: &dyn Host, shelf: &mut Shelf, serves_php: bool) -> Vec<Visit> {
         let router = self.router(nginx, host);
-        let mut visits = Vec::new();
-        let mut add = |uri: String, is_real: bool, named: Option<Span>| {
-            let seen = |visit: &Visit| visit.uri == uri && visit.is_real >= is_real;
-            if !visits.iter().any(seen) {
-                let way = router.follow(&uri);
-                visits.push(Visit { uri, is_real, named, way });
-            }
+        let visit = |(uri, asks): (String, Asks)| {
+            let way = if matches!(asks, Asks::Page(_)) { router.follow_page(&uri) } else { router.follow(&uri) };
+            Visit { uri, asks, way }
         };
+        let mut asked: Vec<(String, Asks)> = Vec::new();
         if serves_php {
             for (directory, prefix) in self.directories(&nginx.config) {
-                for file in shelf.scripts(&directory) {
-                    add(format!("{prefix}{file}"), true, None);
-                }
+                let files = shelf.scripts(&directory);
+                asked.extend(files.into_iter().map(|file| (format!("{prefix}{file}"), Asks::File)));
             }
         }
-        for (uri, span) in &self.named {
-            add(uri.clone(), false, Some(*span));
-        }
-        visits
+        asked.extend(self.named.iter().map(|(uri, span)| (uri.clone(), Asks::Named(*span))));
+        let prefixes = self.locations.all().into_iter().filter(|location| !location.text.contains(".php"));
+        let prefixes = prefixes.filter(|it| matches!(it.takes, Takes::Prefix | Takes::FinalPrefix));
+        asked.extend(prefixes.take(MAX_NAMED).filter_map(|location| {
+            let opener = nginx.config.level(location.level).opener.as_ref()?;
+            Some((format!("{}/page", location.text.trim_end_matches('/')), Asks::Page(opener.head)))
+        }));
+        asked.into_iter().map(visit).collect()
+    }
+
+    /// The request for `/`.
+    fn front(&self, nginx: &Nginx, host: &dyn Host) -> (Way, bool) {
+        let way = self.router(nginx, host).follow("/");
+        let has_index = match way.end {
+            End::File(level) => {
+                let names = nginx.config.effective_list(level, "index");
+                let names = names.iter().flat_map(|index| index.args.iter().map(|name| name.text.clone()));
+                let names: Vec<String> = names.collect();
+                let usual = if names.is_empty() { vec!["index.html".to_owned()] } else { names };
+                usual.iter().any(|name| {
+                    name.contains('$') || self.has_file(nginx, host, level, &format!("/{}", name.trim_start_matches('/')))
+                })
+            }
+            _ => true,
+        };
+        (way, has_index)
     }
 
     /// The directories that hold the server's files, each with the start of their URIs.
@@ -136,12 +171,21 @@ pub struct Following<'a> {
 }
 
 impl Following<'_> {
-    /// Follows a request for a URI.
+    /// Follows a request for a file, which counts as there.
     pub fn follow(&self, uri: &str) -> Way {
+        self.way(uri, true)
+    }
+
+    /// Follows a request for a page that is no file.
+    pub fn follow_page(&self, uri: &str) -> Way {
+        self.way(uri, false)
+    }
+
+    fn way(&self, uri: &str, is_there: bool) -> Way {
         let config = &self.nginx.config;
         let is_file = |level: LevelId, candidate: &str| {
             let named = self.site.named.iter().any(|(named, _)| named == candidate);
-            let asked = candidate == uri && uri.ends_with(".php");
+            let asked = is_there && candidate == uri;
             Some(named || asked || self.site.has_file(self.nginx, self.host, level, candidate))
         };
         let server = self.site.server.unwrap_or(config.main());
@@ -211,7 +255,7 @@ fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
         let here = config.level(level);
         for setting in &here.settings {
             for uri in scripts_in(config, level, setting) {
-                if !found.iter().any(|(known, _)| *known == uri) {
+                if found.len() < MAX_NAMED && !found.iter().any(|(known, _)| *known == uri) {
                     found.push((uri, setting.head));
                 }
             }

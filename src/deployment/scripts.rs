@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use super::params::{Params, Sent};
-use super::routes::Site;
+use super::routes::{Asks, Site};
 use super::{HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::locations::{Location, Takes, parts};
+use crate::nginx::locations::{Found, Location, Takes, parts};
 use crate::nginx::regex::Pattern;
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
@@ -31,6 +31,12 @@ pub struct Script {
     pub sample: Option<Sample>,
     /// The pools that it reaches.
     pub pools: Vec<PoolId>,
+    /// A URI that its expression takes and that another location gets instead, where it gets none at all.
+    pub shadowed: Option<(String, LevelId)>,
+    /// Whether it is asked for style sheets, scripts and images as well.
+    pub takes_assets: bool,
+    /// The further endings that its location spells out, such as `.html`.
+    pub endings: Vec<&'static str>,
     /// Whether nobody is known to answer: nothing is asked for then.
     pub is_dead: bool,
 }
@@ -44,6 +50,8 @@ pub struct Root {
     pub written: String,
     /// For `alias`, how many bytes of the URI it replaces; `usize::MAX` where it replaces all.
     pub alias: Option<usize>,
+    /// Whether it is relative, and the tree has the directory at its top.
+    pub is_beside: bool,
 }
 
 /// A request for a script.
@@ -116,7 +124,7 @@ impl Root {
             let mut here = config.level(id).settings.iter().rev();
             let found = here.find(|setting| matches!(setting.name(), "root" | "alias"))?;
             let alias = (found.name() == "alias").then(|| replaced(config, id));
-            Some(Root { span: found.head, written: found.arg(0)?.to_owned(), alias })
+            Some(Root { span: found.head, written: found.arg(0)?.to_owned(), alias, is_beside: false })
         })
     }
 
@@ -127,9 +135,7 @@ impl Root {
             Some(cut) => uri.get(cut..)?,
             None => uri,
         };
-        let mut mapped = base.clone();
-        mapped.push(Piece::Text(rest.to_owned()));
-        Some(mapped)
+        Some(base.followed_by(rest))
     }
 }
 
@@ -159,11 +165,36 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
                 continue;
             }
             let params = Params::of(&nginx.config, hand_over.level, machine.view.is_partial());
-            let root = Root::of(&nginx.config, hand_over.level);
+            let mut root = Root::of(&nginx.config, hand_over.level);
+            if let Some(root) = root.as_mut().filter(|root| !root.written.starts_with(['/', '$'])) {
+                let at_top = Path::new("/").join(&root.written);
+                let is_directory = host.entry(&at_top).is_ok_and(|entry| entry.kind == Kind::Directory);
+                let is_nested = nginx.prefix.as_ref().is_some_and(|it| host.entry(&it.join(&root.written)).is_ok());
+                root.is_beside = root.written.contains('/') && is_directory && !is_nested;
+            }
             let is_dead = !reaches.is_empty() && reaches.iter().all(|it| matches!(it, Reach::Nobody | Reach::Other(_)));
             let mut script =
-                Script { nginx: number, hand_over: at, params, root, sample: None, pools, is_dead };
+                Script {
+                    nginx: number,
+                    hand_over: at,
+                    params,
+                    root,
+                    sample: None,
+                    pools,
+                    shadowed: None,
+                    takes_assets: false,
+                    endings: Vec::new(),
+                    is_dead,
+                };
             script.sample = sample(machine, nginx, hand_over, &script, host);
+            script.endings = endings(nginx, hand_over, &script);
+            if let Some(site) = nginx.sites.get(hand_over.server).filter(|site| site.front.is_some()) {
+                let router = site.router(nginx, host);
+                let assets = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
+                script.takes_assets =
+                    assets.iter().all(|asset| router.follow(asset).end == End::Passed(hand_over.level));
+                script.shadowed = script.sample.is_none().then(|| shadowed(nginx, hand_over, site)).flatten();
+            }
             scripts.push(script);
         }
     }
@@ -179,7 +210,7 @@ fn sample(
     host: &dyn Host,
 ) -> Option<Sample> {
     let site = nginx.sites.get(hand_over.server)?;
-    let real = site.visits.iter().find(|visit| visit.is_real && visit.way.end == End::Passed(hand_over.level));
+    let real = site.visits.iter().find(|visit| visit.asks == Asks::File && visit.way.end == End::Passed(hand_over.level));
     let (uri, is_real, way) = match real {
         Some(visit) => (visit.uri.clone(), true, visit.way.clone()),
         None => {
@@ -240,7 +271,7 @@ impl Sample {
         if let Some(base) = base {
             let mapped = match &script.root {
                 Some(root) => root.map(&base, &uri),
-                None => Root { span: hand_over.span, written: String::new(), alias: None }.map(&base, &uri),
+                None => Some(base.followed_by(&uri)),
             };
             self.mapped = mapped.as_ref().and_then(Evaluated::text).map(str::to_owned);
             self.values.extend(mapped.map(|mapped| ("request_filename", mapped)));
@@ -253,6 +284,39 @@ impl Sample {
         }
     }
 }
+
+/// The endings besides `.php` that the location of a hand-over takes by an expression.
+fn endings(nginx: &Nginx, hand_over: &HandOver, script: &Script) -> Vec<&'static str> {
+    let found = script.sample.as_ref().and_then(|sample| sample.uri.strip_suffix(".php"));
+    let (Some(start), Some(site)) = (found, nginx.sites.get(hand_over.server)) else { return Vec::new() };
+    let takes = |ending: &&&str| match site.locations.find(&format!("{start}{ending}")) {
+        Found::At(location, _) => location.level == hand_over.level && is_regex(location),
+        Found::Server | Found::Unknown => false,
+    };
+    // One that takes anything spells nothing out.
+    let endings: Vec<_> = ENDINGS.iter().filter(takes).copied().collect();
+    if endings.contains(&".none") { Vec::new() } else { endings }
+}
+
+/// A URI that the expression of a hand-over takes, and the other location that gets it.
+fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String, LevelId)> {
+    let all = site.locations.all();
+    let own = all.iter().find(|location| location.level == hand_over.level)?;
+    let Takes::Regex(pattern) = &own.takes else { return None };
+    let mut uris = candidates(nginx, hand_over, site).into_iter().filter(|uri| uri.ends_with(".php"));
+    uris.find_map(|uri| match site.locations.find(&uri) {
+        Found::At(other, _) if other.level != own.level && pattern.matches(&uri) == Some(true) => {
+            // Inside another location an expression is asked for that one's URIs only.
+            let config = &nginx.config;
+            let is_outermost = config.level(own.level).parent == config.level(other.level).parent;
+            is_outermost.then_some((uri, other.level))
+        }
+        _ => None,
+    })
+}
+
+/// Endings that locations are known to name.
+const ENDINGS: [&str; 9] = [".html", ".htm", ".phtml", ".inc", ".php3", ".php5", ".php7", ".phar", ".none"];
 
 /// URIs that the location of a hand-over may take.
 fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
@@ -273,7 +337,7 @@ fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
     let inner: Vec<String> = found.iter().filter(|uri| uri.ends_with("/index.php")).cloned().collect();
     found.extend(inner.iter().filter_map(|uri| Some(format!("{}/x.php", uri.strip_suffix("/index.php")?))));
     found.insert(0, "/index.php".to_owned());
-    found.push("/x.php".to_owned());
+    found.extend(["/x.php", "/status", "/ping", "/fpm-status", "/fpm-ping", "/php-status"].map(str::to_owned));
     found.extend(site.named.iter().map(|(uri, _)| uri.clone()));
     found
 }
@@ -311,7 +375,8 @@ fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Lo
     let path = normalize(Path::new(&format!("{root}{path}")));
     let kind = |path: &Path| host.entry(path).ok().map(|entry| entry.kind);
     let is_there = kind(&path) == Some(Kind::File);
-    let has_directory = path.parent().is_some_and(|directory| kind(directory) == Some(Kind::Directory));
+    let parent = path.parent().filter(|parent| *parent != Path::new("/"));
+    let has_directory = parent.is_some_and(|parent| kind(parent) == Some(Kind::Directory));
     Some(Look { pool: id, path, is_there, has_directory })
 }
 

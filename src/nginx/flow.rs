@@ -151,8 +151,12 @@ impl Router<'_> {
                 Some(text) if !text.is_empty() => (text, true),
                 _ => (candidate.text.as_str(), false),
             };
-            // A directory, or a file whose name hangs on what is not known, is not there for these requests.
-            let Some(uri) = self.fill(text, way).filter(|_| !directory) else { continue };
+            // A directory, or a file whose name hangs on what is not known, is not there for these requests: but the
+            // one that is asked for is.
+            if directory && text == "$uri" && way.uri.ends_with('/') {
+                return Tried::Here;
+            }
+            let Some(uri) = self.fill(text, way).filter(|uri| !directory && !uri.ends_with('/')) else { continue };
             match (self.is_file)(level, &uri) {
                 Some(true) => {
                     way.uri = uri;

@@ -47,6 +47,13 @@ impl Evaluated {
         }
     }
 
+    /// The value with a text behind it.
+    pub fn followed_by(&self, text: &str) -> Self {
+        let mut longer = self.clone();
+        longer.push(Piece::Text(text.to_owned()));
+        longer
+    }
+
     /// Adds a piece.
     pub fn push(&mut self, piece: Piece) {
         match (self.pieces.last_mut(), piece) {

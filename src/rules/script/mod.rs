@@ -1,6 +1,41 @@
 //! Whether the request reaches the intended PHP file.
 
 use super::Rule;
+use crate::deployment::{HandOver, Machine, Nginx, Script};
+use crate::values::version::Version;
+
+mod document_root_default;
+mod extension_refused;
+mod limit_extensions_malformed;
+mod params_dropped;
+mod script_filename_missing;
+mod script_path_wrong;
+mod status_path_missing;
 
 /// The rules of this category.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[
+    &document_root_default::RULE,
+    &extension_refused::RULE,
+    &limit_extensions_malformed::RULE,
+    &params_dropped::RULE,
+    &script_filename_missing::RULE,
+    &script_path_wrong::RULE,
+    &status_path_missing::RULE,
+];
+
+/// What nginx logs when PHP-FPM does not find the script.
+const UNKNOWN: &str = "Primary script unknown";
+
+/// The scripts that somebody may be asked for, with their nginx and their hand-over.
+fn scripts(machine: &Machine) -> impl Iterator<Item = (&Script, &Nginx, &HandOver)> {
+    let alive = machine.scripts.iter().filter(|script| !script.is_dead);
+    alive.map(|script| {
+        let (nginx, hand_over) = machine.of_script(script);
+        (script, nginx, hand_over)
+    })
+}
+
+/// Whether a pool that is reached runs a PHP before version 8.
+fn is_before_8(machine: &Machine, script: &Script) -> bool {
+    script.pools.iter().any(|id| machine.masters[id.master].version.version < Version(8, 0, 0))
+}
