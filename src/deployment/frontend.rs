@@ -36,6 +36,8 @@ pub struct Nginx {
     pub hand_overs: Vec<HandOver>,
     /// Where requests end, for each server.
     pub sites: Vec<Site>,
+    /// Whether what is not in view may still be there when it runs.
+    pub is_partial: bool,
     /// Where relative paths begin, if it is known.
     pub prefix: Option<PathBuf>,
 }
@@ -237,6 +239,7 @@ impl Nginx {
             upstreams: Vec::new(),
             hand_overs: Vec::new(),
             sites: Vec::new(),
+            is_partial: view.is_partial(),
             prefix: facts.build.prefix.clone(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();

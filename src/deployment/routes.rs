@@ -10,8 +10,8 @@ use super::scripts::Root;
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Router, Way};
-use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::locations::{Locations, Takes, parts};
+use crate::nginx::levels::{Config, LevelId};
+use crate::nginx::locations::{Locations, Takes};
 use crate::nginx::regex::Patterns;
 use crate::nginx::variables::{Piece, evaluate, split};
 use crate::source::Span;
@@ -29,9 +29,11 @@ const MAX_NAMED: usize = 60;
 /// What is known of a server's requests.
 #[derive(Debug, Default)]
 pub struct Site {
+    /// The server's number.
+    pub number: usize,
     /// Its locations.
     pub locations: Locations,
-    /// The scripts that `try_files`, `index`, `error_page` and `rewrite` name, with the place.
+    /// The scripts that `try_files`, `error_page` and `rewrite` name, with the place.
     pub named: Vec<(String, Span)>,
     /// Requests, followed.
     pub visits: Vec<Visit>,
@@ -75,10 +77,10 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     for (number, server) in nginx.servers.iter().enumerate() {
         let locations = Locations::new(&nginx.config, server.level, &mut patterns);
         let named = named(&nginx.config, server.level);
-        let mut site = Site { locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
+        let mut site = Site { number, locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
         let serves_php = nginx.hand_overs_of(number).any(|hand_over| hand_over.protocol == Protocol::Fastcgi);
         // Of a fragment, other locations are not in view.
-        let is_whole = nginx.config.level(server.level).context == Context::Server;
+        let is_whole = server.level != nginx.config.main();
         if is_whole && (serves_php || !site.named.is_empty()) {
             site.visits = site.visit(nginx, host, &mut shelf, serves_php);
             site.front = Some(site.front(nginx, host));
@@ -89,9 +91,19 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
 }
 
 impl Site {
+    /// A location for PHP whose expression takes a URI, whether or not another location comes first.
+    pub fn meant(&self, nginx: &Nginx, uri: &str) -> Option<LevelId> {
+        let all = self.locations.all();
+        let takes = |level: LevelId| {
+            all.iter().any(|it| it.level == level && matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true)))
+        };
+        let php = nginx.hand_overs_of(self.number).filter(|hand_over| hand_over.serves_php);
+        php.map(|hand_over| hand_over.level).find(|level| takes(*level))
+    }
+
     /// Follows requests of this server. A script that its lines name counts as there.
     pub fn router<'a>(&'a self, nginx: &'a Nginx, host: &'a dyn Host) -> Following<'a> {
-        Following { site: self, nginx, host }
+        Following { site: self, nginx, host, is_partial: nginx.is_partial }
     }
 
     fn visit(&self, nginx: &Nginx, host: &dyn Host, shelf: &mut Shelf, serves_php: bool) -> Vec<Visit> {
@@ -168,6 +180,7 @@ pub struct Following<'a> {
     site: &'a Site,
     nginx: &'a Nginx,
     host: &'a dyn Host,
+    is_partial: bool,
 }
 
 impl Following<'_> {
@@ -190,7 +203,9 @@ impl Following<'_> {
         };
         let server = self.site.server.unwrap_or(config.main());
         let locations = &self.site.locations;
-        PATTERNS.with(|patterns| Router { config, server, locations, patterns, is_file: &is_file }.follow(uri))
+        PATTERNS.with(|patterns| {
+            Router { config, server, locations, patterns, is_partial: self.is_partial, is_file: &is_file }.follow(uri)
+        })
     }
 }
 
@@ -254,7 +269,7 @@ fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
     while let Some(level) = pending.pop() {
         let here = config.level(level);
         for setting in &here.settings {
-            for uri in scripts_in(config, level, setting) {
+            for uri in scripts_in(setting) {
                 if found.len() < MAX_NAMED && !found.iter().any(|(known, _)| *known == uri) {
                     found.push((uri, setting.head));
                 }
@@ -265,7 +280,7 @@ fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
     found
 }
 
-fn scripts_in(config: &Config, level: LevelId, setting: &Directive) -> Vec<String> {
+fn scripts_in(setting: &Directive) -> Vec<String> {
     let literal = |text: &str| -> Option<String> {
         let text = text.split('?').next()?;
         let text = text.strip_suffix("$is_args$args").unwrap_or(text);
@@ -276,16 +291,6 @@ fn scripts_in(config: &Config, level: LevelId, setting: &Directive) -> Vec<Strin
         "try_files" | "error_page" => setting.args.last().and_then(|word| literal(&word.text)).into_iter().collect(),
         "rewrite" if !matches!(setting.arg(2), Some("redirect" | "permanent")) => {
             setting.arg(1).and_then(literal).into_iter().collect()
-        }
-        "index" => {
-            let here = config.level(level);
-            let prefix = match here.opener.as_ref().filter(|_| here.context == Context::Location).and_then(|it| parts(it)) {
-                Some(("" | "^~", text)) if text.ends_with('/') => text,
-                Some(("" | "^~", text)) => &format!("{text}/"),
-                Some(_) => return Vec::new(),
-                None => "/",
-            };
-            setting.args.iter().filter_map(|name| literal(&format!("{prefix}{}", name.text.trim_start_matches('/')))).collect()
         }
         _ => Vec::new(),
     }

@@ -33,6 +33,8 @@ pub struct Script {
     pub pools: Vec<PoolId>,
     /// A URI that its expression takes and that another location gets instead, where it gets none at all.
     pub shadowed: Option<(String, LevelId)>,
+    /// The script that it is asked for when the site's own address is, if that is known.
+    pub front: Option<String>,
     /// Whether it is asked for style sheets, scripts and images as well.
     pub takes_assets: bool,
     /// The further endings that its location spells out, such as `.html`.
@@ -182,6 +184,7 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
                     sample: None,
                     pools,
                     shadowed: None,
+                    front: None,
                     takes_assets: false,
                     endings: Vec::new(),
                     is_dead,
@@ -192,7 +195,15 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
                 let router = site.router(nginx, host);
                 let assets = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
                 script.takes_assets =
-                    assets.iter().all(|asset| router.follow(asset).end == End::Passed(hand_over.level));
+                    assets.iter().all(|asset| {
+                        let way = router.follow(asset);
+                        way.end == End::Passed(hand_over.level) && way.uri == *asset
+                    });
+                let front = site.front.as_ref().filter(|(way, _)| way.end == End::Passed(hand_over.level) && way.uri == "/");
+                script.front = front.and_then(|(way, _)| {
+                    let front = asked(machine, nginx, hand_over, &script, host, ("/".to_owned(), false, way.clone()));
+                    front.path().map(str::to_owned)
+                });
                 script.shadowed = script.sample.is_none().then(|| shadowed(nginx, hand_over, site)).flatten();
             }
             scripts.push(script);
@@ -222,6 +233,18 @@ fn sample(
             (found.0, false, found.1)
         }
     };
+    Some(asked(machine, nginx, hand_over, script, host, (uri, is_real, way)))
+}
+
+/// What PHP-FPM is asked for when a request ends at a hand-over.
+fn asked(
+    machine: &Machine,
+    nginx: &Nginx,
+    hand_over: &HandOver,
+    script: &Script,
+    host: &dyn Host,
+    (uri, is_real, way): (String, bool, Way),
+) -> Sample {
     let mut sample = Sample {
         script_name: String::new(),
         uri,
@@ -236,7 +259,7 @@ fn sample(
     if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
         sample.looks = script.pools.iter().filter_map(|pool| look(machine, *pool, &path, host)).collect();
     }
-    Some(sample)
+    sample
 }
 
 impl Sample {

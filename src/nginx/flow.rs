@@ -11,6 +11,7 @@ use super::levels::{Config, Context, LevelId};
 use super::locations::{Found, Locations};
 use super::regex::{Captures, Pattern, Patterns};
 use super::variables::{Piece, split};
+use crate::host::glob;
 use crate::source::Span;
 
 /// nginx gives up after so many changes of the URI.
@@ -52,6 +53,8 @@ pub struct Router<'a> {
     pub locations: &'a Locations,
     /// The expressions that were met before.
     pub patterns: &'a RefCell<Patterns>,
+    /// Whether a pattern that matches nothing here may match where it runs.
+    pub is_partial: bool,
     /// Whether a URI names a file that is there: `None` where it is not known.
     pub is_file: &'a dyn Fn(LevelId, &str) -> Option<bool>,
 }
@@ -138,7 +141,12 @@ impl Router<'_> {
                 return End::Unknown;
             }
         }
-        match self.config.outwards(level).any(|id| !self.config.level(id).unread.is_empty()) {
+        // Of the levels around the server nothing can bring a handler or a location into it.
+        let mut inside = self.config.outwards(level).take_while(|id| Some(*id) != self.config.level(self.server).parent);
+        let brings = |(_, include): &(usize, Arc<Directive>)| {
+            self.is_partial || !include.args.first().is_some_and(|argument| glob::is_pattern(&argument.text))
+        };
+        match inside.any(|id| self.config.level(id).unread.iter().any(brings)) {
             true => End::Unknown,
             false => End::File(level),
         }
@@ -388,7 +396,8 @@ mod tests {
         let locations = Locations::new(&config, server, &mut Patterns::default());
         let is_file = |_, uri: &str| Some(["/index.php", "/old.php"].contains(&uri));
         let patterns = RefCell::default();
-        let way = Router { config: &config, server, locations: &locations, patterns: &patterns, is_file: &is_file };
+        let (config, locations, patterns) = (&config, &locations, &patterns);
+        let way = Router { config, server, locations, patterns, is_partial: false, is_file: &is_file };
         let way = way.follow(uri);
         let end = match way.end {
             End::Passed(_) => "passed",

@@ -1,25 +1,35 @@
 //! Whether the request reaches the intended PHP file.
 
 use super::Rule;
-use crate::deployment::{HandOver, Machine, Nginx, Script};
+use crate::deployment::{HandOver, Machine, Nginx, Script, Server, Site};
 use crate::values::version::Version;
 
 mod document_root_default;
 mod extension_refused;
+mod front_controller_loop;
+mod index_missing;
 mod limit_extensions_malformed;
 mod params_dropped;
+mod php_location_shadowed;
 mod script_filename_missing;
 mod script_path_wrong;
+mod source_served;
+mod static_to_php;
 mod status_path_missing;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
     &document_root_default::RULE,
     &extension_refused::RULE,
+    &front_controller_loop::RULE,
+    &index_missing::RULE,
     &limit_extensions_malformed::RULE,
     &params_dropped::RULE,
+    &php_location_shadowed::RULE,
     &script_filename_missing::RULE,
     &script_path_wrong::RULE,
+    &source_served::RULE,
+    &static_to_php::RULE,
     &status_path_missing::RULE,
 ];
 
@@ -32,6 +42,14 @@ fn scripts(machine: &Machine) -> impl Iterator<Item = (&Script, &Nginx, &HandOve
     alive.map(|script| {
         let (nginx, hand_over) = machine.of_script(script);
         (script, nginx, hand_over)
+    })
+}
+
+/// The servers with where their requests end.
+fn sites(machine: &Machine) -> impl Iterator<Item = (&Nginx, &Server, &Site)> {
+    machine.nginx.iter().flat_map(|nginx| {
+        let sites = nginx.servers.iter().zip(&nginx.sites);
+        sites.map(move |(server, site)| (nginx, server, site))
     })
 }
 
