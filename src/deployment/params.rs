@@ -50,6 +50,8 @@ pub struct Param {
     pub if_not_empty: bool,
     /// Where it is written; for a packaged file that is not in view, the include.
     pub span: Span,
+    /// Whether it comes with a packaged file that is not in view.
+    pub is_packaged: bool,
 }
 
 /// What is sent under a name.
@@ -155,7 +157,7 @@ impl Param {
     fn read(directive: &Directive) -> Option<Self> {
         let (name, value) = (directive.arg(0)?.to_owned(), directive.arg(1)?.to_owned());
         let if_not_empty = directive.arg(2) == Some("if_not_empty");
-        Some(Param { name, value, if_not_empty, span: directive.head })
+        Some(Param { name, value, if_not_empty, span: directive.head, is_packaged: false })
     }
 }
 
@@ -183,7 +185,7 @@ fn brought(include: &Directive, is_partial: bool) -> Vec<Entry> {
     let name = Path::new(&argument.text).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let param = |name: &str, value: &str| {
         let (name, value, span) = (name.to_owned(), value.to_owned(), argument.span);
-        Entry::Param(Param { name, value, if_not_empty: false, span })
+        Entry::Param(Param { name, value, if_not_empty: false, span, is_packaged: true })
     };
     let packaged = PACKAGED.iter().map(|(name, value)| param(name, value));
     let script = "SCRIPT_FILENAME";

@@ -5,13 +5,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Nginx, Protocol};
 use super::scripts::Root;
+use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, LevelId};
-use crate::nginx::locations::{Locations, Takes};
+use crate::nginx::locations::{Found, Locations, Takes};
 use crate::nginx::regex::Patterns;
 use crate::nginx::variables::{Piece, evaluate, split};
 use crate::source::Span;
@@ -74,7 +74,9 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     let mut patterns = Patterns::default();
     let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
     let mut sites = Vec::new();
-    for (number, server) in nginx.servers.iter().enumerate() {
+    // What nginx refuses to read takes no request.
+    let is_read = nginx.files.trees().all(|(_, tree)| tree.problems.is_empty());
+    for (number, server) in nginx.servers.iter().enumerate().filter(|_| is_read) {
         let locations = Locations::new(&nginx.config, server.level, &mut patterns);
         let named = named(&nginx.config, server.level);
         let mut site = Site { number, locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
@@ -95,7 +97,9 @@ impl Site {
     pub fn meant(&self, nginx: &Nginx, uri: &str) -> Option<LevelId> {
         let all = self.locations.all();
         let takes = |level: LevelId| {
-            all.iter().any(|it| it.level == level && matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true)))
+            all.iter().any(|it| {
+                it.level == level && matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true))
+            })
         };
         let php = nginx.hand_overs_of(self.number).filter(|hand_over| hand_over.serves_php);
         php.map(|hand_over| hand_over.level).find(|level| takes(*level))
@@ -139,7 +143,8 @@ impl Site {
                 let names: Vec<String> = names.collect();
                 let usual = if names.is_empty() { vec!["index.html".to_owned()] } else { names };
                 usual.iter().any(|name| {
-                    name.contains('$') || self.has_file(nginx, host, level, &format!("/{}", name.trim_start_matches('/')))
+                    name.contains('$')
+                        || self.has_file(nginx, host, level, &format!("/{}", name.trim_start_matches('/')))
                 })
             }
             _ => true,
@@ -161,7 +166,9 @@ impl Site {
                 None => (format!("{written}{text}"), text.to_owned()),
             };
             let prefix = prefix.strip_suffix('/').unwrap_or(&prefix).to_owned();
-            if directory.starts_with('/') && !found.iter().any(|(known, start)| *known == *directory && *start == prefix) {
+            if directory.starts_with('/')
+                && !found.iter().any(|(known, start)| *known == *directory && *start == prefix)
+            {
                 found.push((directory, prefix));
             }
         };
@@ -218,6 +225,12 @@ impl Site {
         let path = path.as_ref().and_then(|path| path.text());
         path.is_some_and(|path| host.entry(Path::new(path)).is_ok_and(|entry| entry.kind == Kind::File))
     }
+}
+
+/// Whether the location of a hand-over takes a URI.
+pub fn takes(nginx: &Nginx, hand_over: &HandOver, uri: &str) -> bool {
+    let found = nginx.sites.get(hand_over.server).map(|site| site.locations.find(uri));
+    matches!(found, Some(Found::At(location, _)) if location.level == hand_over.level)
 }
 
 /// The PHP files of directories, each listed once.

@@ -14,6 +14,7 @@ use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, Location, Takes, parts};
 use crate::nginx::regex::Pattern;
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
+use crate::php::layers::IniValue;
 use crate::source::Span;
 
 /// A FastCGI hand-over that serves PHP, with what it asks for.
@@ -33,6 +34,8 @@ pub struct Script {
     pub pools: Vec<PoolId>,
     /// A URI that its expression takes and that another location gets instead, where it gets none at all.
     pub shadowed: Option<(String, LevelId)>,
+    /// The pools whose status address ends here, each with the setting.
+    pub statuses: Vec<(PoolId, Span)>,
     /// The script that it is asked for when the site's own address is, if that is known.
     pub front: Option<String>,
     /// Whether it is asked for style sheets, scripts and images as well.
@@ -86,6 +89,8 @@ pub struct Look {
     pub is_there: bool,
     /// Whether the tree has the directory.
     pub has_directory: bool,
+    /// The `open_basedir` that leaves it out.
+    pub excluded: Option<IniValue>,
 }
 
 impl Sample {
@@ -154,7 +159,7 @@ fn replaced(config: &Config, level: LevelId) -> usize {
 /// The scripts of all hand-overs that serve PHP.
 pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
     let mut scripts = Vec::new();
-    for (number, nginx) in machine.nginx.iter().enumerate() {
+    for (number, nginx) in machine.nginx.iter().enumerate().filter(|(_, nginx)| !nginx.sites.is_empty()) {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
             let from = machine.dials.partition_point(|dial| (dial.nginx, dial.hand_over) < (number, at));
             let dials = machine.dials[from..].iter().take_while(|dial| (dial.nginx, dial.hand_over) == (number, at));
@@ -175,31 +180,39 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
                 root.is_beside = root.written.contains('/') && is_directory && !is_nested;
             }
             let is_dead = !reaches.is_empty() && reaches.iter().all(|it| matches!(it, Reach::Nobody | Reach::Other(_)));
-            let mut script =
-                Script {
-                    nginx: number,
-                    hand_over: at,
-                    params,
-                    root,
-                    sample: None,
-                    pools,
-                    shadowed: None,
-                    front: None,
-                    takes_assets: false,
-                    endings: Vec::new(),
-                    is_dead,
-                };
+            let mut script = Script {
+                nginx: number,
+                hand_over: at,
+                params,
+                root,
+                sample: None,
+                pools,
+                shadowed: None,
+                statuses: Vec::new(),
+                front: None,
+                takes_assets: false,
+                endings: Vec::new(),
+                is_dead,
+            };
             script.sample = sample(machine, nginx, hand_over, &script, host);
             script.endings = endings(nginx, hand_over, &script);
             if let Some(site) = nginx.sites.get(hand_over.server).filter(|site| site.front.is_some()) {
                 let router = site.router(nginx, host);
+                for id in &script.pools {
+                    let Some(status) = machine.pool(*id).settings.get("pm.status_path") else { continue };
+                    let Some(path) = status.text.as_deref().filter(|path| path.starts_with('/')) else { continue };
+                    let way = router.follow(path);
+                    if way.end == End::Passed(hand_over.level) && way.uri == path {
+                        script.statuses.push((*id, status.span));
+                    }
+                }
                 let assets = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
-                script.takes_assets =
-                    assets.iter().all(|asset| {
-                        let way = router.follow(asset);
-                        way.end == End::Passed(hand_over.level) && way.uri == *asset
-                    });
-                let front = site.front.as_ref().filter(|(way, _)| way.end == End::Passed(hand_over.level) && way.uri == "/");
+                script.takes_assets = assets.iter().all(|asset| {
+                    let way = router.follow(asset);
+                    way.end == End::Passed(hand_over.level) && way.uri == *asset
+                });
+                let front =
+                    site.front.as_ref().filter(|(way, _)| way.end == End::Passed(hand_over.level) && way.uri == "/");
                 script.front = front.and_then(|(way, _)| {
                     let front = asked(machine, nginx, hand_over, &script, host, ("/".to_owned(), false, way.clone()));
                     front.path().map(str::to_owned)
@@ -213,15 +226,10 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
 }
 
 /// A request that ends at a hand-over.
-fn sample(
-    machine: &Machine,
-    nginx: &Nginx,
-    hand_over: &HandOver,
-    script: &Script,
-    host: &dyn Host,
-) -> Option<Sample> {
+fn sample(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, script: &Script, host: &dyn Host) -> Option<Sample> {
     let site = nginx.sites.get(hand_over.server)?;
-    let real = site.visits.iter().find(|visit| visit.asks == Asks::File && visit.way.end == End::Passed(hand_over.level));
+    let real =
+        site.visits.iter().find(|visit| visit.asks == Asks::File && visit.way.end == End::Passed(hand_over.level));
     let (uri, is_real, way) = match real {
         Some(visit) => (visit.uri.clone(), true, visit.way.clone()),
         None => {
@@ -286,7 +294,8 @@ impl Sample {
             ("fastcgi_path_info", text(&path_info)),
             ("request_method", text("GET")),
         ];
-        self.values.extend(["args", "query_string", "is_args", "content_type", "content_length"].map(|it| (it, text(""))));
+        self.values
+            .extend(["args", "query_string", "is_args", "content_type", "content_length"].map(|it| (it, text(""))));
         let base = match &script.root {
             Some(root) => nginx.absolute(self.fill(config, level, &root.written), root.alias.is_none()),
             None => nginx.prefix.as_ref().map(|prefix| text(&format!("{}/html", prefix.display()))),
@@ -400,7 +409,24 @@ fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Lo
     let is_there = kind(&path) == Some(Kind::File);
     let parent = path.parent().filter(|parent| *parent != Path::new("/"));
     let has_directory = parent.is_some_and(|parent| kind(parent) == Some(Kind::Directory));
-    Some(Look { pool: id, path, is_there, has_directory })
+    let excluded = excluded(machine, id, &path, host).filter(|_| root.is_empty());
+    Some(Look { pool: id, path, is_there, has_directory, excluded })
+}
+
+/// The `open_basedir` of a pool that leaves a path out: PHP compares both without links.
+fn excluded(machine: &Machine, id: PoolId, path: &Path, host: &dyn Host) -> Option<IniValue> {
+    let value = machine.masters[id.master].ini.of_pool(&machine.pool(id).settings, "open_basedir")?;
+    let text = value.text.clone().filter(|text| !text.is_empty() && text != "none")?;
+    let real = |path: &Path| host.entry(path).map_or_else(|_| normalize(path), |entry| entry.real);
+    let script = path.parent().map(|directory| real(directory).join(path.file_name().unwrap_or_default()));
+    let script = script?.to_string_lossy().into_owned();
+    let admits = |base: &str| {
+        let resolved = real(Path::new(base)).to_string_lossy().into_owned();
+        // Without a slash at its end an entry is the start of a path.
+        let start = if base.ends_with('/') { format!("{}/", resolved.trim_end_matches('/')) } else { resolved };
+        !base.starts_with('/') || script.starts_with(&start)
+    };
+    (!text.split(':').filter(|base| !base.is_empty()).any(admits)).then_some(value)
 }
 
 impl Machine {

@@ -4,10 +4,12 @@
 //! What hangs on the request's headers, on Lua or on an expression that is not understood ends in [`End::Unknown`].
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::ast::Directive;
 use super::levels::{Config, Context, LevelId};
+use super::load::is_packaged;
 use super::locations::{Found, Locations};
 use super::regex::{Captures, Pattern, Patterns};
 use super::variables::{Piece, split};
@@ -142,9 +144,11 @@ impl Router<'_> {
             }
         }
         // Of the levels around the server nothing can bring a handler or a location into it.
-        let mut inside = self.config.outwards(level).take_while(|id| Some(*id) != self.config.level(self.server).parent);
+        let mut inside =
+            self.config.outwards(level).take_while(|id| Some(*id) != self.config.level(self.server).parent);
         let brings = |(_, include): &(usize, Arc<Directive>)| {
-            self.is_partial || !include.args.first().is_some_and(|argument| glob::is_pattern(&argument.text))
+            let Some(argument) = include.args.first() else { return true };
+            !is_packaged(Path::new(&argument.text)) && (self.is_partial || !glob::is_pattern(&argument.text))
         };
         match inside.any(|id| self.config.level(id).unread.iter().any(brings)) {
             true => End::Unknown,
@@ -307,7 +311,8 @@ impl Router<'_> {
         let mut words = inner.splitn(3, ' ').filter(|word| !word.is_empty());
         let (first, second, third) = (words.next()?, words.next(), words.next());
         if let Some(test) = first.strip_prefix('!').or(Some(first)).filter(|test| matches!(*test, "-f" | "-e")) {
-            let is_uri = matches!(second?, "$request_filename" | "$document_root$uri" | "$document_root$fastcgi_script_name");
+            let is_uri =
+                matches!(second?, "$request_filename" | "$document_root$uri" | "$document_root$fastcgi_script_name");
             let is_there = (self.is_file)(level, &way.uri).filter(|_| is_uri)?;
             return Some(is_there == (test == first));
         }
@@ -383,7 +388,6 @@ mod tests {
     use crate::host::memory::Memory;
     use crate::nginx::load::Files;
     use crate::source::Sources;
-    use std::path::Path;
 
     /// Where a request for a URI ends, when only `/index.php` and `/old.php` are there.
     fn way(server: &str, uri: &str) -> String {
@@ -416,7 +420,10 @@ mod tests {
         let server = |root: &str| format!("{PHP} location / {{ {root} }}");
         assert_eq!(way(&server("try_files $uri $uri/ /index.php?$args;"), "/x"), "passed /index.php");
         assert_eq!(way(&server("try_files $uri /index.php$is_args$args;"), "/x"), "passed /index.php");
-        assert_eq!(way(&server("if (!-e $request_filename) { rewrite ^ /index.php last; }"), "/x"), "passed /index.php");
+        assert_eq!(
+            way(&server("if (!-e $request_filename) { rewrite ^ /index.php last; }"), "/x"),
+            "passed /index.php"
+        );
         assert_eq!(way(&server("rewrite ^ /index.php break;"), "/x"), "file /index.php");
         assert_eq!(way(&server("try_files $uri =404;"), "/x"), "answered /x");
         assert_eq!(way(&server("try_files $uri @gone;"), "/x"), "unknown /x");

@@ -11,8 +11,7 @@ pub(super) static RULE: Rule =
     rule!(script / "document-root-default", Error, "no `root` is in force where PHP is handed over");
 
 /// Where packages put the directory that nginx takes without a `root`.
-const USUAL: [&str; 4] =
-    ["/usr/share/nginx/html", "/etc/nginx/html", "/usr/local/nginx/html", "/usr/local/www/nginx"];
+const USUAL: [&str; 4] = ["/usr/share/nginx/html", "/etc/nginx/html", "/usr/local/nginx/html", "/usr/local/www/nginx"];
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {

@@ -33,12 +33,15 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     .predict(500, "rewrite or internal redirection cycle".to_owned());
                 let php = nginx.hand_overs_of(site.number).find(|hand_over| hand_over.serves_php);
                 let finding = match php {
-                    Some(hand_over) => finding.label(hand_over.directive.head, "PHP is handed over here, and never asked"),
+                    Some(hand_over) => {
+                        finding.label(hand_over.directive.head, "PHP is handed over here, and never asked")
+                    }
                     None => finding,
                 };
                 findings.push_for(
                     server.shown_name(),
-                    finding.help(format!("let a location take {uri} that hands it over to PHP-FPM and rewrites nothing")),
+                    finding
+                        .help(format!("let a location take {uri} that hands it over to PHP-FPM and rewrites nothing")),
                 );
             }
         }

@@ -1,9 +1,9 @@
 //! The address of the site itself reaches no PHP file.
 
 use super::{UNKNOWN, scripts, sites};
+use crate::deployment::routes::Asks;
 use crate::deployment::scripts::Root;
 use crate::deployment::{Deployment, Nginx};
-use crate::deployment::routes::Asks;
 use crate::finding::Severity;
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::End;
@@ -36,7 +36,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .finding("a request for / finds no index file", span, label)
                 .note("the directory of / has an index.php")
                 .help("`index index.php index.html;`")
-                .severity(if index.is_some_and(|index| !is_packaged(index)) { Severity::Warning } else { Severity::Advice })
+                .severity(if index.is_some_and(|index| !is_packaged(index)) {
+                    Severity::Warning
+                } else {
+                    Severity::Advice
+                })
                 .predict(403, log(nginx, level));
             findings.push_for(server.shown_name(), finding);
         }

@@ -8,7 +8,7 @@ pub(super) static RULE: Rule = rule!(
     script / "limit-extensions-malformed",
     Error,
     "`security.limit_extensions` does not admit the endings it names",
-    supersedes ["extension-refused"]
+    supersedes["extension-refused"]
 );
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {

@@ -4,33 +4,53 @@ use super::Rule;
 use crate::deployment::{HandOver, Machine, Nginx, Script, Server, Site};
 use crate::values::version::Version;
 
+mod body_limit_shadowed;
 mod document_root_default;
+mod duplicate_param_order;
+mod escaped_variable;
 mod extension_refused;
 mod front_controller_loop;
+mod handler_replaced;
 mod index_missing;
 mod limit_extensions_malformed;
+mod open_basedir_excludes_script;
 mod params_dropped;
+mod path_info_lost;
 mod php_location_shadowed;
+mod php_value_leaks;
 mod script_filename_missing;
 mod script_path_wrong;
 mod source_served;
 mod static_to_php;
+mod status_page_public;
 mod status_path_missing;
+mod try_files_disabled;
+mod unchecked_path_info;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
+    &body_limit_shadowed::RULE,
     &document_root_default::RULE,
+    &duplicate_param_order::RULE,
+    &escaped_variable::RULE,
     &extension_refused::RULE,
     &front_controller_loop::RULE,
+    &handler_replaced::RULE,
     &index_missing::RULE,
     &limit_extensions_malformed::RULE,
+    &open_basedir_excludes_script::RULE,
     &params_dropped::RULE,
+    &path_info_lost::RULE,
     &php_location_shadowed::RULE,
+    &php_value_leaks::RULE,
     &script_filename_missing::RULE,
     &script_path_wrong::RULE,
     &source_served::RULE,
     &static_to_php::RULE,
+    &status_page_public::RULE,
     &status_path_missing::RULE,
+    &try_files_disabled::RULE,
+    &unchecked_path_info::RULE,
 ];
 
 /// What nginx logs when PHP-FPM does not find the script.

@@ -14,7 +14,8 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
-            if ["SCRIPT_FILENAME", "REQUEST_METHOD"].iter().any(|name| matches!(script.params.get(name), Sent::Unknown)) {
+            if ["SCRIPT_FILENAME", "REQUEST_METHOD"].iter().any(|name| matches!(script.params.get(name), Sent::Unknown))
+            {
                 findings.unchecked(&RULE, "the parameters in included files", "--root");
             }
             let Some(lack) = script.params.lack().filter(|lack| lack.wiped.is_none()) else { continue };

@@ -37,12 +37,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 };
                 let php = nginx.hand_overs_of(site.number).find(|hand_over| hand_over.serves_php);
                 let finding = match php {
-                    Some(hand_over) => {
-                        finding.label(hand_over.directive.head, "PHP is handed over here").help(
-                            "add a `location ~ \\.php$` with the same `fastcgi_pass` and parameters inside that location, \
+                    Some(hand_over) => finding.label(hand_over.directive.head, "PHP is handed over here").help(
+                        "add a `location ~ \\.php$` with the same `fastcgi_pass` and parameters inside that location, \
                              or let the location for PHP come first",
-                        )
-                    }
+                    ),
                     None => finding.help("add a `location ~ \\.php$` that hands PHP files over with `fastcgi_pass`"),
                 };
                 // Sites that run one script only are made so, whatever lies beside it.

@@ -15,9 +15,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { continue };
             let follows = ["$fastcgi_script_name", "$uri", "$request_filename", "$document_uri"];
             let is_fixed = !follows.iter().any(|variable| param.value.contains(variable));
-            let runs_all = script.pools.iter().any(|id| {
-                machine.pool(*id).extensions().is_none_or(|extensions| extensions.admit("/style.css"))
-            });
+            let runs_all = script
+                .pools
+                .iter()
+                .any(|id| machine.pool(*id).extensions().is_none_or(|extensions| extensions.admit("/style.css")));
             if !script.takes_assets || is_fixed || runs_all {
                 continue;
             }
@@ -30,7 +31,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 )
                 .label(place, "this location takes everything")
                 .label(param.span, "and its script is the file that is asked for")
-                .note("PHP-FPM answers 403 with \"Access denied.\" for files that are there, 404 for pages that are none")
+                .note(
+                    "PHP-FPM answers 403 with \"Access denied.\" for files that are there, 404 for pages that are none",
+                )
                 .help(
                     "let `location /` look for files (`try_files $uri $uri/ /index.php?$args;`), and move the \
                      `fastcgi_pass` with its parameters into `location ~ \\.php$`",
