@@ -11,7 +11,7 @@ use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, LevelId};
-use crate::nginx::locations::{Found, Locations, Takes};
+use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
 use crate::nginx::regex::Patterns;
 use crate::nginx::variables::{Piece, evaluate, split};
 use crate::source::Span;
@@ -93,16 +93,22 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
 }
 
 impl Site {
-    /// A location for PHP whose expression takes a URI, whether or not another location comes first.
-    pub fn meant(&self, nginx: &Nginx, uri: &str) -> Option<LevelId> {
-        let all = self.locations.all();
-        let takes = |level: LevelId| {
-            all.iter().any(|it| {
-                it.level == level && matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true))
-            })
+    /// Whether the expression of a location for PHP takes a URI, did no other location come first.
+    pub fn is_meant(&self, nginx: &Nginx, uri: &str) -> bool {
+        let config = &nginx.config;
+        let opens = |id: LevelId| config.level(id).opener.as_ref().and_then(|opener| parts(opener));
+        // Inside another location an expression is asked for that one's URIs only.
+        let admits = |id: LevelId| match opens(id) {
+            Some(("" | "^~", text)) => uri.starts_with(text),
+            _ => true,
         };
-        let php = nginx.hand_overs_of(self.number).filter(|hand_over| hand_over.serves_php);
-        php.map(|hand_over| hand_over.level).find(|level| takes(*level))
+        let takes = |level: LevelId| {
+            let own = self.locations.all().into_iter().find(|location| location.level == level);
+            let by_regex =
+                |it: &Location| matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true));
+            own.is_some_and(by_regex) && config.outwards(level).all(admits)
+        };
+        nginx.hand_overs_of(self.number).any(|hand_over| hand_over.serves_php && takes(hand_over.level))
     }
 
     /// Follows requests of this server. A script that its lines name counts as there.

@@ -44,7 +44,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     None => finding.help("add a `location ~ \\.php$` that hands PHP files over with `fastcgi_pass`"),
                 };
                 // Sites that run one script only are made so, whatever lies beside it.
-                let is_meant = visit.asks != Asks::File || site.meant(nginx, uri).is_some();
+                let is_meant = visit.asks != Asks::File || site.is_meant(nginx, uri);
                 let finding = finding.severity(if is_meant { Severity::Error } else { Severity::Advice });
                 let finding = finding.note("whoever asks reads the code, and every password in it").predict(200, None);
                 findings.push_for(server.shown_name(), finding);
