@@ -16,10 +16,13 @@ use crate::source::{FileId, Span};
 
 pub mod access;
 pub mod back_ends;
+pub mod buffers;
 pub mod build;
+pub mod capacity;
 pub mod connect;
 pub mod extensions;
 pub mod frontend;
+pub mod limits;
 pub mod misplaced;
 pub mod nearest;
 pub mod params;
@@ -42,7 +45,7 @@ pub use unloaded::Unloaded;
 pub use versions::Predicted;
 
 /// A value and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
     /// The value in force.
     pub value: T,

@@ -49,6 +49,27 @@ pub enum Context {
     Other,
 }
 
+impl Context {
+    /// The context of a path of blocks, outermost first: `http,server,location`, `main` for none.
+    pub fn of_path(path: &str) -> Option<Self> {
+        if path == "main" {
+            return Some(Context::Main);
+        }
+        let mut words = path.split(',').map(str::trim).peekable();
+        // `server` alone is that of `http`; a path may begin anywhere.
+        let outside = match *words.peek()? {
+            "server" | "upstream" | "map" | "geo" | "types" => Context::Http,
+            "location" => Context::Server,
+            "if" | "limit_except" => Context::Location,
+            _ => Context::Main,
+        };
+        words.try_fold(outside, |context, word| match context_of(context, word) {
+            Context::Other if !matches!(word, "stream" | "mail") && context != Context::Other => None,
+            inside => Some(inside),
+        })
+    }
+}
+
 /// A block with its includes followed.
 #[derive(Debug)]
 pub struct Level {
@@ -148,8 +169,9 @@ impl Config {
     }
 
     /// The statement in force for a directive with one value.
-    pub fn effective<'a>(&'a self, level: LevelId, name: &'a str) -> Option<&'a Arc<Directive>> {
-        self.outwards(level).find_map(|id| self.own(id, name).last())
+    pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
+        let last = |id| self.level(id).settings.iter().rfind(|directive| directive.name() == name);
+        self.outwards(level).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.
@@ -228,6 +250,22 @@ mod tests {
         assert_eq!((list(server), list(locations[0]), list(locations[1])), (2, 2, 1));
         let condition = config.levels(Context::IfInLocation).next().unwrap();
         assert_eq!((value(condition, "a").as_deref(), list(condition)), (Some("3"), 1));
+    }
+
+    #[test]
+    fn contexts_are_named_by_their_blocks() {
+        for (path, want) in [
+            ("http,server", Some(Context::Server)),
+            ("server,location,if", Some(Context::IfInLocation)),
+            ("http", Some(Context::Http)),
+            ("main", Some(Context::Main)),
+            ("stream,server", Some(Context::Other)),
+            ("location", Some(Context::Location)),
+            ("http,location", None),
+            ("", None),
+        ] {
+            assert_eq!(Context::of_path(path), want, "{path}");
+        }
     }
 
     #[test]

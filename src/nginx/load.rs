@@ -61,6 +61,8 @@ pub enum IncludeProblemKind {
     NoMatch,
     /// The file or pattern lies in a part of the host that the tree does not hold.
     OutsideTree,
+    /// A file that the dump of a configuration names and does not hold.
+    NotInDump,
     /// The pattern matches more files than are followed.
     TooManyMatches,
 }
@@ -150,7 +152,7 @@ impl Loader<'_> {
         if by_pattern {
             self.files.patterns.push((argument.span, pattern));
         }
-        let outside = is_outside_tree(self.host, &full);
+        let outside = !self.host.is_dump() && is_outside_tree(self.host, &full);
         let directory = full.parent().unwrap_or(Path::new("/"));
         if paths.is_empty() && self.host.is_closed(directory) {
             let error = ReadError::PermissionDenied;
@@ -173,6 +175,7 @@ impl Loader<'_> {
                 }
                 None => match self.load(&path) {
                     Ok(id) => found.push(id),
+                    Err(_) if self.host.is_dump() => self.problem(argument.span, &path, IncludeProblemKind::NotInDump),
                     Err(_) if outside => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
                     Err(error) => {
                         self.problem(argument.span, &path, IncludeProblemKind::Unreadable { error, by_pattern });

@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod branches;
+pub mod crossplane;
 pub mod flow;
 pub mod levels;
 pub mod lexer;

@@ -68,6 +68,11 @@ impl Ini {
         }
     }
 
+    /// The value of php.ini and `conf.d`, which the master itself starts with.
+    pub fn get(&self, name: &str) -> Option<&IniValue> {
+        self.values.get(name)
+    }
+
     /// The value that a pool's scripts start with, or `None` for PHP's own default.
     pub fn of_pool(&self, pool: &PoolSettings, name: &str) -> Option<IniValue> {
         let entry = |keys: [&str; 2]| {

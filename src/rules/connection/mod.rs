@@ -69,7 +69,7 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
 }
 
 /// Whether nginx asks no other peer when one fails.
-pub(super) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
+pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
     let prefix = hand_over.protocol.prefix();
     let (classes, tries) = (format!("{prefix}_next_upstream"), format!("{prefix}_next_upstream_tries"));
     let classes = nginx.config.effective(hand_over.level, &classes);
