@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::access::Identity;
 use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
+use crate::host::glob;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
+use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
 use crate::values::address::{Address, AddressError};
@@ -265,6 +266,16 @@ impl Nginx {
         // A server's hand-overs stand side by side.
         let from = self.hand_overs.partition_point(|hand_over| hand_over.server < server);
         self.hand_overs[from..].iter().take_while(move |hand_over| hand_over.server == server)
+    }
+
+    /// Whether a file that is not in view may set anything on a level or around it.
+    pub fn is_open(&self, level: LevelId) -> bool {
+        let brings = |include: &Directive| {
+            let Some(argument) = include.args.first() else { return true };
+            !is_packaged(Path::new(&argument.text)) && (self.is_partial || !glob::is_pattern(&argument.text))
+        };
+        let mut unread = self.config.outwards(level).flat_map(|id| &self.config.level(id).unread);
+        unread.any(|(_, include)| brings(include))
     }
 
     /// The upstream group of a name.

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::scripts::Root;
 use super::{HandOver, Nginx, Protocol};
@@ -12,7 +13,7 @@ use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
-use crate::nginx::regex::Patterns;
+use crate::nginx::regex::{Pattern, Patterns};
 use crate::nginx::variables::{Piece, evaluate, split};
 use crate::source::Span;
 
@@ -67,6 +68,11 @@ pub enum Asks {
 thread_local! {
     /// The expressions of rewrite code, each compiled once.
     static PATTERNS: RefCell<Patterns> = RefCell::default();
+}
+
+/// An expression, compiled once for all servers.
+pub(super) fn pattern(text: &str) -> Arc<Pattern> {
+    PATTERNS.with(|patterns| patterns.borrow_mut().get(text, false))
 }
 
 /// The sites of an nginx, one for each server.

@@ -5,14 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use super::params::{Params, Sent};
-use super::routes::{Asks, Site};
+use super::routes::{Asks, Site, pattern};
 use super::{HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, Location, Takes, parts};
-use crate::nginx::regex::Pattern;
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::php::layers::IniValue;
 use crate::source::Span;
@@ -276,7 +275,7 @@ impl Sample {
         let text = |text: &str| Evaluated { pieces: vec![Piece::Text(text.to_owned())], ..Evaluated::default() };
         let uri = self.way.uri.clone();
         let split = config.effective(level, "fastcgi_split_path_info").and_then(|split| split.arg(0));
-        let groups = split.and_then(|split| Pattern::new(split, false).captures(&uri).flatten());
+        let groups = split.and_then(|split| pattern(split).captures(&uri).flatten());
         let groups = groups.as_ref().and_then(|groups| Some((groups.get("1")?, groups.get("2").unwrap_or_default())));
         let (mut script_name, path_info) = match groups {
             Some((script, info)) => (script.to_owned(), info.to_owned()),

@@ -1,13 +1,10 @@
 //! Anybody can read the status page of a pool.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::scripts;
 use crate::deployment::{Deployment, HandOver, Nginx};
-use crate::nginx::ast::Directive;
 use crate::nginx::levels::Context;
-use crate::nginx::load::is_packaged;
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -35,11 +32,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
-/// Whether an include that is not in view may hold anything.
-fn is_open(include: &Directive) -> bool {
-    include.args.first().is_none_or(|argument| !is_packaged(Path::new(&argument.text)))
-}
-
 /// Whether not everybody is let in, as far as it can be told.
 fn is_guarded(nginx: &Nginx, hand_over: &HandOver) -> bool {
     let config = &nginx.config;
@@ -51,12 +43,15 @@ fn is_guarded(nginx: &Nginx, hand_over: &HandOver) -> bool {
         let here = config.level(id);
         let is_if = |block: &_| matches!(config.level(*block).context, Context::IfInServer | Context::IfInLocation);
         let by_lua = here.settings.iter().any(|setting| setting.name().contains("_by_lua"));
-        by_lua || here.blocks.iter().any(is_if) || here.unread.iter().any(|(_, include)| is_open(include))
+        by_lua || here.blocks.iter().any(is_if)
     });
     let listens = nginx.servers.get(hand_over.server).map(|server| server.listens.as_slice()).unwrap_or_default();
     let is_local = |listen: &str| {
         let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).trim_matches(['[', ']']);
         listen.starts_with("unix:") || host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     };
-    by_rule || by_code || !listens.is_empty() && listens.iter().all(|listen| is_local(&listen.text))
+    by_rule
+        || by_code
+        || nginx.is_open(hand_over.level)
+        || !listens.is_empty() && listens.iter().all(|listen| is_local(&listen.text))
 }

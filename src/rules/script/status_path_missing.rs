@@ -17,9 +17,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let is_exact = place.and_then(|place| parts(place)).is_some_and(|(modifier, _)| modifier == "=");
             let Some(sample) = script.sample.as_ref().filter(|_| is_exact) else { continue };
             let name = sample.script_name.to_ascii_lowercase();
+            let says = |word| name.split(|char: char| !char.is_ascii_alphanumeric()).any(|part| part == word);
             let setting = match () {
-                () if name.contains("status") => "pm.status_path",
-                () if name.contains("ping") => "ping.path",
+                () if says("status") => "pm.status_path",
+                () if says("ping") => "ping.path",
                 () => continue,
             };
             if script.pools.is_empty() || is_answered(machine, script, sample) {
