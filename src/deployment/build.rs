@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
+use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, routes, scripts, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
@@ -94,12 +94,17 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         masters,
         dials,
         callers,
+        scripts: Vec::new(),
         unloaded,
         rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
     };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     connect::nearest(&mut machine);
+    for nginx in &mut machine.nginx {
+        nginx.sites = routes::sites(nginx, host);
+    }
+    machine.scripts = scripts::scripts(&machine, host);
     Ok(machine)
 }
 

@@ -21,19 +21,27 @@ pub mod buffers;
 pub mod build;
 pub mod capacity;
 pub mod connect;
+pub mod extensions;
 pub mod frontend;
 pub mod limits;
+pub mod misplaced;
 pub mod nearest;
+pub mod params;
 pub mod plan;
 pub mod pools;
+pub mod routes;
+pub mod scripts;
 pub mod unloaded;
 pub mod versions;
 
 pub use access::Paths;
 pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use params::{Param, Params, Sent};
 pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
+pub use routes::{Site, Visit};
+pub use scripts::{Sample, Script};
 pub use unloaded::Unloaded;
 pub use versions::Predicted;
 
@@ -116,6 +124,8 @@ pub struct Machine {
     pub dials: Vec<Dial>,
     /// The numbers of the dials that reach a pool.
     pub callers: BTreeMap<PoolId, Vec<usize>>,
+    /// What each hand-over that serves PHP asks for.
+    pub scripts: Vec<Script>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
     /// How logs are rotated.
