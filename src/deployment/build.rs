@@ -10,7 +10,7 @@ use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, routes, s
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, names};
+use crate::host::{Host, ReadError, glob, names, rotation};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
@@ -59,7 +59,8 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         }
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let unknown = if view == View::Files { Context::Other } else { Context::Main };
+        let is_main = view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf");
+        let unknown = if is_main { Context::Main } else { Context::Other };
         let context = match context_of_tree(files.tree(id)) {
             Some(Context::Main) => Context::Main,
             inferred => selection.context.or(inferred).unwrap_or(unknown),
@@ -95,6 +96,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         callers,
         scripts: Vec::new(),
         unloaded,
+        rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
     };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);

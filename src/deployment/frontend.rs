@@ -278,6 +278,19 @@ impl Nginx {
         unread.any(|(_, include)| brings(include))
     }
 
+    /// What shows that requests of a server come through another proxy, if something does: `proxy_protocol` on one of
+    /// its `listen` lines.
+    pub fn proxy_protocol(&self, server: usize) -> Option<Span> {
+        let level = self.servers.get(server)?.level;
+        let mut listens = self.config.own(level, "listen");
+        Some(listens.find(|listen| listen.args.iter().any(|word| word.text == "proxy_protocol"))?.head)
+    }
+
+    /// Whether nginx takes the address of the client from what the proxy in front says.
+    pub fn knows_client(&self, level: LevelId) -> bool {
+        !self.config.effective_list(level, "set_real_ip_from").is_empty()
+    }
+
     /// The upstream group of a name.
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
         self.upstreams.iter().find(|group| group.name.eq_ignore_ascii_case(name))

@@ -8,9 +8,10 @@
 //! listener that was probably meant, [`Pool::overridden`] the `listen` lines that no longer count, and
 //! [`Machine::unloaded`] the files that nothing loads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::facts::Facts;
+use crate::host::rotation::Rotation;
 use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
 
@@ -98,6 +99,8 @@ pub struct Deployment {
     pub machines: Vec<Machine>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
+    /// Directives of third-party modules, as the user declares them.
+    pub declared_directives: BTreeSet<String>,
 }
 
 /// One host with the servers on it.
@@ -125,6 +128,8 @@ pub struct Machine {
     pub scripts: Vec<Script>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
+    /// How logs are rotated.
+    pub rotations: Vec<Rotation>,
 }
 
 /// A pool by the numbers of its master and itself.

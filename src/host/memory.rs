@@ -23,7 +23,7 @@ impl Host for Memory {
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         match self.entry(path)?.kind {
             Kind::File => Ok(self.files[&normalize(path)].clone()),
-            _ => Err(ReadError::NotAFile),
+            _ => Err(ReadError::Directory),
         }
     }
 
