@@ -9,7 +9,7 @@
 use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
-use crate::php::load::Assigned;
+use crate::php::load::{Assigned, last};
 use crate::php::readers;
 use crate::source::Span;
 
@@ -190,8 +190,7 @@ impl Master {
 
     /// `process_control_timeout` in seconds.
     pub fn control_timeout(&self) -> Option<Setting<u64>> {
-        let global = &self.configuration.global;
-        match global.iter().rfind(|assigned| assigned.key.eq_ignore_ascii_case("process_control_timeout")) {
+        match last(&self.configuration.global, "process_control_timeout") {
             Some(assigned) => Some(Setting::written(fpm_seconds(assigned)?, assigned.span)),
             None => Some(Setting { value: 0, origin: Origin::Packaged }),
         }
@@ -201,8 +200,7 @@ impl Master {
 /// A time of FPM in seconds; `None` where it is refused or depends on the environment. A negative
 /// one never strikes.
 pub fn fpm_seconds(assigned: &Assigned) -> Option<u64> {
-    let seconds = readers::time(assigned.text.as_deref()?).value()?;
-    Some(u64::try_from(seconds).unwrap_or(0))
+    Some(u64::try_from(assigned.seconds()?).unwrap_or(0))
 }
 
 /// How large a body a pool's scripts take, in bytes.

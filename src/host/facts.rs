@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
+use super::reloads::{self, Reload};
 use super::tmpfiles::Tmpfiles;
 use super::units::Units;
 use super::{Host, normalize, packages, survey, sysctl};
@@ -331,6 +332,8 @@ pub struct Facts {
     pub units: Units,
     /// Directories that are made at boot.
     pub tmpfiles: Tmpfiles,
+    /// What reloads PHP-FPM now and then.
+    pub reloads: Vec<Reload>,
     /// FPM masters by main file.
     pub masters: Vec<MasterFact>,
     /// How nginx was built.
@@ -430,9 +433,10 @@ impl Facts {
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         let versions = packages::versions(host);
-        let (units, kernel) = (Units::read(host), sysctl::read(host));
-        let mut facts = Facts { accounts, hosts, listeners, units, versions, kernel, ..Facts::default() };
-        facts.tmpfiles = Tmpfiles::read(host);
+        let (units, tmpfiles) = (Units::read(host), Tmpfiles::read(host));
+        let (reloads, kernel) = (reloads::read(host), sysctl::read(host));
+        let mut facts =
+            Facts { accounts, hosts, listeners, units, tmpfiles, reloads, versions, kernel, ..Facts::default() };
         if host.is_live() {
             facts.lay_over(survey::measures());
         }

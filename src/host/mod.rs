@@ -15,6 +15,7 @@ pub mod nginx_v;
 pub mod overlay;
 pub mod packages;
 pub mod profile;
+pub mod reloads;
 pub mod rotation;
 pub mod survey;
 pub mod sysctl;

@@ -21,6 +21,9 @@ pub struct Thresholds {
     /// Milliseconds below which waiting for an answer of a back end is taken for a slip of the unit:
     /// PHP's own start takes up to tens of them, one query of a busy database hundreds.
     pub shortest_wait: u64,
+    /// Milliseconds up to which nginx waits for PHP for next to nothing: a page that fills a cache or sends a
+    /// mail takes seconds.
+    pub brief_wait: u64,
     /// Milliseconds below which a connection to another host is given up before its first packet can be
     /// sent again, which happens after one second; a round trip between continents takes up to 300.
     pub shortest_connect: u64,
@@ -44,6 +47,7 @@ impl Default for Thresholds {
             least_worker_files: 64,
             least_clamped_backlog: 512,
             shortest_wait: 1000,
+            brief_wait: 5000,
             shortest_connect: 300,
             longest_connect: 75_000,
             retry_budget: 120_000,

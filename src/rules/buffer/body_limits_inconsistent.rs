@@ -127,7 +127,7 @@ impl Limits<'_> {
                     "`post_max_size = {}` and `upload_max_filesize` up to that, or `client_max_body_size {php}`",
                     size.to_uppercase()
                 ))
-                .predict(200, "POST Content-Length of".to_owned()),
+                .predict(200, format!("bytes exceeds the limit of {} bytes", post.value)),
         )
     }
 
@@ -152,7 +152,7 @@ impl Limits<'_> {
         let finding = finding.help(format!("`post_max_size` a little above {file}"));
         Some(match refused {
             true => finding.predict(413, "client intended to send too large body".to_owned()),
-            false => finding.predict(200, "POST Content-Length of".to_owned()),
+            false => finding.predict(200, format!("bytes exceeds the limit of {} bytes", post.value)),
         })
     }
 

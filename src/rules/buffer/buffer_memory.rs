@@ -12,12 +12,16 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(buffer / "buffer-memory", Warning, "nginx's buffers may grow beyond the memory of the host");
 
+/// Bytes for one answer about which nobody needs to be asked.
+const USUAL: u64 = 1 << 20;
+
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for nginx in &machine.nginx {
             // Only somebody's own sizes are worth a question.
             let Some((span, each)) = largest(nginx, machine.facts.page_size.unwrap_or(PAGE)) else { continue };
             match (machine.facts.memory, connections(machine, nginx)) {
+                (None, _) if each <= USUAL => {}
                 (None, _) => findings.unchecked(&RULE, "memory", "--memory"),
                 (_, None) => findings.unchecked(&RULE, "the number of processors", "--facts"),
                 (Some(memory), Some(connections)) => {

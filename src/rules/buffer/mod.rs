@@ -8,6 +8,7 @@ mod buffer_sizes_inconsistent;
 mod buffer_zero;
 mod client_header_buffers_small;
 mod header_buffer_small;
+mod ini_size_misread;
 mod temp_files_disabled;
 
 /// The rules of this category.
@@ -18,5 +19,6 @@ pub const RULES: &[&Rule] = &[
     &buffer_zero::RULE,
     &client_header_buffers_small::RULE,
     &header_buffer_small::RULE,
+    &ini_size_misread::RULE,
     &temp_files_disabled::RULE,
 ];

@@ -1,8 +1,9 @@
 //! The workers of all pools need more memory than there is.
 
-use crate::deployment::capacity::{Budget, Manager, Workers, budgets};
+use crate::deployment::capacity::{Budget, Workers, budgets};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::{Finding, Severity};
+use crate::php::workers::Manager;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -102,7 +103,7 @@ fn severity(budget: &Budget, each: u64, measured: bool) -> Option<Severity> {
     let sum =
         |of: &dyn Fn(&Workers) -> u32| budget.pools.iter().map(|(_, workers)| u64::from(of(workers))).sum::<u64>();
     let certain = sum(&|workers| workers.at_start);
-    let kept = sum(&|workers| if workers.manager == Manager::Ondemand { 0 } else { workers.most });
+    let kept = sum(&|workers| if workers.manager == Manager::OnDemand { 0 } else { workers.most });
     let alone = budget.pools.iter().map(|(_, workers)| u64::from(workers.most)).max().unwrap_or(0);
     let least = budget.total.saturating_sub(budget.reserve);
     let shipped = budget.pools.iter().all(|(_, workers)| workers.shipped);

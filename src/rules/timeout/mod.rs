@@ -11,6 +11,7 @@ mod connect_timeout_too_long;
 mod connect_timeout_too_short;
 mod edge_gives_up_first;
 mod fpm_kills_first;
+mod fpm_time_misread;
 mod nginx_gives_up_first;
 mod reload_kills_requests;
 mod request_never_ends;
@@ -26,6 +27,7 @@ pub const RULES: &[&Rule] = &[
     &connect_timeout_too_short::RULE,
     &edge_gives_up_first::RULE,
     &fpm_kills_first::RULE,
+    &fpm_time_misread::RULE,
     &nginx_gives_up_first::RULE,
     &reload_kills_requests::RULE,
     &request_never_ends::RULE,
@@ -43,7 +45,8 @@ const KILLED: &str = "recv() failed (104: Connection reset by peer) while readin
 fn chain(chain: &Chain, sources: &Sources) -> String {
     let at = |origin: Origin| match origin {
         Origin::Written(span) => format!(" ({})", sources.place(span)),
-        Origin::Default(_) | Origin::Packaged => " (default)".to_owned(),
+        Origin::Default(span) => format!(" (default at {})", sources.place(span)),
+        Origin::Packaged => " (default)".to_owned(),
     };
     let edges = chain.machine.facts.edges.iter().filter_map(|edge| {
         let wait = literals::milliseconds(edge.timeout.as_deref()?)?;

@@ -3,6 +3,8 @@
 use super::KILLED;
 use crate::deployment::{Deployment, Machine, Master};
 use crate::finding::{Finding, Severity};
+use crate::host::reloads::is_reload;
+use crate::host::units::Unit;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -52,18 +54,19 @@ fn of_master(machine: &Machine, master: &Master, sources: &Sources) -> Option<Fi
     })
 }
 
-/// A unit that reloads the master: a deployment's or a timer's.
+/// What reloads the master now and then: a line of a script, or a unit.
 fn reloaded_by(machine: &Machine, master: &Master) -> Option<String> {
-    let own = master.layout.unit.trim_end_matches(".service");
-    let reloads = |command: &String| {
-        let verb = ["reload", "kill -USR2", "-s USR2", "--signal=USR2"].iter().any(|verb| command.contains(verb));
-        verb && !own.is_empty() && command.contains(own)
+    if let Some(reload) = machine.facts.reloads.first() {
+        return Some(format!("{}:{} (`{}`)", reload.path.display(), reload.line, reload.text));
+    }
+    let own = master.layout.unit.as_str();
+    let keys = ["Service.ExecStart", "Service.ExecStartPost", "Service.ExecReload"];
+    let reloads = |unit: &Unit| {
+        let mut commands = keys.iter().filter_map(|key| unit.settings.get(*key)).flatten();
+        commands.any(|command| is_reload(command))
     };
-    let others = machine.facts.units.iter().filter(|(name, _)| name.trim_end_matches(".service") != own);
-    let started = ["Service.ExecStart", "Service.ExecStartPost", "Service.ExecStop", "Service.ExecReload"];
-    let mut found =
-        others.filter(|(_, unit)| started.iter().any(|key| unit.settings.get(*key).into_iter().flatten().any(reloads)));
-    found.next().map(|(name, _)| name.to_owned())
+    let mut others = machine.facts.units.iter().filter(|(name, unit)| *name != own && reloads(unit));
+    others.next().map(|(name, _)| name.to_owned())
 }
 
 /// The start of the main file, or of the first pool where that is not in view.

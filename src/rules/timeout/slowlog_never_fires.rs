@@ -1,4 +1,4 @@
-//! The slow log would be written after FPM has killed the request.
+//! A slow log is named, and no time says what is slow.
 
 use crate::deployment::Deployment;
 use crate::deployment::limits::fpm_seconds;
@@ -6,26 +6,24 @@ use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
 pub(super) static RULE: Rule =
-    rule!(timeout / "slowlog-never-fires", Advice, "PHP-FPM kills a slow request before it would log it");
+    rule!(timeout / "slowlog-never-fires", Advice, "a slow log is named, and nothing says what is slow");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for machine in &deployment.machines {
-        for (_, pool) in machine.pools() {
-            let get = |key| pool.settings.get(key).and_then(|found| Some((found.span, fpm_seconds(found)?)));
-            let Some((slow_at, slow)) = get("request_slowlog_timeout") else { continue };
-            let Some((kill_at, kill)) = get("request_terminate_timeout") else { continue };
-            if slow == 0 || kill == 0 || slow < kill {
-                continue;
-            }
-            let finding = RULE
-                .finding(
-                    format!("pool {} logs slow requests after {slow}s and kills them after {kill}s", pool.name),
-                    slow_at,
-                    "a request that takes so long is dead by then",
-                )
-                .label(kill_at, format!("FPM kills it after {kill}s"))
-                .help(format!("`request_slowlog_timeout = {}s`", (kill / 2).max(1)));
-            findings.push(finding);
+    for (_, pool) in deployment.machines.iter().flat_map(|machine| machine.pools()) {
+        let Some(log) = pool.settings.get("slowlog").filter(|log| log.text.as_deref() != Some("")) else { continue };
+        let timeout = pool.settings.get("request_slowlog_timeout");
+        // What depends on the environment may be a time.
+        if timeout.is_some_and(|timeout| fpm_seconds(timeout) != Some(0)) {
+            continue;
         }
+        let finding = RULE
+            .finding(
+                format!("the slow log of pool {} stays empty", pool.name),
+                log.span,
+                "nothing is written without `request_slowlog_timeout`",
+            )
+            .help("`request_slowlog_timeout = 5s`: a request that takes longer leaves a trace of where it is");
+        let off = timeout.map(|timeout| timeout.span);
+        findings.push(off.map_or(finding.clone(), |span| finding.label(span, "0 turns it off")));
     }
 }
