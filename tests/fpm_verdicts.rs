@@ -253,7 +253,12 @@ fn predicted(made: &Made, prefix: &Path) -> Vec<Predicted> {
     let master = MasterFact { config: MAIN.into(), prefix: Some(prefix.to_owned()), state: None, allow_root: None };
     let facts = FactsFile { fpm: vec![master], ..FactsFile::default() };
     let plan = Plan::new("/".into(), View::Root, Selection::default());
-    let terms = Terms { facts: vec![facts], thresholds: Thresholds::default(), selected: &|_| true };
+    let terms = Terms {
+        facts: vec![facts],
+        thresholds: Thresholds::default(),
+        declared_directives: Default::default(),
+        selected: &|_| true,
+    };
     let mut checked = Checked::default();
     check_host(&host, &plan, &terms, &mut checked).unwrap();
     let refused = checked.findings.iter().filter_map(|finding| match &finding.predicts {

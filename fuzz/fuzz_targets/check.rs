@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     host.add(&path, text);
     let plan = Plan::new("/".into(), View::Root, Selection::default());
-    let terms = Terms { facts: Vec::new(), thresholds: Thresholds::default(), selected: &|_| true };
+    let terms = Terms { facts: Vec::new(), thresholds: Thresholds::default(), declared_directives: Default::default(), selected: &|_| true };
     let mut checked = Checked::default();
     if check_host(&host, &plan, &terms, &mut checked).is_err() {
         return;

@@ -29,7 +29,8 @@ use crate::values::version::Version;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct CheckArguments {
-    /// A host's root directory, a repository, or files; several files are one deployment
+    /// A host's root directory, a repository, files, or what `nginx -T` printed (- for the standard
+    /// input); several files are one deployment
     paths: Vec<PathBuf>,
     /// Take this directory as the root of a host
     #[arg(long, value_name = "DIR", conflicts_with = "paths", help_heading = "Input")]
