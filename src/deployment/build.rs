@@ -10,12 +10,15 @@ use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
 use crate::host::{Host, ReadError, glob};
+use crate::nginx::directives::Places;
+use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools};
-use crate::source::Sources;
+use crate::source::{FileId, Sources};
 use crate::values::address::{Address, Endpoint};
+use crate::values::version::Version;
 
 /// Why there is nothing to look at.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +54,9 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
         let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
-        nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
+        let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
+        found.refusals = refusals(&found, sources, id, &facts, main, plan);
+        nginx.push(found);
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
@@ -83,6 +88,29 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     machine.callers = connect::callers(&machine.dials);
     connect::nearest(&mut machine);
     Ok(machine)
+}
+
+/// What nginx refuses of a configuration that begins with a file.
+fn refusals(
+    nginx: &Nginx,
+    sources: &Sources,
+    id: FileId,
+    facts: &Facts,
+    main: &Path,
+    plan: &Plan,
+) -> Vec<examine::Refusal> {
+    let modules = &facts.build.modules;
+    let build = Build {
+        version: facts.versions.nginx.as_deref().and_then(Version::parse),
+        modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
+        declared: plan.declared_directives.clone(),
+        is_whole: nginx.is_whole && !plan.view.is_partial(),
+        is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
+    };
+    let recognised = context_of_tree(nginx.files.tree(id));
+    let is_main = plan.view != View::Files || recognised == Some(Context::Main);
+    let top = if is_main { Places::MAIN } else { Places::ANY };
+    examine::examine(&nginx.files, sources, id, top, &build)
 }
 
 fn unreadable(path: &Path, source: ReadError) -> BuildError {

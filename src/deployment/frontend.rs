@@ -9,6 +9,7 @@ use super::{Origin, Predicted, Setting, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
+use crate::nginx::examine::Refusal;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
@@ -34,6 +35,8 @@ pub struct Nginx {
     pub upstreams: Vec<Upstream>,
     /// The places where requests are handed over.
     pub hand_overs: Vec<HandOver>,
+    /// What `nginx -t` refuses in it.
+    pub refusals: Vec<Refusal>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -232,6 +235,7 @@ impl Nginx {
             servers: Vec::new(),
             upstreams: Vec::new(),
             hand_overs: Vec::new(),
+            refusals: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();

@@ -1,5 +1,6 @@
 //! What is to be built: the root of a deployment, how much of it is in view, and its main files.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// One deployment to check.
@@ -19,6 +20,8 @@ pub struct Plan {
     pub unpaired: Option<String>,
     /// The main files.
     pub selection: Selection,
+    /// Directives of nginx that the user declares: modules of their own bring them.
+    pub declared_directives: BTreeSet<String>,
 }
 
 impl Plan {
@@ -32,6 +35,7 @@ impl Plan {
             is_fragment: false,
             unpaired: None,
             selection,
+            declared_directives: BTreeSet::new(),
         }
     }
 }

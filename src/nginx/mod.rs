@@ -2,9 +2,13 @@
 
 pub mod ast;
 pub mod branches;
+pub mod directives;
+pub mod examine;
 pub mod levels;
 pub mod lexer;
 pub mod literals;
 pub mod load;
 pub mod parse;
+mod recover;
+pub mod regex;
 pub mod variables;

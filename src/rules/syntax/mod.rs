@@ -1,7 +1,17 @@
 //! What `nginx -t` and `php-fpm -t` refuse.
 
 use super::Rule;
+use crate::deployment::{Deployment, Machine};
+use crate::finding::{Finding, Program};
+use crate::nginx::examine::Refusal;
+use crate::source::Sources;
 
+mod argument_count;
+mod character_suspect;
+mod default_server_duplicate;
+mod directive_duplicate;
+mod directive_misplaced;
+mod directive_unknown;
 mod fpm_listen_missing;
 mod fpm_section_missing;
 mod fpm_setting_unknown;
@@ -9,10 +19,22 @@ mod fpm_value_invalid;
 mod include_cycle;
 mod include_missing;
 mod include_unreadable;
+mod location_duplicate;
+mod placeholder_left;
+mod semicolon_swallowed;
+mod server_name_conflict;
 mod syntax_error;
+mod value_invalid;
+mod variable_undefined;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
+    &argument_count::RULE,
+    &character_suspect::RULE,
+    &default_server_duplicate::RULE,
+    &directive_duplicate::RULE,
+    &directive_misplaced::RULE,
+    &directive_unknown::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
     &fpm_setting_unknown::RULE,
@@ -20,5 +42,38 @@ pub const RULES: &[&Rule] = &[
     &include_cycle::RULE,
     &include_missing::RULE,
     &include_unreadable::RULE,
+    &location_duplicate::RULE,
+    &placeholder_left::RULE,
+    &semicolon_swallowed::RULE,
+    &server_name_conflict::RULE,
     &syntax_error::RULE,
+    &value_invalid::RULE,
+    &variable_undefined::RULE,
 ];
+
+/// What the machines' nginxes refuse.
+fn refusals(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &Refusal)> {
+    let of = |machine| move |refusal| (machine, refusal);
+    deployment
+        .machines
+        .iter()
+        .flat_map(move |machine| machine.nginx.iter().flat_map(|nginx| &nginx.refusals).map(of(machine)))
+}
+
+/// Says that nginx refuses, in its words, and on which line it does where that is another one.
+fn refused(finding: Finding, refusal: &Refusal, sources: &Sources) -> Finding {
+    let finding = match refusal.noticed {
+        Some(at) if !on_one_line(finding.primary().span, at, sources) => finding.label(at, "nginx names this line"),
+        _ => finding,
+    };
+    match refusal.refusal.as_str() {
+        "" => finding,
+        words => finding.refused_by(Program::Nginx, words),
+    }
+}
+
+/// Whether a place lies on one of the lines of another.
+fn on_one_line(span: crate::source::Span, at: crate::source::Span, sources: &Sources) -> bool {
+    let line = |offset| sources.get(span.file).position(offset).line;
+    span.file == at.file && (line(span.start)..=line(span.end)).contains(&line(at.start))
+}

@@ -1,0 +1,251 @@
+//! Servers of `http`: where they listen, their names, and their locations.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::values::Read;
+use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
+use crate::nginx::ast::{Directive, Word};
+use crate::nginx::literals;
+use crate::nginx::regex;
+use crate::source::Span;
+
+/// A location around others.
+#[derive(Clone, Debug)]
+pub(super) struct Location {
+    exact: bool,
+    named: bool,
+    regex: bool,
+    path: String,
+}
+
+/// The servers in the order in which they open.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    servers: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    span: Span,
+    listens: BTreeMap<String, Span>,
+    names: Vec<(String, Span)>,
+    defaults: Vec<(String, Span)>,
+}
+
+impl Servers {
+    pub(super) fn open(&mut self, directive: &Directive) -> usize {
+        let (listens, names, defaults) = Default::default();
+        self.servers.push(Server { span: directive.head, listens, names, defaults });
+        self.servers.len() - 1
+    }
+
+    pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
+        let Some(server) = server.and_then(|at| self.servers.get_mut(at)) else { return };
+        server.names.extend(directive.args.iter().map(|word| (word.text.to_ascii_lowercase(), word.span)));
+    }
+}
+
+/// An address of a `listen` as nginx prints it: `80` is `0.0.0.0:80`. None where a name must be looked up.
+pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path.is_empty() {
+            true => Err("no path in the unix domain socket"),
+            false => Ok(Some(format!("unix:{path}"))),
+        };
+    }
+    let port = |text: &str| {
+        // Ranges are addresses of their own.
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let number = |text: &str| literals::number(text).filter(|port| (1..=65535).contains(port));
+        match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(first as u16),
+            _ => Err("invalid port"),
+        }
+    };
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, rest)) => match rest.strip_prefix(':') {
+            Some(digits) => (host, port(digits)?),
+            None => (host, 80),
+        },
+        None => match text.split_once(':') {
+            Some((host, digits)) => (host, port(digits)?),
+            None if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => ("*", port(text)?),
+            None => (text, 80),
+        },
+    };
+    let shown = |ip: IpAddr| Ok(Some(SocketAddr::new(ip, port).to_string()));
+    match host {
+        "*" => shown(Ipv4Addr::UNSPECIFIED.into()),
+        host => host.parse().map_or(Ok(None), shown),
+    }
+}
+
+/// The words behind the address of a `listen`.
+fn parameters(words: &[Word]) -> Read {
+    super::values::each(words, |at, text| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        let is_number = literals::number(value).is_some_and(|number| number > 0);
+        let refused = |wanted: &str, refusal: String| refuse(at + 1, wanted, refusal);
+        match (key, text.contains('=')) {
+            (
+                "default_server" | "default" | "bind" | "ssl" | "http2" | "quic" | "http3" | "spdy" | "reuseport"
+                | "proxy_protocol" | "deferred" | "multipath",
+                false,
+            ) => Ok(()),
+            ("setfib" | "fastopen" | "accept_filter", true) => Ok(()),
+            ("backlog", true) if is_number => Ok(()),
+            ("backlog", true) => refused("a number", format!("invalid backlog \"{text}\"")),
+            ("rcvbuf" | "sndbuf", true) => match literals::size(value) {
+                Some(_) => Ok(()),
+                None => refused("a size", format!("invalid {key} \"{text}\"")),
+            },
+            ("ipv6only", true) if matches!(value, "on" | "off") => Ok(()),
+            ("ipv6only", true) => refused("`on` or `off`", format!("invalid ipv6only flags \"{value}\"")),
+            ("so_keepalive", true) => Ok(()),
+            _ => refused(
+                "a parameter of `listen`, such as `default_server`, `ssl` or `reuseport`",
+                format!("invalid parameter \"{text}\""),
+            ),
+        }
+    })
+}
+
+impl Examiner<'_> {
+    pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
+        let Some(first) = directive.args.first() else { return };
+        let address = match shown_address(&first.text) {
+            Ok(address) => address,
+            Err(why) => {
+                let refusal = format!("{why} in \"{}\" of the \"listen\" directive", first.text);
+                let wanted = "a port up to 65535, an address with a port, or `unix:` and a path".to_owned();
+                return self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
+            }
+        };
+        if let Err(refused) = parameters(&directive.args[1..]) {
+            return self.refuse_value(directive, *refused);
+        }
+        let (Some(address), Some(at)) = (address, level.server) else { return };
+        let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
+        let server = &mut self.servers.servers[at];
+        if is_default {
+            server.defaults.push((address.clone(), directive.head));
+        }
+        match server.listens.get(&address) {
+            Some(first) => {
+                let flaw = Flaw::Taken(Taken::Listen(*first));
+                self.refuse_directive(directive, flaw, format!("a duplicate listen {address}"));
+            }
+            None => drop(server.listens.insert(address, directive.head)),
+        }
+    }
+
+    pub(super) fn location(&mut self, directive: &Directive, outer: &mut Level, inner: &mut Level) {
+        let words: Vec<&str> = directive.args.iter().map(|word| word.text.as_str()).collect();
+        let (modifier, path) = match words.as_slice() {
+            [modifier, path] => (*modifier, *path),
+            [word] => {
+                let signs = ["=", "^~", "~*", "~"];
+                let glued = signs.iter().find_map(|sign| word.strip_prefix(sign).map(|path| (*sign, path)));
+                glued.unwrap_or(("", word))
+            }
+            _ => return,
+        };
+        let location = Location {
+            exact: modifier == "=",
+            named: modifier.is_empty() && path.starts_with('@'),
+            regex: modifier.starts_with('~'),
+            path: path.to_owned(),
+        };
+        if location.regex {
+            self.check_regex(directive, directive.args.len() - 1, path);
+        }
+        if let Some(refusal) = outer.inside.last().and_then(|around| misnested(around, &location)) {
+            let wanted = "a location that belongs inside of the one around it".to_owned();
+            let argument = directive.args.len() - 1;
+            return self.refuse_value(directive, Refused { argument, wanted, refusal });
+        }
+        if !location.regex && !location.named && outer.place.is_one() {
+            let key = (location.exact, location.path.clone());
+            match outer.locations.get(&key) {
+                Some(first) => {
+                    let first = *first;
+                    let refusal = format!("duplicate location \"{path}\"");
+                    self.refuse_directive(directive, Flaw::Taken(Taken::Location(first)), refusal);
+                }
+                _ => drop(outer.locations.insert(key, directive.head)),
+            }
+        }
+        inner.inside.push(location);
+    }
+
+    /// Refuses an expression that PCRE cannot compile.
+    pub(super) fn check_regex(&mut self, directive: &Directive, argument: usize, pattern: &str) {
+        if let Some(fault) = regex::fault(pattern) {
+            let wanted = format!("a regex that compiles; this one has: {fault}");
+            let refusal = format!("pcre2_compile() failed: {fault} in \"{pattern}\"");
+            self.refuse_value(directive, Refused { argument, wanted, refusal });
+        }
+    }
+
+    pub(super) fn end_servers(&mut self) {
+        let servers = std::mem::take(&mut self.servers.servers);
+        let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
+        let mut names: BTreeMap<(String, String), (usize, Span)> = BTreeMap::new();
+        for (at, server) in servers.iter().enumerate() {
+            for (address, span) in &server.defaults {
+                match defaults.get(address) {
+                    Some((other, first)) if *other != at => {
+                        let refusal = format!("a duplicate default server for {address}");
+                        let taken = Taken::Default(address.clone(), *first);
+                        self.refuse(Refusal {
+                            flaw: Flaw::Taken(taken),
+                            name: "listen".to_owned(),
+                            span: *span,
+                            noticed: None,
+                            refusal,
+                        });
+                    }
+                    Some(_) => {}
+                    None => drop(defaults.insert(address.clone(), (at, *span))),
+                }
+            }
+            // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
+            let implied = BTreeMap::from([("0.0.0.0:80".to_owned(), server.span)]);
+            let listens = if server.listens.is_empty() { &implied } else { &server.listens };
+            for address in listens.keys() {
+                for (name, span) in &server.names {
+                    let key = (address.clone(), name.clone());
+                    match names.get(&key) {
+                        Some((other, first)) if *other != at => {
+                            let taken = Taken::Name(name.clone(), address.clone(), *first);
+                            self.refuse(Refusal {
+                                flaw: Flaw::Taken(taken),
+                                name: "server_name".to_owned(),
+                                span: *span,
+                                noticed: None,
+                                refusal: String::new(),
+                            });
+                        }
+                        Some(_) => {}
+                        None => drop(names.insert(key, (at, *span))),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a location may not stand in the one around it.
+fn misnested(around: &Location, location: &Location) -> Option<String> {
+    let (outer, inner) = (&around.path, &location.path);
+    match () {
+        () if around.exact => Some(format!("location \"{inner}\" cannot be inside the exact location \"{outer}\"")),
+        () if around.named => Some(format!("location \"{inner}\" cannot be inside the named location \"{outer}\"")),
+        () if location.named => Some(format!("named location \"{inner}\" can be on the server level only")),
+        () if !location.regex && !around.regex && !inner.starts_with(outer.as_str()) => {
+            Some(format!("location \"{inner}\" is outside location \"{outer}\""))
+        }
+        () => None,
+    }
+}
