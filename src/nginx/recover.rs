@@ -112,13 +112,31 @@ impl Parser<'_> {
         if !needs || ending == Ending::Block {
             return None;
         }
-        let glued = words.iter().skip(1).position(|word| !word.quoted && word.text.ends_with('{'));
-        let behind = glued.map(|at| at + 2);
+        // A `{` right behind a `$` belongs to the word, and so may what follows it.
+        let cut = |word: &Word| {
+            let (before, after) =
+                word.text.split_once('{').filter(|(_, after)| !word.quoted && !after.contains('}'))?;
+            let behind = word.span.start as usize + before.len() + 1;
+            let next = Word {
+                text: after.to_owned(),
+                span: Span::new(self.file, behind, word.span.end as usize),
+                quoted: false,
+            };
+            Some((before.to_owned(), (!after.is_empty()).then_some(next)))
+        };
+        let glued = words.iter().enumerate().skip(1).find_map(|(at, word)| Some((at, cut(word)?)));
         let next = || {
             let starts = |word: &Word| !word.quoted && begins_line(word, self.bytes) && !entries(&word.text).is_empty();
             words.iter().skip(1).position(starts).map(|at| at + 1)
         };
-        let rest = behind.or_else(next).map(|at| words.split_off(at));
+        let rest = match glued {
+            Some((at, (before, inner))) => {
+                let behind = words.split_off(at + 1);
+                words[at].text = before;
+                Some(inner.into_iter().chain(behind).collect())
+            }
+            None => next().map(|at| words.split_off(at)),
+        };
         let at = head(words);
         self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::NoBlock, ender);
         if let Some(problem) = self.tree.problems.last_mut() {
@@ -128,9 +146,6 @@ impl Parser<'_> {
             self.flawed = true;
             return None;
         };
-        if let (Some(_), Some(word)) = (glued, words.last_mut()) {
-            word.text.pop();
-        }
         let words = std::mem::take(words);
         self.open(words, ender);
         Some(rest)

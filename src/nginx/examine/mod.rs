@@ -402,6 +402,12 @@ impl<'a> Examiner<'a> {
         let given = directive.args.len();
         let taken = of_kind.iter().copied().find(|entry| entry.arguments.allow(given));
         if taken.is_none() && !directive.flawed {
+            // `<your domain>` and the like: a template's place for a value of several words.
+            if directive.args.iter().any(|word| word.text.starts_with('<') || word.text.contains("{{")) {
+                let refusal = format!("invalid number of arguments in \"{name}\" directive");
+                self.refuse_directive(directive, Flaw::Placeholder, refusal);
+                return Some(first).filter(|_| opens);
+            }
             let flaw = Flaw::Count { allowed: first.arguments, given };
             self.refuse_directive(directive, flaw, format!("invalid number of arguments in \"{name}\" directive"));
             // What is in a block is looked at all the same.
@@ -464,7 +470,8 @@ impl<'a> Examiner<'a> {
             .iter()
             .filter(|other| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len()));
         let is_one = readings.count() <= 1;
-        if let (Some(until), None) = (entry.until, self.build.version) {
+        let is_gone = entries(entry.name).iter().all(|entry| entry.until.is_some());
+        if let (Some(until), None, true) = (entry.until, self.build.version, is_gone) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
         }
         if self.once(entry, directive, level) {

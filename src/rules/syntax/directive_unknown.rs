@@ -61,7 +61,10 @@ fn of_nginx(refusal: &Refusal, why: &Unknown) -> Finding {
     let at = |message: String, label: &str| RULE.finding(message, refusal.span, label);
     match why {
         Unknown::Removed(until, instead) => {
-            let finding = at(format!("nginx after {until} has no directive `{name}`"), "later releases refuse this");
+            let finding = at(
+                format!("nginx {}.{}.{} was the last release to know `{name}`", until.0, until.1, until.2),
+                "later releases refuse this",
+            );
             match *instead {
                 "" => finding.help("remove it"),
                 instead if instead.contains('`') => finding.help(format!("write {instead}")),
