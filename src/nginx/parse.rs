@@ -22,7 +22,7 @@ pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
     if braces != Braces::Paired {
         let noticed = recover::first_misplaced(&tree);
         tree = Parser::new(file, bytes, braces).run().0;
-        recover::note(&mut tree, noticed);
+        recover::note(&mut tree, noticed, bytes.len());
     }
     tree
 }

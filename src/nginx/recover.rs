@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::ast::{Body, Directive, ProblemKind, Tree, Word};
 use super::directives::{Entry, Places, entries, holds_records};
+use super::examine::{Location, misnested};
 use super::parse::{Braces, OpenBlock, Parser, begins_line, head, indent, tail};
 use crate::source::Span;
 
@@ -264,31 +265,51 @@ fn inside(name: &str, place: Option<Places>) -> Option<Places> {
 
 /// The first directive that cannot stand where it does, as nginx reads the file, and its refusal.
 pub(super) fn first_misplaced(tree: &Tree) -> Option<(Span, String)> {
-    fn walk(directives: &[Arc<Directive>], mut place: Places, top: bool) -> Option<(Span, String)> {
-        for directive in directives {
-            let name = directive.name();
-            let wanted = entries(name).iter().fold(Places::NONE, |places, entry| places | entry.places);
-            if !wanted.is_none() && wanted.and(place).is_none() {
-                return Some((directive.ender, format!("\"{name}\" directive is not allowed here")));
-            }
-            if top && !places(name, directive.is_block()).and(place).is_none() {
-                place = places(name, directive.is_block()).and(place);
-            }
-            let found = inside(name, Some(place)).and_then(|inside| walk(directive.block(), inside, false));
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    }
-    walk(&tree.directives, Places::ANY, true)
+    walk(&tree.directives, Places::ANY, None, true)
 }
 
-/// Says where nginx notices the first of the braces that do not pair.
-pub(super) fn note(tree: &mut Tree, misplaced: Option<(Span, String)>) {
-    let is_brace = |kind: &ProblemKind| matches!(kind, ProblemKind::UnclosedBlock | ProblemKind::Unexpected('}'));
-    if let (Some((at, refusal)), Some(problem)) = (misplaced, tree.problems.iter_mut().find(|it| is_brace(&it.kind))) {
-        problem.noticed = at;
-        problem.refusal = refusal;
+fn walk(
+    directives: &[Arc<Directive>],
+    mut place: Places,
+    around: Option<&Location>,
+    top: bool,
+) -> Option<(Span, String)> {
+    for directive in directives {
+        let name = directive.name();
+        let wanted = entries(name).iter().fold(Places::NONE, |places, entry| places | entry.places);
+        if !wanted.is_none() && wanted.and(place).is_none() {
+            return Some((directive.ender, format!("\"{name}\" directive is not allowed here")));
+        }
+        let location = Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(directive));
+        let outside = around.zip(location.as_ref()).and_then(|(around, location)| misnested(around, location));
+        if let Some(refusal) = outside {
+            return Some((directive.ender, refusal));
+        }
+        let fitting = places(name, directive.is_block()).and(place);
+        if top && !fitting.is_none() {
+            place = fitting;
+        }
+        let found = inside(name, Some(place))
+            .and_then(|inside| walk(directive.block(), inside, location.as_ref().or(around), false));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// Says where nginx notices the first of the braces that do not pair: at a directive that stands where it
+/// cannot, or at the end of the file.
+pub(super) fn note(tree: &mut Tree, misplaced: Option<(Span, String)>, end: usize) {
+    let mut misplaced = misplaced;
+    for problem in &mut tree.problems {
+        match (&problem.kind, misplaced.take()) {
+            (ProblemKind::UnclosedBlock | ProblemKind::Unexpected('}'), Some((at, refusal))) => {
+                problem.noticed = at;
+                problem.refusal = refusal;
+            }
+            (ProblemKind::UnclosedBlock, None) => problem.noticed = Span::new(problem.span.file, end, end),
+            (_, kept) => misplaced = kept,
+        }
     }
 }

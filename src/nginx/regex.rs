@@ -21,6 +21,14 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
     while let Some(byte) = bytes.get(at) {
         match *byte {
             b'\\' if at + 1 == bytes.len() => return Some("\\ at end of pattern"),
+            b'\\'
+                if matches!(bytes[at + 1], b'p' | b'P')
+                    && bytes
+                        .get(at + 2)
+                        .is_some_and(|letter| letter.is_ascii_alphabetic() && !b"CLMNPSZ".contains(letter)) =>
+            {
+                return Some("unknown property after \\P or \\p");
+            }
             b'\\' => {
                 at += 1;
                 repeatable = true;

@@ -17,11 +17,13 @@ use crate::values::version::Version;
 mod names;
 mod own;
 mod records;
+mod references;
 mod servers;
 mod swallowed;
 mod values;
 
 pub use servers::shown_address;
+pub(in crate::nginx) use servers::{Location, misnested};
 pub use values::Refused;
 
 /// More statements than this are not gone through: includes of includes may multiply.
@@ -87,6 +89,10 @@ pub enum Flaw {
     Taken(Taken),
     /// A variable that nothing defines.
     Variable,
+    /// The whole configuration has no block `events`.
+    NoEvents,
+    /// A server that is to speak TLS has no certificate.
+    NoCertificate,
     /// A next line that became arguments, which nginx accepts.
     Swallowed {
         /// The name at the start of the next line.
@@ -135,13 +141,13 @@ impl Refusal {
 
 /// Goes through a configuration that begins with a file; `top` is where the file's statements stand.
 pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, build: &Build) -> Vec<Refusal> {
-    let mut examiner = Examiner::new(files, sources, build);
+    let mut examiner = Examiner::new(files, sources, main, build);
     examiner.find_modules();
     let tree = files.tree(main);
     let top = if top.is_one() { top } else { common_places(files, tree, top) };
     let mut level = Level::new(top);
     examiner.statements(&tree.directives, &mut level);
-    examiner.end();
+    examiner.end(top);
     let mut found = examiner.found;
     found.sort_by_key(|refusal| (refusal.span, refusal.noticed));
     found
@@ -218,10 +224,12 @@ struct Examiner<'a> {
     names: names::Names,
     servers: servers::Servers,
     upstreams: BTreeMap<String, Span>,
+    references: references::References,
+    main: FileId,
 }
 
 impl<'a> Examiner<'a> {
-    fn new(files: &'a Files, sources: &'a Sources, build: &'a Build) -> Self {
+    fn new(files: &'a Files, sources: &'a Sources, main: FileId, build: &'a Build) -> Self {
         Examiner {
             files,
             sources,
@@ -234,6 +242,8 @@ impl<'a> Examiner<'a> {
             names: names::Names::default(),
             servers: servers::Servers::default(),
             upstreams: BTreeMap::new(),
+            references: references::References::default(),
+            main,
         }
     }
 
@@ -267,6 +277,8 @@ impl<'a> Examiner<'a> {
             Flaw::Taken(Taken::Name(..)) => "name",
             Flaw::Taken(_) => "taken",
             Flaw::Variable => "variable",
+            Flaw::NoEvents => "events",
+            Flaw::NoCertificate => "certificate",
             Flaw::Swallowed { .. } => "swallowed",
         };
         if self.seen.insert((refusal.span, kind)) {
@@ -477,14 +489,24 @@ impl<'a> Examiner<'a> {
         if self.once(entry, directive, level) {
             return;
         }
-        if let (Err(refused), true) = (self.value(entry, directive, place), is_one) {
-            self.refuse_value(directive, *refused);
-        } else {
-            self.swallowed(entry, directive, level.place);
+        let swallowed = self.swallowed(entry, directive, level.place);
+        match (self.value(entry, directive, place), swallowed) {
+            (Err(refused), Some(next)) if is_one && refused.argument + 1 >= next => {
+                self.lose_line(directive, next, refused.refusal);
+            }
+            (Err(refused), _) if is_one => self.refuse_value(directive, *refused),
+            (_, Some(next)) => self.lose_line(directive, next, String::new()),
+            _ => {}
         }
         self.names.note(entry, directive);
+        self.refer(directive, level);
         match entry.name {
             "listen" if place == Places::SERVER => self.listen(directive, level),
+            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
+                if place == Places::SERVER || place == Places::HTTP =>
+            {
+                self.servers.tls(directive, level.server);
+            }
             "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
             "server" if !entry.is_block => level.members += 1,
             _ => {}
@@ -532,8 +554,9 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, top: Places) {
         self.end_servers();
+        self.end_references(top);
         self.end_names();
     }
 }

@@ -1,7 +1,5 @@
 //! The directives with a grammar of their own.
 
-use std::net::IpAddr;
-
 use super::values::{Read, compiles, each, refuse, word};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
@@ -84,6 +82,28 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
         "limit_req_zone" | "limit_conn_zone" => zone(args),
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
+        "server" => upstream_server(args),
+        "access_log" => access_log(args),
+        "proxy_pass" if place.and(Places::named("stream_server")).is_none() => proxy_pass(first),
+        "proxy_cookie_path" | "proxy_cookie_domain" | "proxy_redirect" if args.len() == 1 => {
+            match first == "off" || first == "default" && name == "proxy_redirect" {
+                true => Ok(()),
+                false => refuse(0, "two words, or `off`", format!("invalid parameter \"{first}\"")),
+            }
+        }
+        "proxy_cookie_path" | "proxy_cookie_domain" | "proxy_redirect" => {
+            each(args, |at, text| if text.starts_with('~') { Ok(()) } else { compiles(at, text) })
+        }
+        "ssl_session_cache" => each(args, session_cache),
+        "ssl_ocsp_cache" => match first == "off" || shared(first) {
+            true => Ok(()),
+            false => refuse(0, "`off` or `shared:name:1m`", format!("invalid OCSP cache \"{first}\"")),
+        },
+        "zone" if args.len() == 2 => match literals::size(arg(1)) {
+            Some(size) if size >= 32 << 10 => Ok(()),
+            Some(_) => refuse(1, "at least 32k", format!("zone \"{first}\" is too small")),
+            None => refuse(1, "a size: digits, then perhaps `k` or `m`", format!("invalid zone size \"{}\"", arg(1))),
+        },
         "fastcgi_split_path_info" => match regex::fault(first) {
             Some(_) => Ok(()),
             None if regex::captures(first) != Some(2) && regex::captures(first).is_some() => {
@@ -266,19 +286,21 @@ fn access(text: &str) -> Read {
     }
 }
 
-/// Whether a text is an address or a network.
+/// Whether a text is an address or a network, as nginx reads them: no mask of four numbers, and an
+/// octet may be left out (`10.0..0`).
 pub(super) fn is_network(text: &str) -> bool {
-    let (address, mask) = match text.split_once('/') {
-        Some((address, mask)) => (address, Some(mask)),
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
         None => (text, None),
     };
-    let most = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
+    let octet = |octet: &str| octet.is_empty() || literals::number(octet).is_some_and(|octet| octet < 256);
+    let is_v4 = address.split('.').count() == 4 && address.split('.').all(octet) && address != "255.255.255.255";
+    let most = match () {
+        () if is_v4 => 32,
+        () if address.parse::<std::net::Ipv6Addr>().is_ok() => 128,
+        () => return false,
     };
-    let is_mask = |mask: &str| most == 32 && mask.parse::<std::net::Ipv4Addr>().is_ok();
-    mask.is_none_or(|mask| literals::number(mask).is_some_and(|bits| bits <= most) || is_mask(mask))
+    bits.is_none_or(|bits| literals::number(bits).is_some_and(|bits| bits <= most))
 }
 
 fn open_file_cache(args: &[Word]) -> Read {
@@ -344,4 +366,83 @@ fn zone(args: &[Word]) -> Read {
         true => Ok(()),
         false => refuse(0, "`zone=name:10m` as well", "must have \"zone\" parameter"),
     }
+}
+
+/// The words behind the address of a `server` in `upstream`.
+fn upstream_server(args: &[Word]) -> Read {
+    each(args.get(1..).unwrap_or_default(), |at, text| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        let number = literals::number(value);
+        let is_right = match key {
+            "weight" => number.is_some_and(|number| number > 0),
+            "max_conns" | "max_fails" => number.is_some(),
+            "fail_timeout" | "slow_start" => literals::seconds(value).is_some(),
+            "service" | "route" => !value.is_empty(),
+            "backup" | "down" | "drain" | "resolve" => key == text,
+            _ => false,
+        };
+        match is_right {
+            true => Ok(()),
+            false => refuse(
+                at + 1,
+                "`weight=2`, `max_fails=3`, `fail_timeout=10s`, `max_conns=100`, `backup` or `down`",
+                format!("invalid parameter \"{text}\""),
+            ),
+        }
+    })
+}
+
+fn access_log(args: &[Word]) -> Read {
+    let path = args[0].text.as_str();
+    if path == "off" {
+        return match args.get(1) {
+            Some(more) => refuse(1, "nothing behind `off`", format!("invalid parameter \"{}\"", more.text)),
+            None => Ok(()),
+        };
+    }
+    compiles(0, path)?;
+    each(args.get(2..).unwrap_or_default(), |at, text| {
+        let is_right = match text.split_once('=') {
+            Some(("buffer", size)) => literals::size(size).is_some_and(|size| size > 0),
+            Some(("flush", time)) => literals::milliseconds(time).is_some_and(|time| time > 0),
+            Some(("gzip", level)) => literals::number(level).is_some_and(|level| (1..=9).contains(&level)),
+            Some(("if", condition)) => return compiles(at + 2, condition),
+            _ => text == "gzip",
+        };
+        match is_right {
+            true => Ok(()),
+            false => refuse(
+                at + 2,
+                "`buffer=32k`, `flush=5s`, `gzip` or `if=$variable`",
+                format!("invalid parameter \"{text}\""),
+            ),
+        }
+    })
+}
+
+fn proxy_pass(url: &str) -> Read {
+    let scheme = |prefix: &str| url.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    match url.contains('$') {
+        true => compiles(0, url),
+        false if scheme("http://") || scheme("https://") => Ok(()),
+        false => refuse(0, "a URL that begins with `http://` or `https://`", "invalid URL prefix"),
+    }
+}
+
+fn session_cache(at: usize, text: &str) -> Read {
+    let is_right = matches!(text, "off" | "none" | "builtin")
+        || text.strip_prefix("builtin:").is_some_and(|number| literals::number(number).is_some())
+        || shared(text);
+    match is_right {
+        true => Ok(()),
+        false => {
+            refuse(at, "`off`, `none`, `builtin` or `shared:name:10m`", format!("invalid session cache \"{text}\""))
+        }
+    }
+}
+
+/// `shared:name:size`
+fn shared(text: &str) -> bool {
+    let zone = text.strip_prefix("shared:").and_then(|zone| zone.split_once(':'));
+    zone.is_some_and(|(name, size)| !name.is_empty() && literals::size(size).is_some_and(|size| size >= 32 << 10))
 }

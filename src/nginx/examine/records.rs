@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::own::is_network;
 use super::values::compiles;
 use super::{Examiner, Flaw, Refusal, Refused};
 use crate::nginx::ast::{Directive, Word};
@@ -88,6 +89,19 @@ impl Examiner<'_> {
         if words > 2 || words == 1 && !alone {
             let refusal = "invalid number of the geo parameters".to_owned();
             self.refuse_record(opener, record, 0, "two words to a record: a network and a value", refusal);
+            return;
+        }
+        // With `ranges` the keys are of another kind.
+        let has_ranges = opener.block().iter().any(|record| record.name() == "ranges");
+        let network = match record.name() {
+            "default" | "proxy_recursive" | "ranges" => return,
+            "delete" | "proxy" => record.arg(0).unwrap_or_default(),
+            key => key,
+        };
+        if !has_ranges && network != "255.255.255.255" && !is_network(network) {
+            let word = usize::from(network != record.name());
+            let refusal = format!("invalid network \"{network}\"");
+            self.refuse_record(opener, record, word, "a network such as `10.0.0.0/8`", refusal);
         }
     }
 

@@ -12,17 +12,49 @@ use crate::source::Span;
 
 /// A location around others.
 #[derive(Clone, Debug)]
-pub(super) struct Location {
+pub(in crate::nginx) struct Location {
     exact: bool,
     named: bool,
     regex: bool,
     path: String,
 }
 
+impl Location {
+    /// Reads the words of a `location`.
+    pub(in crate::nginx) fn of(directive: &Directive) -> Option<Self> {
+        let words: Vec<&str> = directive.args.iter().map(|word| word.text.as_str()).collect();
+        let (modifier, path) = match words.as_slice() {
+            [modifier, path] => (*modifier, *path),
+            [word] => {
+                let signs = ["=", "^~", "~*", "~"];
+                let glued = signs.iter().find_map(|sign| word.strip_prefix(sign).map(|path| (*sign, path)));
+                glued.unwrap_or(("", word))
+            }
+            _ => return None,
+        };
+        Some(Location {
+            exact: modifier == "=",
+            named: modifier.is_empty() && path.starts_with('@'),
+            regex: modifier.starts_with('~'),
+            path: path.to_owned(),
+        })
+    }
+}
+
 /// The servers in the order in which they open.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     servers: Vec<Server>,
+    /// What `http` says of TLS for all of them.
+    common: Tls,
+}
+
+/// The certificates of a server.
+#[derive(Clone, Debug, Default)]
+struct Tls {
+    certificates: Vec<(String, Span)>,
+    keys: usize,
+    rejects: bool,
 }
 
 #[derive(Debug)]
@@ -31,13 +63,32 @@ struct Server {
     listens: BTreeMap<String, Span>,
     names: Vec<(String, Span)>,
     defaults: Vec<(String, Span)>,
+    tls: Tls,
+    /// The addresses on which it is to speak TLS.
+    tls_listens: BTreeMap<String, Span>,
+    ender: Span,
 }
 
 impl Servers {
     pub(super) fn open(&mut self, directive: &Directive) -> usize {
-        let (listens, names, defaults) = Default::default();
-        self.servers.push(Server { span: directive.head, listens, names, defaults });
+        let (listens, names, defaults, tls, tls_listens) = Default::default();
+        let (span, ender) = (directive.head, directive.ender);
+        self.servers.push(Server { span, listens, names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
+    }
+
+    /// Notes a certificate, a key, or that handshakes are turned down.
+    pub(super) fn tls(&mut self, directive: &Directive, server: Option<usize>) {
+        let tls = match server.and_then(|at| self.servers.get_mut(at)) {
+            Some(server) => &mut server.tls,
+            None => &mut self.common,
+        };
+        let value = directive.arg(0).unwrap_or_default();
+        match directive.name() {
+            "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
+            "ssl_certificate_key" => tls.keys += 1,
+            _ => tls.rejects = literals::flag(value) == Some(true),
+        }
     }
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
@@ -63,10 +114,14 @@ pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
             _ => Err("invalid port"),
         }
     };
+    if text.contains('/') {
+        return Err("invalid host");
+    }
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) => match rest.strip_prefix(':') {
             Some(digits) => (host, port(digits)?),
-            None => (host, 80),
+            None if rest.is_empty() => (host, 80),
+            None => return Err("invalid host"),
         },
         None => match text.split_once(':') {
             Some((host, digits)) => (host, port(digits)?),
@@ -131,6 +186,9 @@ impl Examiner<'_> {
         if is_default {
             server.defaults.push((address.clone(), directive.head));
         }
+        if directive.args.iter().any(|word| matches!(&*word.text, "ssl" | "quic")) {
+            server.tls_listens.insert(address.clone(), directive.head);
+        }
         match server.listens.get(&address) {
             Some(first) => {
                 let flaw = Flaw::Taken(Taken::Listen(*first));
@@ -141,22 +199,8 @@ impl Examiner<'_> {
     }
 
     pub(super) fn location(&mut self, directive: &Directive, outer: &mut Level, inner: &mut Level) {
-        let words: Vec<&str> = directive.args.iter().map(|word| word.text.as_str()).collect();
-        let (modifier, path) = match words.as_slice() {
-            [modifier, path] => (*modifier, *path),
-            [word] => {
-                let signs = ["=", "^~", "~*", "~"];
-                let glued = signs.iter().find_map(|sign| word.strip_prefix(sign).map(|path| (*sign, path)));
-                glued.unwrap_or(("", word))
-            }
-            _ => return,
-        };
-        let location = Location {
-            exact: modifier == "=",
-            named: modifier.is_empty() && path.starts_with('@'),
-            regex: modifier.starts_with('~'),
-            path: path.to_owned(),
-        };
+        let Some(location) = Location::of(directive) else { return };
+        let path = location.path.as_str();
         if location.regex {
             self.check_regex(directive, directive.args.len() - 1, path);
         }
@@ -190,6 +234,7 @@ impl Examiner<'_> {
 
     pub(super) fn end_servers(&mut self) {
         let servers = std::mem::take(&mut self.servers.servers);
+        self.end_tls(&servers);
         let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
         let mut names: BTreeMap<(String, String), (usize, Span)> = BTreeMap::new();
         for (at, server) in servers.iter().enumerate() {
@@ -236,14 +281,56 @@ impl Examiner<'_> {
     }
 }
 
+impl Examiner<'_> {
+    /// The certificates of the servers that speak TLS: nginx wants a key for each, and a certificate where
+    /// the first or default server of an address listens for TLS.
+    fn end_tls(&mut self, servers: &[Server]) {
+        let common = std::mem::take(&mut self.servers.common);
+        if !self.build.is_whole {
+            return;
+        }
+        let certificates = |server: &Server| match server.tls.certificates.is_empty() {
+            true => common.certificates.clone(),
+            false => server.tls.certificates.clone(),
+        };
+        let mut first: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
+        for (at, server) in servers.iter().enumerate() {
+            let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
+            if let Some((path, span)) = certificates(server).get(keys) {
+                let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
+                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
+                self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
+            }
+            for address in server.listens.keys() {
+                first.entry(address).or_insert(at);
+            }
+            for (address, _) in &server.defaults {
+                first.insert(address, at);
+            }
+            for (address, span) in &server.tls_listens {
+                speaks.entry(address).or_insert(*span);
+            }
+        }
+        for (address, span) in speaks {
+            let Some(server) = first.get(address).and_then(|at| servers.get(*at)) else { continue };
+            if certificates(server).is_empty() && !server.tls.rejects && !common.rejects {
+                let refusal = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".to_owned();
+                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
+                self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
+            }
+        }
+    }
+}
+
 /// Why a location may not stand in the one around it.
-fn misnested(around: &Location, location: &Location) -> Option<String> {
+pub(in crate::nginx) fn misnested(around: &Location, location: &Location) -> Option<String> {
     let (outer, inner) = (&around.path, &location.path);
     match () {
         () if around.exact => Some(format!("location \"{inner}\" cannot be inside the exact location \"{outer}\"")),
         () if around.named => Some(format!("location \"{inner}\" cannot be inside the named location \"{outer}\"")),
         () if location.named => Some(format!("named location \"{inner}\" can be on the server level only")),
-        () if !location.regex && !around.regex && !inner.starts_with(outer.as_str()) => {
+        () if !location.regex && !inner.starts_with(outer.as_str()) => {
             Some(format!("location \"{inner}\" is outside location \"{outer}\""))
         }
         () => None,

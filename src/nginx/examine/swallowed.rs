@@ -1,41 +1,39 @@
 //! A line that lost the `;` before it, and that nginx takes for arguments.
 
 use super::{Examiner, Flaw, Refusal};
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{Entry, Places, entries};
 use crate::source::Span;
 
 impl Examiner<'_> {
-    /// Finds an argument that begins a line and is the name of a directive which may stand here.
-    pub(super) fn swallowed(&mut self, entry: &Entry, directive: &Directive, place: Places) {
-        if entry.arguments.most.is_some_and(|most| most < 2) {
-            return;
+    /// Which word, the name counted as the first, begins a line and is the name of a directive that may
+    /// stand here.
+    pub(super) fn swallowed(&self, entry: &Entry, directive: &Directive, place: Places) -> Option<usize> {
+        if entry.is_block || entry.arguments.most.is_some_and(|most| most < 2) {
+            return None;
         }
-        let stands = |name: &str| entries(name).iter().any(|known| !known.places.and(place).is_none());
-        let words = std::iter::once(&directive.name).chain(&directive.args).collect::<Vec<_>>();
-        let swallowed = words.windows(2).enumerate().skip(1).find(|(at, pair)| {
-            let next = pair[1];
+        let words = words(directive);
+        let is_next = |at: &usize| {
+            let (word, behind) = (words[*at], words.len() - at - 1);
             // The words up to here must do alone, and those from here as well.
-            let alone = entry.arguments.allow(*at) && !entry.is_block;
-            let behind = words.len() - at - 2;
-            let fits = entries(&next.text).iter().any(|known| known.arguments.allow(behind));
-            !next.quoted
-                && next.text.len() > 2
-                && alone
-                && fits
-                && stands(&next.text)
-                && self.begins_line(pair[0].span, next.span)
+            let known = entries(&word.text).iter().filter(|known| !known.places.and(place).is_none());
+            let fits = known.into_iter().any(|known| !known.is_block && known.arguments.allow(behind));
+            let alone = entry.arguments.allow(at - 1);
+            !word.quoted && fits && alone && self.begins_line(words[at - 1].span, word.span)
+        };
+        (1..words.len()).find(is_next)
+    }
+
+    /// Tells that a line is lost: with nginx's words where it refuses what came of it.
+    pub(super) fn lose_line(&mut self, directive: &Directive, next: usize, refusal: String) {
+        let words = words(directive);
+        self.refuse(Refusal {
+            flaw: Flaw::Swallowed { next: words[next].span },
+            name: directive.name().to_owned(),
+            span: words[0].span.to(words[next - 1].span),
+            noticed: Some(directive.ender).filter(|_| !refusal.is_empty()),
+            refusal,
         });
-        if let Some((at, pair)) = swallowed {
-            let head = words[0].span.to(words[at].span);
-            self.refuse(Refusal {
-                flaw: Flaw::Swallowed { next: pair[1].span },
-                name: directive.name().to_owned(),
-                span: head,
-                noticed: None,
-                refusal: String::new(),
-            });
-        }
     }
 
     /// Whether a line begins between two words.
@@ -44,4 +42,9 @@ impl Examiner<'_> {
         let bytes = self.sources.get(next.file).bytes().get(between);
         bytes.is_some_and(|bytes| bytes.contains(&b'\n'))
     }
+}
+
+/// The name and the arguments.
+fn words(directive: &Directive) -> Vec<&Word> {
+    std::iter::once(&directive.name).chain(&directive.args).collect()
 }

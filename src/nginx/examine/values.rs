@@ -1,5 +1,7 @@
 //! The values of directives whose kind says how they are read.
 
+use std::net::{IpAddr, SocketAddr};
+
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{Entry, Value};
 use crate::nginx::literals;
@@ -106,6 +108,8 @@ pub(super) fn check(entry: &Entry, directive: &Directive, version: Option<Versio
         }),
         Value::Access => each(&directive.args, access),
         Value::CacheValid => cache_valid(&directive.args),
+        Value::CachePath => cache_path(&directive.args),
+        Value::Bind => bind(&directive.args),
         Value::Param if directive.args.len() == 3 && arg(2) != "if_not_empty" => {
             refuse(2, "`if_not_empty`", format!("invalid parameter \"{}\"", arg(2)))
         }
@@ -162,4 +166,68 @@ fn cache_valid(args: &[Word]) -> Read {
         Some(100..=599) => Ok(()),
         _ => refuse(at, "a status between 100 and 599, or `any`", format!("invalid status \"{text}\"")),
     })
+}
+
+fn cache_path(args: &[Word]) -> Read {
+    each(&args[1..], |at, text| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        let bad = |wanted: &str, refusal: String| refuse(at + 1, wanted, refusal);
+        match key {
+            "levels" => {
+                let level = |level: &str| matches!(level, "1" | "2");
+                let levels: Vec<_> = value.split(':').collect();
+                match levels.len() <= 3 && levels.into_iter().all(level) {
+                    true => Ok(()),
+                    false => {
+                        bad("up to three levels of 1 or 2: `levels=1:2`", format!("invalid \"levels\" \"{text}\""))
+                    }
+                }
+            }
+            "use_temp_path" if matches!(value, "on" | "off") => Ok(()),
+            "use_temp_path" => {
+                bad("`on` or `off`", format!("invalid use_temp_path value \"{text}\", it must be \"on\" or \"off\""))
+            }
+            "keys_zone" => match value.split_once(':').map(|(name, size)| (name, literals::size(size))) {
+                Some((_, Some(size))) if size >= 8 << 10 => Ok(()),
+                Some((name, Some(_))) => bad("at least 8k", format!("keys zone \"{name}\" is too small")),
+                _ => bad("`keys_zone=name:10m`", format!("invalid keys zone size \"{text}\"")),
+            },
+            "inactive" if literals::seconds(value).is_some() => Ok(()),
+            "inactive" => bad(SEC, format!("invalid inactive value \"{text}\"")),
+            "max_size" | "min_free" if literals::offset(value).is_some() => Ok(()),
+            "max_size" | "min_free" => bad(OFFSET, format!("invalid {key} value \"{text}\"")),
+            "loader_files" | "manager_files" | "purger_files" if literals::number(value).is_some() => Ok(()),
+            "loader_files" | "manager_files" | "purger_files" => {
+                bad("a number", format!("invalid {key} value \"{text}\""))
+            }
+            "loader_sleep" | "loader_threshold" | "manager_sleep" | "manager_threshold" | "purger_sleep"
+            | "purger_threshold" => match literals::milliseconds(value) {
+                Some(_) => Ok(()),
+                None => bad(MSEC, format!("invalid {key} value \"{text}\"")),
+            },
+            "purger" if matches!(value, "on" | "off") => Ok(()),
+            _ => bad("`levels=`, `keys_zone=`, `max_size=` or `inactive=`", format!("invalid parameter \"{text}\"")),
+        }
+    })?;
+    match args.iter().any(|word| word.text.starts_with("keys_zone=")) {
+        true => Ok(()),
+        false => refuse(0, "`keys_zone=name:10m` as well", "must have \"keys_zone\" parameter"),
+    }
+}
+
+fn bind(args: &[Word]) -> Read {
+    let address = args[0].text.as_str();
+    let is_address = address.parse::<IpAddr>().is_ok() || address.parse::<SocketAddr>().is_ok();
+    let in_brackets = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let in_brackets = in_brackets.is_some_and(|inside| inside.parse::<std::net::Ipv6Addr>().is_ok());
+    match address {
+        "off" if args.len() == 1 => Ok(()),
+        address if address.contains('$') => compiles(0, address),
+        _ if is_address || in_brackets || address.starts_with("unix:") => Ok(()),
+        _ => refuse(0, "an address of this host, or `off`", format!("invalid address \"{address}\"")),
+    }?;
+    match args.get(1).map(|word| word.text.as_str()) {
+        None | Some("transparent") => Ok(()),
+        Some(other) => refuse(1, "`transparent`", format!("invalid parameter \"{other}\"")),
+    }
 }

@@ -7,11 +7,13 @@ use crate::nginx::examine::Refusal;
 use crate::source::Sources;
 
 mod argument_count;
+mod certificate_missing;
 mod character_suspect;
 mod default_server_duplicate;
 mod directive_duplicate;
 mod directive_misplaced;
 mod directive_unknown;
+mod events_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
 mod fpm_setting_unknown;
@@ -30,11 +32,13 @@ mod variable_undefined;
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
     &argument_count::RULE,
+    &certificate_missing::RULE,
     &character_suspect::RULE,
     &default_server_duplicate::RULE,
     &directive_duplicate::RULE,
     &directive_misplaced::RULE,
     &directive_unknown::RULE,
+    &events_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
     &fpm_setting_unknown::RULE,

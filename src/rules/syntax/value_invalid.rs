@@ -1,16 +1,24 @@
 //! A value that nginx does not take.
 
 use super::{refusals, refused};
+use std::collections::BTreeSet;
+
 use crate::deployment::Deployment;
 use crate::nginx::examine::{Flaw, Taken};
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule = rule!(syntax / "value-invalid", Error, "nginx does not take this value");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    let hand_overs = deployment.machines.iter().flat_map(|machine| &machine.nginx).flat_map(|nginx| &nginx.hand_overs);
+    let dialled: BTreeSet<Span> = hand_overs.map(|hand_over| hand_over.span).collect();
     for (_, refusal) in refusals(deployment) {
         let name = &refusal.name;
+        // Addresses that are dialled have rules of their own.
+        if name.ends_with("_pass") && name != "proxy_pass" && dialled.contains(&refusal.span) {
+            continue;
+        }
         let finding = match &refusal.flaw {
             Flaw::Value(value) => {
                 let text = sources.text(refusal.span);
