@@ -184,9 +184,13 @@ impl<'a> Parser<'a> {
         self.rest = &self.bytes[end..];
     }
 
-    /// Goes on at the `;` or `{` that ends the line, or at the first one of a long line.
+    /// Where more quotes stand on the line, goes on at the `;` or `{` that ends it, or at the first one of a
+    /// long line: nobody can tell what those quotes enclose.
     fn skip_line(&mut self) {
         let line = self.rest.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        if !line.contains(&b'"') && !line.contains(&b'\'') {
+            return;
+        }
         let skipped = match line.last() {
             Some(b';' | b'{') if line.len() < 200 => line.len() - 1,
             _ if line.len() < 200 => line.len(),
@@ -267,9 +271,10 @@ impl<'a> Parser<'a> {
     fn end_of_file(&mut self) -> Braces {
         let end = self.bytes.len();
         let noticed = Span::new(self.file, end, end);
-        let broken = self.tree.problems.last().is_some_and(|problem| {
-            matches!(problem.kind, ProblemKind::TooDeep | ProblemKind::UnclosedBlock | ProblemKind::UnclosedQuote(_))
-                && problem.noticed.start as usize == end
+        let broken = self.tree.problems.last().is_some_and(|problem| match problem.kind {
+            ProblemKind::TooDeep | ProblemKind::UnclosedBlock => true,
+            ProblemKind::UnclosedQuote(_) => self.flawed,
+            _ => false,
         });
         let unclosed = self.open.iter().filter(|block| !block.words[0].text.is_empty()).count();
         let surplus = self.tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Unexpected('}')).count();
@@ -417,7 +422,32 @@ mod tests {
             ("s { a b } c;", ProblemKind::MissingSemicolon, 4, "s{a|b;}c;"),
             ("d \"a\"b; e;", ProblemKind::AfterQuote('b'), 5, "d|a|b;e;"),
             ("d \"a\"}; e;", ProblemKind::AfterQuote('}'), 5, "d|a;e;"),
-            ("s { d \"a; }", ProblemKind::UnclosedQuote('"'), 6, "s{}"),
+            ("s { d \"a; }", ProblemKind::UnclosedQuote('"'), 6, "s{d|a; };}"),
+            ("s { d \"a;\n e; }", ProblemKind::UnclosedQuote('"'), 6, "s{d|a;e;}"),
+            ("s { d 'a;\n d 'b';\n e; }", ProblemKind::UnclosedQuote('\''), 6, "s{d|a;d|b;e;}"),
+            ("root /a\nindex b;", ProblemKind::LostSemicolon, 0, "root|/a;index|b;"),
+            ("internal\nroot /a\nlocation / { }", ProblemKind::LostSemicolon, 0, "internal;root|/a;location|/{}"),
+            ("location ~ a${ root /a; }", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}"),
+            ("location ~ a${root /a; } b;", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}b;"),
+            ("location /\nroot /a; }", ProblemKind::NoBlock, 0, "location|/{root|/a;}"),
+            (
+                "http {\n server {\n  location / {\n   root /a;\n }\n}\n",
+                ProblemKind::UnclosedBlock,
+                19,
+                "http{server{location|/{root|/a;}}}",
+            ),
+            (
+                "server { location / { root /a; }\nserver { root /b; }",
+                ProblemKind::UnclosedBlock,
+                0,
+                "server{location|/{root|/a;}}server{root|/b;}",
+            ),
+            (
+                "server { root /a; } }\nlocation / { } }",
+                ProblemKind::Unexpected('}'),
+                18,
+                "server{root|/a;location|/{}}",
+            ),
             ("s { a", ProblemKind::UnfinishedStatement, 4, "s{a;}"),
             ("h { s { a; }", ProblemKind::UnclosedBlock, 0, "h{s{a;}}"),
             ("\u{feff}user a; b;", ProblemKind::ByteOrderMark, 0, "user|a;b;"),

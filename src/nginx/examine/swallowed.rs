@@ -27,11 +27,17 @@ impl Examiner<'_> {
     /// Tells that a line is lost: with nginx's words where it refuses what came of it.
     pub(super) fn lose_line(&mut self, directive: &Directive, next: usize, refusal: String) {
         let words = words(directive);
+        // What only looks like a `;` is told by itself.
+        if refusal.is_empty() && words[next - 1].text.ends_with(['\u{ff1b}', '\u{37e}']) {
+            return;
+        }
+        // The label on the next line says enough where nginx stops there.
+        let noticed = Some(directive.ender).filter(|_| !refusal.is_empty());
         self.refuse(Refusal {
             flaw: Flaw::Swallowed { next: words[next].span },
             name: directive.name().to_owned(),
             span: words[0].span.to(words[next - 1].span),
-            noticed: Some(directive.ender).filter(|_| !refusal.is_empty()),
+            noticed,
             refusal,
         });
     }

@@ -4,7 +4,7 @@ use super::Rule;
 use crate::deployment::{Deployment, Machine};
 use crate::finding::{Finding, Program};
 use crate::nginx::examine::Refusal;
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 mod argument_count;
 mod certificate_missing;
@@ -66,18 +66,26 @@ fn refusals(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &Refusal
 
 /// Says that nginx refuses, in its words, and on which line it does where that is another one.
 fn refused(finding: Finding, refusal: &Refusal, sources: &Sources) -> Finding {
-    let finding = match refusal.noticed {
-        Some(at) if !on_one_line(finding.primary().span, at, sources) => finding.label(at, "nginx names this line"),
-        _ => finding,
+    refused_at(finding, refusal.noticed, &refusal.refusal, sources)
+}
+
+fn refused_at(finding: Finding, noticed: Option<Span>, refusal: &str, sources: &Sources) -> Finding {
+    // At the end of a file there is nothing to show.
+    let is_text = |at: &Span| (at.start as usize) < sources.get(at.file).bytes().len();
+    let elsewhere =
+        |at: &Span| is_text(at) && finding.labels().iter().all(|label| !on_one_line(label.span, *at, sources));
+    let finding = match noticed.filter(elsewhere) {
+        Some(at) => finding.label(at, "nginx names this line"),
+        None => finding,
     };
-    match refusal.refusal.as_str() {
+    match refusal {
         "" => finding,
         words => finding.refused_by(Program::Nginx, words),
     }
 }
 
 /// Whether a place lies on one of the lines of another.
-fn on_one_line(span: crate::source::Span, at: crate::source::Span, sources: &Sources) -> bool {
+fn on_one_line(span: Span, at: Span, sources: &Sources) -> bool {
     let line = |offset| sources.get(span.file).position(offset).line;
     span.file == at.file && (line(span.start)..=line(span.end)).contains(&line(at.start))
 }

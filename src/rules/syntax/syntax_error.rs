@@ -98,16 +98,8 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
             "save the file as UTF-8 without a byte order mark",
         ),
     };
-    let mut finding = RULE.finding(message, problem.span, label).help(help);
-    let source = sources.get(problem.span.file);
-    let line_of = |offset: u32| source.position(offset).line;
-    if !(line_of(problem.span.start)..=line_of(problem.span.end)).contains(&line_of(problem.noticed.start)) {
-        finding = finding.label(problem.noticed, "nginx stops here, and names this line");
-    }
-    match problem.refusal.as_str() {
-        "" => finding,
-        refusal => finding.refused_by(Program::Nginx, refusal),
-    }
+    let finding = RULE.finding(message, problem.span, label).help(help);
+    super::refused_at(finding, Some(problem.noticed), &problem.refusal, sources)
 }
 
 /// The first line of a place, cut to what a message can hold.
