@@ -443,7 +443,7 @@ mod tests {
                 "server{location|/{root|/a;}}server{root|/b;}",
             ),
             (
-                "server { root /a; } }\nlocation / { } }",
+                "server { root /a; }\nlocation / { } }",
                 ProblemKind::Unexpected('}'),
                 18,
                 "server{root|/a;location|/{}}",
