@@ -319,23 +319,17 @@ impl Entry {
         self.since.is_none_or(|since| since <= version) && self.until.is_none_or(|until| version <= until)
     }
 
-    /// The option of nginx's build that brings the module, as `--with-…` names it; none where every
+    /// The options of nginx's build that bring the module, as `--with-…` names them; none where every
     /// build has it.
-    pub fn option(&self) -> Option<&'static str> {
-        let bare = |prefix: &'static str, own: &[&str]| {
-            let is_own = own.contains(&self.module);
-            Some(if is_own { self.module } else { prefix })
-        };
-        match self.module {
-            _ if !self.optional => None,
-            module if module.starts_with("mail") => bare("mail", &["mail_ssl"]),
-            module if module.starts_with("stream") => {
-                bare("stream", &["stream_ssl", "stream_realip", "stream_geoip", "stream_ssl_preread"])
-            }
+    pub fn options(&self) -> impl Iterator<Item = &'static str> {
+        let family = ["mail", "stream"].into_iter().find(|family| self.module.starts_with(family));
+        let own = match self.module {
             "http_grpc" => Some("http_v2"),
             "openssl" => Some("http_ssl"),
-            module => Some(module),
-        }
+            "mail_ssl" | "stream_ssl" | "stream_realip" | "stream_geoip" | "stream_ssl_preread" => Some(self.module),
+            module => Some(module).filter(|_| family.is_none()),
+        };
+        family.into_iter().chain(own).filter(|_| self.optional)
     }
 
     /// The blocks that its own statements stand in, when it stands in `place`; none for records.
@@ -459,8 +453,8 @@ mod tests {
         assert_eq!(pass.places.shown(), "`location` or `if` in `location`");
         let ssl = &entries("ssl")[0];
         assert!(ssl.is_in(Version(1, 22, 1)) && !ssl.is_in(Version(1, 25, 1)));
-        assert_eq!(ssl.option(), Some("http_ssl"));
-        assert_eq!(entries("stream")[0].option(), Some("stream"));
+        assert!(ssl.options().eq(["http_ssl"]));
+        assert!(entries("ssl_preread")[0].options().eq(["stream", "stream_ssl_preread"]));
         let server = entries("server").iter().find(|entry| entry.is_block).unwrap();
         assert_eq!(server.inside(Places::HTTP), Places::SERVER);
         assert!(modules().iter().any(|module| module.may_have("content_by_lua_block")));

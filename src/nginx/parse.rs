@@ -442,12 +442,7 @@ mod tests {
                 0,
                 "server{location|/{root|/a;}}server{root|/b;}",
             ),
-            (
-                "server { root /a; }\nlocation / { } }",
-                ProblemKind::Unexpected('}'),
-                18,
-                "server{root|/a;location|/{}}",
-            ),
+            ("server { root /a; }\nlocation / { } }", ProblemKind::Unexpected('}'), 18, "server{root|/a;location|/{}}"),
             ("s { a", ProblemKind::UnfinishedStatement, 4, "s{a;}"),
             ("h { s { a; }", ProblemKind::UnclosedBlock, 0, "h{s{a;}}"),
             ("\u{feff}user a; b;", ProblemKind::ByteOrderMark, 0, "user|a;b;"),

@@ -430,10 +430,11 @@ impl<'a> Examiner<'a> {
 
     /// Why nginx does not have a directive that is in the table.
     fn lacks(&self, entry: &Entry) -> Option<Unknown> {
-        let needed = entry.option().filter(|option| {
+        let lacking = |option: &&'static str| {
             let built = self.build.modules.as_ref().is_none_or(|modules| modules.contains(*option));
-            !built && !self.is_loaded(entry)
-        });
+            !built && !self.has_unknown_modules && !self.loaded.contains(&format!("ngx_{option}_module"))
+        };
+        let needed = entry.options().find(lacking);
         if let Some(option) = needed {
             return Some(Unknown::NotBuilt(option));
         }
@@ -444,12 +445,6 @@ impl<'a> Examiner<'a> {
             (None, _, Some(until)) if until < Version(1, 18, 0) => Some(Unknown::Removed(until, entry.instead)),
             _ => None,
         }
-    }
-
-    fn is_loaded(&self, entry: &Entry) -> bool {
-        let object = |module: &str| self.loaded.contains(&format!("ngx_{module}_module"));
-        let family = entry.module.split('_').next().unwrap_or_default();
-        object(entry.module) || matches!(family, "stream" | "mail") && object(family) || self.has_unknown_modules
     }
 
     /// Why a name is not in the table; none where a module that is not known may bring it.
