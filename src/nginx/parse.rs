@@ -329,10 +329,13 @@ pub(super) fn begins_line(word: &Word, bytes: &[u8]) -> bool {
     indent(word.span.start as usize, bytes).is_some()
 }
 
-/// How many blanks stand before a place, if nothing else does.
+/// How many blanks stand before a place, if nothing else does. Nobody indents by a thousand.
 pub(super) fn indent(at: usize, bytes: &[u8]) -> Option<usize> {
-    let before = bytes[..at].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    before.iter().all(|byte| lexer::is_blank(*byte)).then_some(before.len())
+    let before = bytes[..at].iter().rev().take(1000).position(|byte| *byte == b'\n' || !lexer::is_blank(*byte));
+    match before {
+        Some(blanks) => (bytes[at - blanks - 1] == b'\n').then_some(blanks),
+        None => (at < 1000).then_some(at),
+    }
 }
 
 /// How many bytes of blanks and comments stand before the next token.
