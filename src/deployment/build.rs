@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
+use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
@@ -56,6 +56,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
         let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
         found.refusals = refusals(&found, sources, id, &facts, main, plan);
+        found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;

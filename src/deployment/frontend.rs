@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::access::Identity;
+use super::certificates::MissingFile;
 use super::{Origin, Predicted, Setting, View};
 use crate::host::facts::Facts;
 use crate::nginx::ast::{Directive, Word};
@@ -37,6 +38,8 @@ pub struct Nginx {
     pub hand_overs: Vec<HandOver>,
     /// What `nginx -t` refuses in it.
     pub refusals: Vec<Refusal>,
+    /// The files that it opens at the start and that are not there.
+    pub missing_files: Vec<MissingFile>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -236,6 +239,7 @@ impl Nginx {
             upstreams: Vec::new(),
             hand_overs: Vec::new(),
             refusals: Vec::new(),
+            missing_files: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();

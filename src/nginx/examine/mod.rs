@@ -485,7 +485,9 @@ impl<'a> Examiner<'a> {
             return;
         }
         let swallowed = self.swallowed(entry, directive, level.place);
-        match (self.value(entry, directive, place), swallowed) {
+        let value = self.value(entry, directive, place);
+        let is_right = value.is_ok();
+        match (value, swallowed) {
             (Err(refused), Some(next)) if is_one && refused.argument + 1 >= next => {
                 self.lose_line(directive, next, refused.refusal);
             }
@@ -496,7 +498,7 @@ impl<'a> Examiner<'a> {
         self.names.note(entry, directive);
         self.refer(directive, level);
         match entry.name {
-            "listen" if place == Places::SERVER => self.listen(directive, level),
+            "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
             "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
                 if place == Places::SERVER || place == Places::HTTP =>
             {

@@ -1,5 +1,6 @@
 //! The directives with a grammar of their own.
 
+use super::servers;
 use super::values::{Read, compiles, each, refuse, word};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
@@ -82,6 +83,7 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
         "limit_req_zone" | "limit_conn_zone" => zone(args),
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
+        "listen" if !place.and(Places::SERVER).is_none() => servers::listen(args),
         "server" => upstream_server(args),
         "access_log" => access_log(args),
         "proxy_pass" if place.and(Places::named("stream_server")).is_none() => proxy_pass(first),

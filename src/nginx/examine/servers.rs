@@ -136,6 +136,16 @@ pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
     }
 }
 
+/// The words of a `listen`.
+pub(super) fn listen(words: &[Word]) -> Read {
+    let first = words[0].text.as_str();
+    if let Err(why) = shown_address(first) {
+        let refusal = format!("{why} in \"{first}\" of the \"listen\" directive");
+        return refuse(0, "a port up to 65535, an address with a port, or `unix:` and a path", refusal);
+    }
+    parameters(&words[1..])
+}
+
 /// The words behind the address of a `listen`.
 fn parameters(words: &[Word]) -> Read {
     super::values::each(words, |at, text| {
@@ -169,17 +179,7 @@ fn parameters(words: &[Word]) -> Read {
 impl Examiner<'_> {
     pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
         let Some(first) = directive.args.first() else { return };
-        let address = match shown_address(&first.text) {
-            Ok(address) => address,
-            Err(why) => {
-                let refusal = format!("{why} in \"{}\" of the \"listen\" directive", first.text);
-                let wanted = "a port up to 65535, an address with a port, or `unix:` and a path".to_owned();
-                return self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
-            }
-        };
-        if let Err(refused) = parameters(&directive.args[1..]) {
-            return self.refuse_value(directive, *refused);
-        }
+        let address = shown_address(&first.text).unwrap_or_default();
         let (Some(address), Some(at)) = (address, level.server) else { return };
         let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
         let server = &mut self.servers.servers[at];

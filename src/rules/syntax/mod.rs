@@ -14,6 +14,7 @@ mod directive_duplicate;
 mod directive_misplaced;
 mod directive_unknown;
 mod events_missing;
+mod file_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
 mod fpm_setting_unknown;
@@ -39,6 +40,7 @@ pub const RULES: &[&Rule] = &[
     &directive_misplaced::RULE,
     &directive_unknown::RULE,
     &events_missing::RULE,
+    &file_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
     &fpm_setting_unknown::RULE,

@@ -35,6 +35,11 @@ fn few<P>(problems: &[P], finding: impl Fn(&P) -> Finding) -> Vec<Finding> {
 
 fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
     let (message, label, help) = match &problem.kind {
+        ProblemKind::Unexpected('}') if problem.noticed != problem.span => (
+            "this `}` closes its block too early".to_owned(),
+            "what follows belongs into the block",
+            "remove it, or open the block that it was meant to close",
+        ),
         ProblemKind::Unexpected('}') => (
             "this `}` closes nothing".to_owned(),
             "no block is open here",
