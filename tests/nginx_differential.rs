@@ -187,6 +187,7 @@ fn is_environment(message: &str) -> bool {
         "BIO_new_file",
         "setrlimit",
         "glob()",
+        "test failed",
     ]
     .iter()
     .any(|word| message.starts_with(word) || message.contains(" failed (") && message.contains(word))
@@ -194,6 +195,7 @@ fn is_environment(message: &str) -> bool {
 
 /// Tests a configuration with nginx: its first complaint.
 fn nginx(files: &Files, folder: &Path) -> Option<(String, Option<(String, usize)>)> {
+    let _ = fs::remove_dir_all(folder);
     for directory in ["logs", "temp", "cache"] {
         fs::create_dir_all(folder.join(directory)).unwrap();
     }

@@ -305,9 +305,15 @@ impl<'a> Parser<'a> {
     fn forget_binary(&mut self) {
         let unknown = |directive: &Arc<Directive>| directive.name().contains('\0');
         let at = self.bytes.iter().position(|byte| *byte == 0).filter(|_| self.has_zero);
-        if let Some(at) = at.filter(|_| !self.tree.problems.is_empty() || self.tree.directives.iter().any(unknown)) {
-            self.tree.problems.clear();
-            self.problem(at, at + 1, ProblemKind::Binary);
+        let Some(at) = at else { return };
+        let named = self.tree.directives.iter().find(|directive| unknown(directive));
+        let named = named.map(|directive| (directive.ender, format!("unknown directive \"{}\"", directive.name())));
+        let first = self.tree.problems.first().map(|problem| (problem.noticed, problem.refusal.clone()));
+        let Some((noticed, refusal)) = first.or(named) else { return };
+        self.tree.problems.clear();
+        self.problem_noticed(at, at + 1, ProblemKind::Binary, noticed);
+        if let Some(problem) = self.tree.problems.last_mut() {
+            problem.refusal = refusal;
         }
     }
 }

@@ -476,7 +476,7 @@ impl<'a> Examiner<'a> {
         let readings = entries(entry.name)
             .iter()
             .filter(|other| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len()));
-        let is_one = readings.count() <= 1;
+        let is_one = level.place.is_one() || readings.count() <= 1;
         let is_gone = entries(entry.name).iter().all(|entry| entry.until.is_some());
         if let (Some(until), None, true) = (entry.until, self.build.version, is_gone) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
@@ -485,7 +485,10 @@ impl<'a> Examiner<'a> {
             return;
         }
         let swallowed = self.swallowed(entry, directive, level.place);
-        let value = self.value(entry, directive, place);
+        let value = self.value(entry, directive, place).and_then(|()| match entry.name {
+            "proxy_pass" => servers::uri_part(directive, level),
+            _ => Ok(()),
+        });
         let is_right = value.is_ok();
         match (value, swallowed) {
             (Err(refused), Some(next)) if is_one && refused.argument + 1 >= next => {

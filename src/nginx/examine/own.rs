@@ -84,6 +84,35 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
         "listen" if !place.and(Places::SERVER).is_none() => servers::listen(args),
+        "log_format" if !place.and(Places::HTTP).is_none() => log_format(args),
+        "userid_mark" => match first == "off"
+            || first.len() == 1 && first.chars().all(|char| char.is_ascii_alphanumeric() || char == '=')
+        {
+            true => Ok(()),
+            false => refuse(
+                0,
+                "`off`, a letter, a digit or `=`",
+                "\"userid_mark\" directive value must be \"off\" or a single letter, digit or \"=\"",
+            ),
+        },
+        "userid_expires" if !matches!(first, "max" | "off") && literals::seconds(first).is_none() => {
+            invalid("`max`, `off` or a time")
+        }
+        "disable_symlinks" => {
+            each(args, |at, text| match matches!(text, "on" | "off" | "if_not_owner") || text.starts_with("from=") {
+                true => Ok(()),
+                false => refuse(at, "`on`, `off`, `if_not_owner` or `from=`", format!("invalid parameter \"{text}\"")),
+            })
+        }
+        "open_log_file_cache" => each(args, |at, text| {
+            let is_right = match text.split_once('=') {
+                Some(("max" | "min_uses", number)) => literals::number(number).is_some_and(|number| number > 0),
+                Some(("inactive" | "valid", time)) => literals::seconds(time).is_some(),
+                _ => text == "off",
+            };
+            let refusal = || format!("invalid \"open_log_file_cache\" parameter \"{text}\"");
+            if is_right { Ok(()) } else { refuse(at, "`max=1000`, `inactive=20s` or `off`", refusal()) }
+        }),
         "server" => upstream_server(args),
         "access_log" => access_log(args),
         "proxy_pass" if place.and(Places::named("stream_server")).is_none() => proxy_pass(first),
@@ -447,4 +476,24 @@ fn session_cache(at: usize, text: &str) -> Read {
 fn shared(text: &str) -> bool {
     let zone = text.strip_prefix("shared:").and_then(|zone| zone.split_once(':'));
     zone.is_some_and(|(name, size)| !name.is_empty() && literals::size(size).is_some_and(|size| size >= 32 << 10))
+}
+
+/// `log_format`: each of its texts with the variables in it.
+fn log_format(args: &[Word]) -> Read {
+    let escape = args.get(1).and_then(|word| word.text.strip_prefix("escape="));
+    if let Some(escape) = escape.filter(|escape| !matches!(*escape, "json" | "default" | "none")) {
+        let wanted = "`escape=json`, `escape=default` or `escape=none`";
+        return refuse(1, wanted, format!("unknown log format escaping \"{escape}\""));
+    }
+    let texts = if escape.is_some() { 2 } else { 1 };
+    each(args.get(texts..).unwrap_or_default(), |at, text| match compiles(at + texts, text) {
+        Ok(()) => Ok(()),
+        Err(mut refused) => {
+            // Here nginx shows the rest of the text.
+            if refused.refusal == "invalid variable name" {
+                refused.refusal = format!("invalid parameter \"{}\"", text.split('$').next_back().unwrap_or_default());
+            }
+            Err(refused)
+        }
+    })
 }

@@ -13,7 +13,7 @@ use crate::values::address::{Address, AddressError};
 pub(super) struct References {
     formats: BTreeMap<String, Span>,
     cache_zones: BTreeSet<String>,
-    shared_zones: BTreeSet<String>,
+    shared_zones: BTreeMap<String, Span>,
     caches: Vec<(String, Word)>,
     shared: Vec<(String, String, Span)>,
     passes: Vec<(String, String, Span, Span)>,
@@ -62,7 +62,13 @@ impl Examiner<'_> {
             }
             "limit_req_zone" | "limit_conn_zone" => {
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
-                self.references.shared_zones.extend(zones.filter_map(|zone| zone.split(':').next()).map(str::to_owned));
+                for zone in zones.filter_map(|zone| zone.split(':').next()) {
+                    let first = *self.references.shared_zones.entry(zone.to_owned()).or_insert(directive.head);
+                    if first != directive.head {
+                        let refusal = format!("{name} \"{zone}\" is already bound to key");
+                        self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
+                    }
+                }
             }
             "limit_req" => {
                 let zone = args.iter().find_map(|word| Some((word.text.strip_prefix("zone=")?, word.span)));
@@ -70,7 +76,9 @@ impl Examiner<'_> {
                 self.references.shared.extend(named);
             }
             "limit_conn" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
-            "zone" if args.len() == 2 => drop(self.references.shared_zones.insert(first.text.clone())),
+            "zone" if args.len() == 2 => {
+                self.references.shared_zones.entry(first.text.clone()).or_insert(directive.head);
+            }
             "zone" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
                 let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
@@ -103,7 +111,7 @@ impl Examiner<'_> {
             }
         }
         for (name, zone, span) in references.shared {
-            if !references.shared_zones.contains(&zone) {
+            if !references.shared_zones.contains_key(&zone) {
                 let wanted = match name.as_str() {
                     "zone" => "a name and a size: `zone app 64k`".to_owned(),
                     name => format!("the name of a zone that a `{name}_zone` has"),

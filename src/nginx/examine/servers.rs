@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::values::Read;
 use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
 use crate::nginx::ast::{Directive, Word};
+use crate::nginx::directives::Places;
 use crate::nginx::literals;
 use crate::nginx::regex;
 use crate::source::Span;
@@ -320,6 +321,27 @@ impl Examiner<'_> {
                 self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
             }
         }
+    }
+}
+
+/// A `proxy_pass` with a path behind its host, where nginx does not know which part of the URI it replaces.
+pub(super) fn uri_part(directive: &Directive, level: &Level) -> Read {
+    let url = directive.arg(0).unwrap_or_default();
+    let Some((_, address)) = url.split_once("://").filter(|_| !url.contains('$')) else { return Ok(()) };
+    let has_uri = match address.strip_prefix("unix:") {
+        Some(path) => path.contains(':'),
+        None => address.contains(['/', '?']),
+    };
+    let nameless = !level.place.and(Places::LOCATION_IF | Places::LIMIT_EXCEPT).is_none();
+    let without_prefix = level.inside.last().is_some_and(|location| location.regex || location.named);
+    match has_uri && level.place.is_one() && (nameless || without_prefix) {
+        true => refuse(
+            0,
+            "an address without a path here: in a location given by a regex, in a named one, in `if` and in `limit_except`",
+            "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, or \
+             inside \"if\" statement, or inside \"limit_except\" block",
+        ),
+        false => Ok(()),
     }
 }
 
