@@ -54,6 +54,7 @@ impl Parser<'_> {
                 if !self.flawed {
                     self.problem_noticed(from, to, ProblemKind::MissingSemicolon, ender);
                 }
+                self.flawed = true;
                 self.push(words, Body::None, ender, end - 1);
             }
             Ending::Block => self.open(words, ender),
@@ -158,12 +159,20 @@ impl Parser<'_> {
     fn mend_braces(&mut self, words: &[Word], ending: Ending) {
         let wanted = places(&words[0].text, ending == Ending::Block);
         let fits = |place: Places| !place.and(wanted).is_none();
-        if wanted.is_none() || self.place().is_none_or(fits) {
+        // A location may not stand in every other one.
+        let location = Location::of(&words[1..]).filter(|_| words[0].text == "location");
+        let around = |block: &OpenBlock| Location::of(&block.words[1..]).filter(|_| block.words[0].text == "location");
+        let takes = |block: &OpenBlock| {
+            let outside = around(block).zip(location.as_ref()).and_then(|(around, inner)| misnested(&around, inner));
+            block.inside.is_some_and(fits) && outside.is_none()
+        };
+        let stands = self.open.last().is_none_or(|block| block.inside.is_none() || takes(block));
+        if wanted.is_none() || stands && self.place().is_none_or(fits) {
             return;
         }
         match self.braces {
             Braces::Unclosed(left) => {
-                let outside = self.open.iter().rposition(|block| block.inside.is_some_and(fits)).map(|at| at + 1);
+                let outside = self.open.iter().rposition(takes).map(|at| at + 1);
                 let outside = outside.or(fits(self.top).then_some(0));
                 let Some(keep) = outside.filter(|keep| self.open.len() - keep <= left) else { return };
                 self.close_down_to(keep, words[0].span);
@@ -280,7 +289,8 @@ fn walk(
         if !wanted.is_none() && wanted.and(place).is_none() {
             return Some((directive.ender, format!("\"{name}\" directive is not allowed here")));
         }
-        let location = Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(directive));
+        let location =
+            Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(&directive.args));
         let outside = around.zip(location.as_ref()).and_then(|(around, location)| misnested(around, location));
         if let Some(refusal) = outside {
             return Some((directive.ender, refusal));

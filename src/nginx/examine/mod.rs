@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ast::{Body, Directive, Tree};
+use super::ast::{Body, Directive, ProblemKind, Tree};
 use super::directives::{self, Arguments, Entry, Places, Value, entries, holds_records, modules};
 use super::load::{Files, IncludeProblemKind};
 use crate::source::{FileId, Sources, Span};
@@ -146,11 +146,19 @@ pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, buil
     let tree = files.tree(main);
     let top = if top.is_one() { top } else { common_places(files, tree, top) };
     let mut level = Level::new(top);
+    if is_binary(tree) {
+        return Vec::new();
+    }
     examiner.statements(&tree.directives, &mut level);
     examiner.end(top);
     let mut found = examiner.found;
     found.sort_by_key(|refusal| (refusal.span, refusal.noticed));
     found
+}
+
+/// Whether a file is no configuration at all.
+fn is_binary(tree: &Tree) -> bool {
+    tree.problems.iter().any(|problem| problem.kind == ProblemKind::Binary)
 }
 
 /// The blocks that all statements of a fragment may stand in; where there is none, those that most may
@@ -196,13 +204,23 @@ struct Level {
     inside: Vec<servers::Location>,
     /// The server that it is or is in.
     server: Option<usize>,
-    /// Statements with a flaw of their own are not counted.
+    /// The servers of a group, and statements that may have been meant for one.
     members: usize,
+    /// What was found to be in the wrong place here: what follows it came there with it.
+    astray: Option<Span>,
 }
 
 impl Level {
     fn new(place: Places) -> Self {
-        Level { place, held: BTreeMap::new(), locations: BTreeMap::new(), inside: Vec::new(), server: None, members: 0 }
+        Level {
+            place,
+            held: BTreeMap::new(),
+            locations: BTreeMap::new(),
+            inside: Vec::new(),
+            server: None,
+            members: 0,
+            astray: None,
+        }
     }
 
     fn block(&self, place: Places) -> Self {
@@ -305,7 +323,12 @@ impl<'a> Examiner<'a> {
             }
             if directive.name() == "include" && directive.args.len() == 1 && !directive.is_block() {
                 for file in self.files.included_by(directive) {
-                    self.statements(&self.files.tree(*file).directives, level);
+                    let tree = self.files.tree(*file);
+                    if is_binary(tree) {
+                        self.has_unknown_modules = true;
+                    } else {
+                        self.statements(&tree.directives, level);
+                    }
                 }
                 continue;
             }
@@ -318,7 +341,8 @@ impl<'a> Examiner<'a> {
         if directive.name().is_empty() && !directive.name.quoted {
             return;
         }
-        let Some(entry) = self.entry(directive, level.place) else {
+        level.members += usize::from(directive.flawed);
+        let Some(entry) = self.entry(directive, level) else {
             self.names.leave_open(directive);
             return;
         };
@@ -370,8 +394,8 @@ impl<'a> Examiner<'a> {
 
     /// The line of the table that reads a directive where it stands; none where nginx refuses it or does
     /// not know it.
-    fn entry(&mut self, directive: &Directive, place: Places) -> Option<&'static Entry> {
-        let name = directive.name();
+    fn entry(&mut self, directive: &Directive, level: &mut Level) -> Option<&'static Entry> {
+        let (name, place) = (directive.name(), level.place);
         let known = entries(name);
         let wrong = match known.iter().filter_map(|entry| self.lacks(entry)).next() {
             Some(why) if known.iter().all(|entry| self.lacks(entry).is_some()) => Some(why),
@@ -383,7 +407,14 @@ impl<'a> Examiner<'a> {
                 Unknown::Perhaps(_) | Unknown::Module(..) => String::new(),
                 _ => format!("unknown directive \"{name}\""),
             };
-            self.refuse_directive(directive, Flaw::Unknown(why), refusal);
+            let is_nothing = why == Unknown::Never(None);
+            // Of several names in a row that mean nothing here, the first one stands for all.
+            if !directive.flawed && !(is_nothing && level.astray.is_some()) {
+                self.refuse_directive(directive, Flaw::Unknown(why), refusal);
+            }
+            if is_nothing {
+                level.astray.get_or_insert(directive.head);
+            }
         }
         let known: Vec<_> = known.iter().filter(|entry| self.lacks(entry).is_none()).collect();
         let here: Vec<_> = known.iter().copied().filter(|entry| !entry.places.and(place).is_none()).collect();
@@ -393,7 +424,10 @@ impl<'a> Examiner<'a> {
                 let allowed = known.iter().fold(Places::NONE, |places, entry| places | entry.places);
                 // A block that stands elsewhere is gone through where it belongs.
                 let refusal = format!("\"{name}\" directive is not allowed here");
-                self.refuse_directive(directive, Flaw::Misplaced { allowed }, refusal);
+                if level.astray.is_none() {
+                    self.refuse_directive(directive, Flaw::Misplaced { allowed }, refusal);
+                }
+                level.astray.get_or_insert(directive.head);
             }
             return None;
         }

@@ -7,7 +7,7 @@ use super::own::is_network;
 use super::values::compiles;
 use super::{Examiner, Flaw, Refusal, Refused};
 use crate::nginx::ast::{Directive, Word};
-use crate::nginx::directives::Places;
+use crate::nginx::directives::{Places, entries};
 use crate::nginx::regex;
 use crate::source::Span;
 
@@ -37,16 +37,21 @@ impl Examiner<'_> {
             if record.is_block() {
                 let refusal = "unexpected \"{\"".to_owned();
                 self.refuse_record(opener, record, 0, "records, and no block", refusal);
-                continue;
+                return;
             }
             if record.flawed {
                 continue;
             }
+            let before = self.found.len();
             match block {
                 "map" => self.map(opener, record, place, keys),
                 "geo" => self.geo(opener, record),
                 "split_clients" => self.split_clients(opener, record),
                 _ => {}
+            }
+            // Directives got in here: the block begins or ends elsewhere, and the first one says so.
+            if self.found.len() > before && !entries(record.name()).is_empty() {
+                return;
             }
         }
     }

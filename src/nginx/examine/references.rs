@@ -97,7 +97,8 @@ impl Examiner<'_> {
         if !self.build.is_whole {
             return;
         }
-        if top == Places::MAIN && !references.has_events {
+        let is_read = self.files.tree(self.main).problems.is_empty();
+        if top == Places::MAIN && !references.has_events && is_read {
             let refusal = "no \"events\" section in configuration".to_owned();
             let span = Span::new(self.main, 0, 0);
             self.refuse(Refusal { flaw: Flaw::NoEvents, name: "events".to_owned(), span, noticed: None, refusal });

@@ -22,8 +22,8 @@ pub(in crate::nginx) struct Location {
 
 impl Location {
     /// Reads the words of a `location`.
-    pub(in crate::nginx) fn of(directive: &Directive) -> Option<Self> {
-        let words: Vec<&str> = directive.args.iter().map(|word| word.text.as_str()).collect();
+    pub(in crate::nginx) fn of(args: &[Word]) -> Option<Self> {
+        let words: Vec<&str> = args.iter().map(|word| word.text.as_str()).collect();
         let (modifier, path) = match words.as_slice() {
             [modifier, path] => (*modifier, *path),
             [word] => {
@@ -200,7 +200,7 @@ impl Examiner<'_> {
     }
 
     pub(super) fn location(&mut self, directive: &Directive, outer: &mut Level, inner: &mut Level) {
-        let Some(location) = Location::of(directive) else { return };
+        let Some(location) = Location::of(&directive.args) else { return };
         let path = location.path.as_str();
         if location.regex {
             self.check_regex(directive, directive.args.len() - 1, path);
