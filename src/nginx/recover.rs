@@ -247,7 +247,7 @@ fn lost_semicolon(words: &[Word], ending: Ending, place: Places, bytes: &[u8]) -
     }
     let starts = |at: &usize| {
         let (word, alone) = (&words[*at], |entry: &&Entry| !entry.is_block && entry.arguments.allow(*at - 1));
-        !word.quoted && begins_line(word, bytes) && here.iter().any(|entry| alone(entry))
+        !word.quoted && begins_line(word, bytes) && here.iter().any(alone)
     };
     let is_known = |at: &usize| !entries(&words[*at].text).is_empty();
     let is_name =

@@ -409,7 +409,8 @@ impl<'a> Examiner<'a> {
             };
             let is_nothing = why == Unknown::Never(None);
             // Of several names in a row that mean nothing here, the first one stands for all.
-            if !directive.flawed && !(is_nothing && level.astray.is_some()) {
+            let is_told = is_nothing && level.astray.is_some();
+            if !directive.flawed && !is_told {
                 self.refuse_directive(directive, Flaw::Unknown(why), refusal);
             }
             if is_nothing {

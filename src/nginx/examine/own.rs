@@ -215,7 +215,7 @@ fn condition(args: &[Word]) -> Read {
     let end = words.len() - 1;
     let Some(inner) = words[end].1.strip_suffix(')') else { return bad(last) };
     words[end].1 = inner;
-    if words[end].1.is_empty() && !(args[end].quoted && end > 0) && end > 0 {
+    if words[end].1.is_empty() && !args[end].quoted && end > 0 {
         words.pop();
     }
     if words[0].1.is_empty() {
