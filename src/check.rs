@@ -195,6 +195,7 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None if matches!(plan.view, View::Live | View::Files) => None,
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
+    facts.declared_directives.clone_from(&terms.declared_directives);
     if let Some((profile, why)) = profile {
         checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
@@ -207,11 +208,7 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
 }
 
 fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
-    let deployment = Deployment {
-        machines: vec![machine],
-        thresholds: terms.thresholds.clone(),
-        declared_directives: terms.declared_directives.clone(),
-    };
+    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
     let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);

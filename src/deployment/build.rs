@@ -6,17 +6,20 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, routes, scripts, unloaded};
+use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
 use crate::host::{Host, ReadError, glob, names, rotation};
+use crate::nginx::directives::Places;
+use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools, load_test_output};
-use crate::source::Sources;
+use crate::source::{FileId, Sources};
 use crate::values::address::{Address, Endpoint};
+use crate::values::version::Version;
 
 /// Why there is nothing to look at.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +70,10 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         };
         loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
         let config = Config::resolve(&files, id, context);
-        nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
+        let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
+        found.refusals = refusals(&found, sources, id, &facts, main, plan);
+        found.missing_files = certificates::missing(&found, &facts, host, main);
+        nginx.push(found);
         mains.push((host, main));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
@@ -106,6 +112,28 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     }
     machine.scripts = scripts::scripts(&machine, host);
     Ok(machine)
+}
+
+/// What nginx refuses of a configuration that begins with a file.
+fn refusals(
+    nginx: &Nginx,
+    sources: &Sources,
+    id: FileId,
+    facts: &Facts,
+    main: &Path,
+    plan: &Plan,
+) -> Vec<examine::Refusal> {
+    let modules = &facts.build.modules;
+    let build = Build {
+        version: facts.versions.nginx.as_deref().and_then(Version::parse),
+        modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
+        declared: facts.declared_directives.clone(),
+        is_whole: nginx.is_whole && !plan.view.is_partial(),
+        is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
+    };
+    let is_main = nginx.config.level(nginx.config.main()).context == Context::Main;
+    let top = if is_main { Places::MAIN } else { Places::ANY };
+    examine::examine(&nginx.files, sources, id, top, &build)
 }
 
 fn unreadable(path: &Path, source: ReadError) -> BuildError {

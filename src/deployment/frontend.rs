@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Identity;
+use super::certificates::MissingFile;
 use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
 use crate::host::glob;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
+use crate::nginx::examine::Refusal;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
@@ -41,6 +43,10 @@ pub struct Nginx {
     pub is_partial: bool,
     /// Where relative paths begin, if it is known.
     pub prefix: Option<PathBuf>,
+    /// What `nginx -t` refuses in it.
+    pub refusals: Vec<Refusal>,
+    /// The files that it opens at the start and that are not there.
+    pub missing_files: Vec<MissingFile>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -242,6 +248,8 @@ impl Nginx {
             sites: Vec::new(),
             is_partial: view.is_partial(),
             prefix: facts.build.prefix.clone(),
+            refusals: Vec::new(),
+            missing_files: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
@@ -382,7 +390,9 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
     // Of several handlers in one location the last one in the file is in force.
     let here = config.level(level);
     let pass = here.settings.iter().rev().find(|directive| Protocol::of(directive.name()).is_some());
-    let pass = pass.filter(|_| !is_answered_before(config, level));
+    // Elsewhere nginx refuses it.
+    let has_place = !matches!(here.context, Context::Main | Context::Http | Context::Server | Context::IfInServer);
+    let pass = pass.filter(|_| has_place && !is_answered_before(config, level));
     if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
         if let Some(protocol) = Protocol::of(directive.name()) {
             let evaluated = evaluate(config, level, &argument.text);

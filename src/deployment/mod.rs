@@ -8,7 +8,7 @@
 //! listener that was probably meant, [`Pool::overridden`] the `listen` lines that no longer count, and
 //! [`Machine::unloaded`] the files that nothing loads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::host::facts::Facts;
 use crate::host::rotation::Rotation;
@@ -20,6 +20,7 @@ pub mod back_ends;
 pub mod buffers;
 pub mod build;
 pub mod capacity;
+pub mod certificates;
 pub mod connect;
 pub mod extensions;
 pub mod frontend;
@@ -99,8 +100,6 @@ pub struct Deployment {
     pub machines: Vec<Machine>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
-    /// Directives of third-party modules, as the user declares them.
-    pub declared_directives: BTreeSet<String>,
 }
 
 /// One host with the servers on it.

@@ -26,6 +26,10 @@ pub struct Directive {
     pub head: Span,
     /// From the name to the `;` or the closing brace.
     pub span: Span,
+    /// What ended the words: the `;` or the `{`. nginx names its line for whatever is wrong with them.
+    pub ender: Span,
+    /// Whether a breach of the grammar lies inside, so that the words are not what was meant.
+    pub flawed: bool,
 }
 
 /// What a statement ends in.
@@ -57,6 +61,10 @@ pub struct Problem {
     pub span: Span,
     /// What is wrong with it.
     pub kind: ProblemKind,
+    /// Where nginx notices; its message names this line.
+    pub noticed: Span,
+    /// The words in which nginx refuses; empty where it does not.
+    pub refusal: String,
 }
 
 /// What can be wrong with the text of a file.
@@ -66,6 +74,10 @@ pub enum ProblemKind {
     Unexpected(char),
     /// A `}` while a statement is open: its `;` is missing. The span is the open statement.
     MissingSemicolon,
+    /// The next statement begins on a new line while a statement is open.
+    LostSemicolon,
+    /// A directive that needs a block has no `{`, or one that is glued to a word.
+    NoBlock,
     /// Something glued to a closing quote.
     AfterQuote(char),
     /// A quote that is never closed.
@@ -116,7 +128,7 @@ impl Directive {
 }
 
 impl ProblemKind {
-    /// The words in which nginx refuses the file.
+    /// The words in which nginx refuses the file, where the kind alone decides them.
     pub fn nginx_message(&self) -> String {
         match self {
             ProblemKind::Unexpected(found) | ProblemKind::AfterQuote(found) => format!("unexpected \"{found}\""),
@@ -126,8 +138,10 @@ impl ProblemKind {
             }
             ProblemKind::UnclosedBlock => "unexpected end of file, expecting \"}\"".into(),
             ProblemKind::TooLong => "too long parameter".into(),
-            ProblemKind::TooDeep | ProblemKind::Binary => String::new(),
             ProblemKind::ByteOrderMark => "unknown directive".into(),
+            ProblemKind::TooDeep | ProblemKind::Binary | ProblemKind::LostSemicolon | ProblemKind::NoBlock => {
+                String::new()
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 pub mod ast;
 pub mod branches;
 pub mod crossplane;
+pub mod directives;
+pub mod examine;
 pub mod flow;
 pub mod levels;
 pub mod lexer;
@@ -10,5 +12,7 @@ pub mod literals;
 pub mod load;
 pub mod locations;
 pub mod parse;
+pub mod pcre;
+mod recover;
 pub mod regex;
 pub mod variables;

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::ast::{Body, Directive, Problem, ProblemKind, Tree, Word};
+use super::directives::Places;
 use super::lexer::{self, Token};
+use super::recover::{self, Ending};
 use crate::source::{FileId, Span};
 
 /// Blocks nested deeper than this are not followed. nginx has no limit of its own; nobody nests a
@@ -12,38 +14,79 @@ use crate::source::{FileId, Span};
 pub const MAX_DEPTH: usize = 100;
 
 /// Parses the text of one file.
+///
+/// A file whose braces do not pair is read once more: the places of known directives and the
+/// indentation say which brace was forgotten.
 pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
-    let mut parser = Parser { file, bytes, rest: bytes, open: Vec::new(), words: Vec::new(), tree: Tree::default() };
-    parser.run();
-    // In binary data there is a mistake in every other byte; the first one says it all.
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        parser.tree.problems.clear();
-        parser.problem(at, at + 1, ProblemKind::Binary);
+    let (mut tree, braces) = Parser::new(file, bytes, Braces::Paired).run();
+    if braces != Braces::Paired {
+        let noticed = recover::first_misplaced(&tree);
+        tree = Parser::new(file, bytes, braces).run().0;
+        recover::note(&mut tree, noticed, bytes.len());
     }
-    parser.tree
+    tree
 }
 
-struct Parser<'a> {
-    file: FileId,
-    bytes: &'a [u8],
-    rest: &'a [u8],
+/// What a first reading says about the braces of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Braces {
+    /// Nothing is known to be wrong.
+    Paired,
+    /// So many blocks are never closed.
+    Unclosed(usize),
+    /// So many closing braces close nothing.
+    Surplus(usize),
+}
+
+pub(super) struct Parser<'a> {
+    pub(super) file: FileId,
+    pub(super) bytes: &'a [u8],
+    pub(super) rest: &'a [u8],
     /// The blocks that are open, outermost first.
-    open: Vec<OpenBlock>,
+    pub(super) open: Vec<OpenBlock>,
     /// The words of the statement being read.
-    words: Vec<Word>,
-    tree: Tree,
+    pub(super) words: Vec<Word>,
+    /// Whether a breach of the grammar was met inside of them.
+    pub(super) flawed: bool,
+    /// What the reading may still mend.
+    pub(super) braces: Braces,
+    /// Where the file's own statements may stand, as far as those before tell.
+    pub(super) top: Places,
+    /// Whether a word holds a zero byte.
+    pub(super) has_zero: bool,
+    pub(super) tree: Tree,
 }
 
-struct OpenBlock {
-    words: Vec<Word>,
-    directives: Vec<Arc<Directive>>,
+pub(super) struct OpenBlock {
+    pub(super) words: Vec<Word>,
+    pub(super) directives: Vec<Arc<Directive>>,
+    pub(super) ender: Span,
+    pub(super) flawed: bool,
+    /// Where the statements inside may stand; none where that is not known.
+    pub(super) inside: Option<Places>,
 }
 
-impl Parser<'_> {
-    fn run(&mut self) {
+impl<'a> Parser<'a> {
+    fn new(file: FileId, bytes: &'a [u8], braces: Braces) -> Self {
+        Parser {
+            file,
+            bytes,
+            rest: bytes,
+            open: Vec::new(),
+            words: Vec::new(),
+            flawed: false,
+            braces,
+            top: Places::ANY,
+            has_zero: false,
+            tree: Tree::default(),
+        }
+    }
+
+    fn run(mut self) -> (Tree, Braces) {
         if self.bytes.starts_with(b"\xef\xbb\xbf") {
             // nginx takes the mark as part of the first word; everything behind it reads as meant.
-            self.problem(0, 3, ProblemKind::ByteOrderMark);
+            let noticed = self.first_ender();
+            self.problem_noticed(0, 3, ProblemKind::ByteOrderMark, noticed);
             self.rest = &self.bytes[3..];
         }
         loop {
@@ -54,15 +97,9 @@ impl Parser<'_> {
             let end = self.at();
             match token {
                 Token::Bare(raw) => self.word(raw, end - raw.len(), end, false, &token),
-                Token::Quoted(raw, _) => {
-                    self.word(raw, end - raw.len() - 2, end, true, &token);
-                    self.check_behind_quote();
-                }
+                Token::Quoted(raw, quote) => self.quoted(raw, quote, end, &token),
                 Token::Semicolon if self.words.is_empty() => self.problem(end - 1, end, ProblemKind::Unexpected(';')),
-                Token::Semicolon => {
-                    let words = std::mem::take(&mut self.words);
-                    self.close_statement(words, Body::None, end);
-                }
+                Token::Semicolon => self.end_statement(Ending::Semicolon, end),
                 Token::Open if self.open.len() >= MAX_DEPTH => {
                     self.problem(end - 1, end, ProblemKind::TooDeep);
                     self.words.clear();
@@ -73,14 +110,17 @@ impl Parser<'_> {
                 Token::LongComment(text) => self.problem(end - text.len(), end, ProblemKind::TooLong),
                 Token::Unclosed(quote) => {
                     let start = self.bytes.len() - before.len() + blank_prefix(before);
-                    self.problem(start, start + 1, ProblemKind::UnclosedQuote(quote.into()));
-                    self.words.clear();
-                    break;
+                    let noticed = Span::new(self.file, self.bytes.len(), self.bytes.len());
+                    let kind = ProblemKind::UnclosedQuote(quote.into());
+                    self.problem_noticed(start, start + 1, kind, noticed);
+                    self.end_quote_with_its_line(start);
                 }
                 Token::End => break,
             }
         }
-        self.end_of_file();
+        let braces = self.end_of_file();
+        self.forget_binary();
+        (self.tree, braces)
     }
 
     fn at(&self) -> usize {
@@ -88,24 +128,88 @@ impl Parser<'_> {
     }
 
     fn problem(&mut self, start: usize, end: usize, kind: ProblemKind) {
-        self.tree.problems.push(Problem { span: Span::new(self.file, start, end), kind });
+        self.problem_noticed(start, end, kind, Span::new(self.file, start, end));
+    }
+
+    pub(super) fn problem_noticed(&mut self, start: usize, end: usize, kind: ProblemKind, noticed: Span) {
+        let refusal = kind.nginx_message();
+        self.tree.problems.push(Problem { span: Span::new(self.file, start, end), kind, noticed, refusal });
     }
 
     fn word(&mut self, raw: &[u8], start: usize, end: usize, quoted: bool, token: &Token<'_>) {
         if !lexer::fits(token) {
             self.problem(start, end, ProblemKind::TooLong);
+            self.flawed = true;
         }
+        self.has_zero |= raw.contains(&0);
         let text = String::from_utf8_lossy(&lexer::unescape(raw)).into_owned();
         self.words.push(Word { text, span: Span::new(self.file, start, end), quoted });
     }
 
-    /// Behind a closing quote nginx wants a blank, `;`, `{` or `)`.
-    fn check_behind_quote(&mut self) {
-        if let Some(byte) = self.rest.first() {
-            if !lexer::is_blank(*byte) && !matches!(*byte, b';' | b'{' | b')') {
-                let found = String::from_utf8_lossy(&self.rest[..self.rest.len().min(4)]).chars().next().unwrap_or(' ');
-                let at = self.at();
-                self.problem(at, at + 1, ProblemKind::AfterQuote(found));
+    /// A word in quotes. Behind the closing one nginx wants a blank, `;`, `{` or `)`.
+    fn quoted(&mut self, raw: &[u8], quote: u8, end: usize, token: &Token<'_>) {
+        let start = end - raw.len() - 2;
+        let found = match self.rest.first() {
+            Some(byte) if !lexer::is_blank(*byte) && !matches!(*byte, b';' | b'{' | b')') => {
+                String::from_utf8_lossy(&self.rest[..self.rest.len().min(4)]).chars().next().unwrap_or(' ')
+            }
+            _ => return self.word(raw, start, end, true, token),
+        };
+        let noticed = Span::new(self.file, end, end + 1);
+        let first_line = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if first_line.len() < raw.len() && first_line.trim_ascii_end().ends_with(b";") {
+            // The quote took a whole statement in: it is the opening one that nothing closes.
+            self.problem_noticed(start, start + 1, ProblemKind::UnclosedQuote(quote.into()), noticed);
+            if let Some(problem) = self.tree.problems.last_mut() {
+                problem.refusal = ProblemKind::AfterQuote(found).nginx_message();
+            }
+            return self.end_quote_with_its_line(start);
+        }
+        self.word(raw, start, end, true, token);
+        self.problem_noticed(end, end + 1, ProblemKind::AfterQuote(found), noticed);
+        self.flawed = true;
+        if found != '}' {
+            self.skip_line();
+        }
+    }
+
+    /// Goes on behind the quote at `start` as if it were closed at the end of its line.
+    fn end_quote_with_its_line(&mut self, start: usize) {
+        let line = self.bytes[start + 1..].split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        let line = line.strip_suffix(b";").or_else(|| line.strip_suffix(b"{")).unwrap_or(line);
+        let end = start + 1 + line.len();
+        let text = String::from_utf8_lossy(&lexer::unescape(line)).into_owned();
+        self.words.push(Word { text, span: Span::new(self.file, start, end), quoted: true });
+        self.flawed = true;
+        self.rest = &self.bytes[end..];
+    }
+
+    /// Where more quotes stand on the line, goes on at the `;` or `{` that ends it, or at the first one of a
+    /// long line: nobody can tell what those quotes enclose.
+    fn skip_line(&mut self) {
+        let line = self.rest.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        if !line.contains(&b'"') && !line.contains(&b'\'') {
+            return;
+        }
+        let skipped = match line.last() {
+            Some(b';' | b'{') if line.len() < 200 => line.len() - 1,
+            _ if line.len() < 200 => line.len(),
+            _ => line.iter().position(|byte| matches!(byte, b';' | b'{')).unwrap_or(line.len()),
+        };
+        self.rest = &self.rest[skipped..];
+    }
+
+    /// Where nginx finds that the first statement, mark and all, is none it knows.
+    fn first_ender(&self) -> Span {
+        let mut rest = self.bytes;
+        loop {
+            match lexer::token(rest) {
+                Ok((next, Token::Bare(_) | Token::Quoted(..) | Token::LongComment(_))) => rest = next,
+                Ok((next, Token::Semicolon | Token::Open | Token::Close)) => {
+                    let end = self.bytes.len() - next.len();
+                    return Span::new(self.file, end - 1, end);
+                }
+                _ => return Span::new(self.file, self.bytes.len(), self.bytes.len()),
             }
         }
     }
@@ -116,67 +220,128 @@ impl Parser<'_> {
             // The block is read all the same, under an empty name, so that its `}` finds it.
             self.words.push(Word { text: String::new(), span: Span::new(self.file, end - 1, end - 1), quoted: false });
         }
-        let words = std::mem::take(&mut self.words);
-        if words[0].text.ends_with("_by_lua_block") {
+        if self.words[0].text.ends_with("_by_lua_block") {
+            let words = std::mem::take(&mut self.words);
+            let ender = Span::new(self.file, end - 1, end);
             let length = lexer::lua_block(self.rest);
             let lua = Span::new(self.file, end, end + length.unwrap_or(self.rest.len()));
             self.rest = &self.rest[length.map_or(self.rest.len(), |length| length + 1)..];
             if length.is_none() {
-                self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::UnclosedBlock });
+                let at = head(&words);
+                let noticed = Span::new(self.file, self.bytes.len(), self.bytes.len());
+                self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
             }
             let end = self.at();
-            self.close_statement(words, Body::Lua(lua), end);
+            self.push(words, Body::Lua(lua), ender, end);
         } else {
-            self.open.push(OpenBlock { words, directives: Vec::new() });
+            self.end_statement(Ending::Block, end);
         }
     }
 
     fn close_block(&mut self, end: usize) {
         if !self.words.is_empty() {
-            let words = std::mem::take(&mut self.words);
-            self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::MissingSemicolon });
-            self.close_statement(words, Body::None, end - 1);
+            self.end_statement(Ending::Brace, end);
         }
+        self.close_by_indentation(end);
         match self.open.pop() {
-            Some(block) => self.close_statement(block.words, Body::Block(block.directives), end),
+            Some(block) => self.close(block, end),
             None => self.problem(end - 1, end, ProblemKind::Unexpected('}')),
         }
     }
 
-    fn close_statement(&mut self, mut words: Vec<Word>, body: Body, end: usize) {
+    pub(super) fn close(&mut self, block: OpenBlock, end: usize) {
+        self.flawed = block.flawed;
+        self.push(block.words, Body::Block(block.directives), block.ender, end);
+    }
+
+    /// Puts a finished statement where it belongs.
+    pub(super) fn push(&mut self, mut words: Vec<Word>, body: Body, ender: Span, end: usize) {
         let head = head(&words);
         let span = Span::new(self.file, head.start as usize, end);
         let args = words.split_off(1);
+        let flawed = std::mem::take(&mut self.flawed);
         let Some(name) = words.pop() else { return };
-        let directive = Arc::new(Directive { name, args, body, head, span });
+        let directive = Arc::new(Directive { name, args, body, head, span, ender, flawed });
         let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
         siblings.push(directive);
     }
 
     /// Closes what is open. One mistake is one problem: an unfinished statement hides the open
     /// blocks around it, and of several open blocks the innermost is named.
-    fn end_of_file(&mut self) {
+    fn end_of_file(&mut self) -> Braces {
         let end = self.bytes.len();
-        let broken = self.tree.problems.last().is_some_and(|problem| {
-            matches!(problem.kind, ProblemKind::UnclosedQuote(_) | ProblemKind::TooDeep | ProblemKind::UnclosedBlock)
+        let noticed = Span::new(self.file, end, end);
+        let broken = self.tree.problems.last().is_some_and(|problem| match problem.kind {
+            ProblemKind::TooDeep | ProblemKind::UnclosedBlock => true,
+            ProblemKind::UnclosedQuote(_) => self.flawed,
+            _ => false,
         });
+        let unclosed = self.open.iter().filter(|block| !block.words[0].text.is_empty()).count();
+        let surplus = self.tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Unexpected('}')).count();
+        let mut braces = if surplus > 0 { Braces::Surplus(surplus) } else { Braces::Paired };
         if !self.words.is_empty() {
             let words = std::mem::take(&mut self.words);
-            self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::UnfinishedStatement });
-            self.close_statement(words, Body::None, end);
+            let at = tail(&words, self.bytes);
+            if !broken {
+                let (start, end) = (at.start as usize, at.end as usize);
+                self.problem_noticed(start, end, ProblemKind::UnfinishedStatement, noticed);
+            }
+            self.flawed = true;
+            self.push(words, Body::None, noticed, end);
         } else if let (Some(block), false) = (self.open.last().filter(|block| !block.words[0].text.is_empty()), broken)
         {
-            self.tree.problems.push(Problem { span: head(&block.words), kind: ProblemKind::UnclosedBlock });
+            let at = head(&block.words);
+            self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
+            braces = Braces::Unclosed(unclosed);
         }
         while let Some(block) = self.open.pop() {
-            self.close_statement(block.words, Body::Block(block.directives), end);
+            self.close(block, end);
+        }
+        braces
+    }
+
+    /// In binary data there is a mistake in every other byte; the first one says it all. A zero byte
+    /// that disturbs nothing, nginx takes like any other.
+    fn forget_binary(&mut self) {
+        let unknown = |directive: &Arc<Directive>| directive.name().contains('\0');
+        let at = self.bytes.iter().position(|byte| *byte == 0).filter(|_| self.has_zero);
+        let Some(at) = at else { return };
+        let named = self.tree.directives.iter().find(|directive| unknown(directive));
+        let named = named.map(|directive| (directive.ender, format!("unknown directive \"{}\"", directive.name())));
+        let first = self.tree.problems.first().map(|problem| (problem.noticed, problem.refusal.clone()));
+        let Some((noticed, refusal)) = first.or(named) else { return };
+        self.tree.problems.clear();
+        self.problem_noticed(at, at + 1, ProblemKind::Binary, noticed);
+        if let Some(problem) = self.tree.problems.last_mut() {
+            problem.refusal = refusal;
         }
     }
 }
 
 /// From the first to the last of some words, of which there is at least one.
-fn head(words: &[Word]) -> Span {
+pub(super) fn head(words: &[Word]) -> Span {
     words[0].span.to(words[words.len() - 1].span)
+}
+
+/// The words of a statement on its last line.
+pub(super) fn tail(words: &[Word], bytes: &[u8]) -> Span {
+    let head = head(words);
+    let breaks = words.iter().rposition(|word| begins_line(word, bytes)).unwrap_or(0);
+    words[breaks].span.to(head)
+}
+
+/// Whether nothing but blanks stands before a word on its line.
+pub(super) fn begins_line(word: &Word, bytes: &[u8]) -> bool {
+    indent(word.span.start as usize, bytes).is_some()
+}
+
+/// How many blanks stand before a place, if nothing else does. Nobody indents by a thousand.
+pub(super) fn indent(at: usize, bytes: &[u8]) -> Option<usize> {
+    let before = bytes[..at].iter().rev().take(1000).position(|byte| *byte == b'\n' || !lexer::is_blank(*byte));
+    match before {
+        Some(blanks) => (bytes[at - blanks - 1] == b'\n').then_some(blanks),
+        None => (at < 1000).then_some(at),
+    }
 }
 
 /// How many bytes of blanks and comments stand before the next token.
@@ -266,7 +431,27 @@ mod tests {
             ("s { a b } c;", ProblemKind::MissingSemicolon, 4, "s{a|b;}c;"),
             ("d \"a\"b; e;", ProblemKind::AfterQuote('b'), 5, "d|a|b;e;"),
             ("d \"a\"}; e;", ProblemKind::AfterQuote('}'), 5, "d|a;e;"),
-            ("s { d \"a; }", ProblemKind::UnclosedQuote('"'), 6, "s{}"),
+            ("s { d \"a; }", ProblemKind::UnclosedQuote('"'), 6, "s{d|a; };}"),
+            ("s { d \"a;\n e; }", ProblemKind::UnclosedQuote('"'), 6, "s{d|a;e;}"),
+            ("s { d 'a;\n d 'b';\n e; }", ProblemKind::UnclosedQuote('\''), 6, "s{d|a;d|b;e;}"),
+            ("root /a\nindex b;", ProblemKind::LostSemicolon, 0, "root|/a;index|b;"),
+            ("internal\nroot /a\nlocation / { }", ProblemKind::LostSemicolon, 0, "internal;root|/a;location|/{}"),
+            ("location ~ a${ root /a; }", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}"),
+            ("location ~ a${root /a; } b;", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}b;"),
+            ("location /\nroot /a; }", ProblemKind::NoBlock, 0, "location|/{root|/a;}"),
+            (
+                "http {\n server {\n  location / {\n   root /a;\n }\n}\n",
+                ProblemKind::UnclosedBlock,
+                19,
+                "http{server{location|/{root|/a;}}}",
+            ),
+            (
+                "server { location / { root /a; }\nserver { root /b; }",
+                ProblemKind::UnclosedBlock,
+                0,
+                "server{location|/{root|/a;}}server{root|/b;}",
+            ),
+            ("server { root /a; }\nlocation / { } }", ProblemKind::Unexpected('}'), 18, "server{root|/a;location|/{}}"),
             ("s { a", ProblemKind::UnfinishedStatement, 4, "s{a;}"),
             ("h { s { a; }", ProblemKind::UnclosedBlock, 0, "h{s{a;}}"),
             ("\u{feff}user a; b;", ProblemKind::ByteOrderMark, 0, "user|a;b;"),

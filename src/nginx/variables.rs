@@ -164,6 +164,41 @@ pub fn split(text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// Whether nginx can compile a text with variables; the error holds its words.
+pub fn syntax(text: &str) -> Result<(), String> {
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let behind = &rest[at + 1..];
+        if behind.starts_with(|first: char| ('1'..='9').contains(&first)) {
+            rest = &behind[1..];
+            continue;
+        }
+        let (braced, inside) = match behind.strip_prefix('{') {
+            Some(inside) => (true, inside),
+            None => (false, behind),
+        };
+        let end = inside.find(|char: char| !char.is_ascii_alphanumeric() && char != '_').unwrap_or(inside.len());
+        let name = &inside[..end];
+        rest = &inside[end..];
+        if braced && !rest.starts_with('}') && !inside.is_empty() {
+            return Err(format!("the closing bracket in \"{name}\" variable is missing"));
+        }
+        if name.is_empty() {
+            return Err("invalid variable name".into());
+        }
+        rest = if braced { &rest[1..] } else { rest };
+    }
+    Ok(())
+}
+
+/// The names of the variables in a text that nginx can compile.
+pub fn names(text: &str) -> impl Iterator<Item = String> {
+    split(text).into_iter().filter_map(|piece| match piece {
+        Piece::Variable(name) => Some(name),
+        Piece::Text(_) => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -2,4 +2,5 @@
 
 pub mod address;
 pub mod placeholder;
+pub mod spelling;
 pub mod version;

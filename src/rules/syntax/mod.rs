@@ -1,7 +1,20 @@
 //! What `nginx -t` and `php-fpm -t` refuse.
 
 use super::Rule;
+use crate::deployment::{Deployment, Machine};
+use crate::finding::{Finding, Program};
+use crate::nginx::examine::Refusal;
+use crate::source::{Sources, Span};
 
+mod argument_count;
+mod certificate_missing;
+mod character_suspect;
+mod default_server_duplicate;
+mod directive_duplicate;
+mod directive_misplaced;
+mod directive_unknown;
+mod events_missing;
+mod file_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
 mod fpm_setting_missing;
@@ -12,11 +25,26 @@ mod include_missing;
 mod include_unreadable;
 mod ini_expression;
 mod ini_value_suspect;
+mod location_duplicate;
+mod placeholder_left;
+mod semicolon_swallowed;
+mod server_name_conflict;
 mod slowlog_invalid;
 mod syntax_error;
+mod value_invalid;
+mod variable_undefined;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
+    &argument_count::RULE,
+    &certificate_missing::RULE,
+    &character_suspect::RULE,
+    &default_server_duplicate::RULE,
+    &directive_duplicate::RULE,
+    &directive_misplaced::RULE,
+    &directive_unknown::RULE,
+    &events_missing::RULE,
+    &file_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
     &fpm_setting_missing::RULE,
@@ -27,6 +55,47 @@ pub const RULES: &[&Rule] = &[
     &include_unreadable::RULE,
     &ini_expression::RULE,
     &ini_value_suspect::RULE,
+    &location_duplicate::RULE,
+    &placeholder_left::RULE,
+    &semicolon_swallowed::RULE,
+    &server_name_conflict::RULE,
     &slowlog_invalid::RULE,
     &syntax_error::RULE,
+    &value_invalid::RULE,
+    &variable_undefined::RULE,
 ];
+
+/// What the machines' nginxes refuse.
+fn refusals(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &Refusal)> {
+    let of = |machine| move |refusal| (machine, refusal);
+    deployment
+        .machines
+        .iter()
+        .flat_map(move |machine| machine.nginx.iter().flat_map(|nginx| &nginx.refusals).map(of(machine)))
+}
+
+/// Says that nginx refuses, in its words, and on which line it does where that is another one.
+fn refused(finding: Finding, refusal: &Refusal, sources: &Sources) -> Finding {
+    refused_at(finding, refusal.noticed, &refusal.refusal, sources)
+}
+
+fn refused_at(finding: Finding, noticed: Option<Span>, refusal: &str, sources: &Sources) -> Finding {
+    // At the end of a file there is nothing to show.
+    let is_text = |at: &Span| (at.start as usize) < sources.get(at.file).bytes().len();
+    let elsewhere =
+        |at: &Span| is_text(at) && finding.labels().iter().all(|label| !on_one_line(label.span, *at, sources));
+    let finding = match noticed.filter(elsewhere) {
+        Some(at) => finding.label(at, "nginx names this line"),
+        None => finding,
+    };
+    match refusal {
+        "" => finding,
+        words => finding.refused_by(Program::Nginx, words),
+    }
+}
+
+/// Whether a place lies on one of the lines of another.
+fn on_one_line(span: Span, at: Span, sources: &Sources) -> bool {
+    let line = |offset| sources.get(span.file).position(offset).line;
+    span.file == at.file && (line(span.start)..=line(span.end)).contains(&line(at.start))
+}

@@ -1,10 +1,8 @@
 //! Text that breaks the grammar of its language.
 
-use std::sync::Arc;
-
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
-use crate::nginx::ast::{Body, Directive, Problem, ProblemKind, Tree};
+use crate::nginx::ast::{Problem, ProblemKind};
 use crate::php::ast::{Expecting, Problem as FpmProblem, ProblemKind as FpmKind};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -17,7 +15,7 @@ const SHOWN_PER_FILE: usize = 10;
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (_, tree) in machine.nginx.iter().flat_map(|nginx| nginx.files.trees()) {
-            findings.findings.extend(few(&tree.problems, |problem| in_tree(tree, problem, sources)));
+            findings.findings.extend(few(&tree.problems, |problem| of_nginx(problem, sources)));
         }
         for master in &machine.masters {
             findings.findings.extend(few(&master.configuration.problems, of_fpm));
@@ -35,47 +33,13 @@ fn few<P>(problems: &[P], finding: impl Fn(&P) -> Finding) -> Vec<Finding> {
     shown
 }
 
-fn in_tree(tree: &Tree, problem: &Problem, sources: &Sources) -> Finding {
-    let unexpected = problem.kind == ProblemKind::Unexpected('}');
-    let open = Some(tree).filter(|_| unexpected).and_then(|tree| unopened(&tree.directives, problem.span));
-    match open {
-        Some(directive) => without_block(directive, sources),
-        None => of_nginx(problem, sources),
-    }
-}
-
-/// The first directive before a place that needs a block and has none: its `{` is glued to a word.
-fn unopened(directives: &[Arc<Directive>], before: Span) -> Option<&Directive> {
-    let directives = directives.iter().filter(|directive| directive.span.start < before.start);
-    directives.into_iter().find_map(|directive| match needs_block(directive) {
-        true => Some(&**directive),
-        false => unopened(directive.block(), before),
-    })
-}
-
-fn needs_block(directive: &Directive) -> bool {
-    let is_block = match directive.name() {
-        "http" | "events" | "location" | "if" | "upstream" | "map" | "geo" => true,
-        // In `upstream` it is an address.
-        "server" => directive.args.is_empty(),
-        _ => false,
-    };
-    is_block && matches!(directive.body, Body::None)
-}
-
-fn without_block(directive: &Directive, sources: &Sources) -> Finding {
-    let name = directive.name();
-    RULE.finding(
-        format!("no `{{` opens the block of `{}`", line(directive.head, sources)),
-        directive.head,
-        "nginx takes everything up to the next `;` for arguments",
-    )
-    .help("write a blank before the `{`, which otherwise belongs to the word before it")
-    .refused_by(Program::Nginx, format!("directive \"{name}\" has no opening \"{{\""))
-}
-
 fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
     let (message, label, help) = match &problem.kind {
+        ProblemKind::Unexpected('}') if problem.noticed != problem.span => (
+            "this `}` closes its block too early".to_owned(),
+            "what follows belongs into the block",
+            "remove it, or open the block that it was meant to close",
+        ),
         ProblemKind::Unexpected('}') => (
             "this `}` closes nothing".to_owned(),
             "no block is open here",
@@ -93,6 +57,16 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
             format!("no `;` behind `{}`", line(problem.span, sources)),
             "the `}` comes before its `;`",
             "write a `;` at the end of this line",
+        ),
+        ProblemKind::LostSemicolon => (
+            format!("no `;` behind `{}`", line(problem.span, sources)),
+            "the next directive begins before its `;`",
+            "write a `;` at the end of this line",
+        ),
+        ProblemKind::NoBlock => (
+            format!("no `{{` opens the block of `{}`", line(problem.span, sources)),
+            "nginx takes everything up to the next `;` for arguments",
+            "write ` {` behind it; a `{` glued to a word that ends in `$` belongs to the word",
         ),
         ProblemKind::AfterQuote(found) => (
             format!("`{found}` stands directly behind a closing quote"),
@@ -130,10 +104,7 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
         ),
     };
     let finding = RULE.finding(message, problem.span, label).help(help);
-    match problem.kind.nginx_message() {
-        refusal if refusal.is_empty() => finding,
-        refusal => finding.refused_by(Program::Nginx, refusal),
-    }
+    super::refused_at(finding, Some(problem.noticed), &problem.refusal, sources)
 }
 
 /// The first line of a place, cut to what a message can hold.

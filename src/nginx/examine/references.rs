@@ -1,0 +1,147 @@
+//! Names that must be defined elsewhere: log formats, zones, certificates' keys, groups of servers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Examiner, Flaw, Level, Refusal, Refused};
+use crate::nginx::ast::{Directive, Word};
+use crate::nginx::directives::Places;
+use crate::source::Span;
+use crate::values::address::{Address, AddressError};
+
+/// What is defined and what is named.
+#[derive(Debug, Default)]
+pub(super) struct References {
+    formats: BTreeMap<String, Span>,
+    cache_zones: BTreeSet<String>,
+    shared_zones: BTreeMap<String, Span>,
+    caches: Vec<(String, Word)>,
+    shared: Vec<(String, String, Span)>,
+    passes: Vec<(String, String, Span, Span)>,
+    has_events: bool,
+    http: Option<Span>,
+}
+
+impl Examiner<'_> {
+    /// Notes what a directive whose words are right defines or names.
+    pub(super) fn refer(&mut self, directive: &Directive, level: &Level) {
+        let args = directive.args.as_slice();
+        let Some(first) = args.first() else {
+            match directive.name() {
+                "events" => self.references.has_events = true,
+                "http" => self.references.http = Some(directive.span),
+                _ => {}
+            }
+            return;
+        };
+        let name = directive.name();
+        match name {
+            "log_format" if level.place == Places::HTTP => match self.references.formats.get(&first.text) {
+                Some(before) if *before != directive.head => {
+                    let flaw = Flaw::Duplicate { first: *before };
+                    self.refuse_directive(directive, flaw, format!("duplicate \"log_format\" name \"{}\"", first.text));
+                }
+                _ => drop(self.references.formats.insert(first.text.clone(), directive.head)),
+            },
+            "access_log" if level.place.and(Places::named("stream") | Places::named("stream_server")).is_none() => {
+                let Some(format) = args.get(1).filter(|_| first.text != "off") else { return };
+                let known = format.text == "combined" || self.references.formats.contains_key(&format.text);
+                if !known && self.build.is_whole {
+                    let refusal = format!("unknown log format \"{}\"", format.text);
+                    let wanted = "the name of a `log_format` that stands before it".to_owned();
+                    self.refuse_value(directive, Refused { argument: 1, wanted, refusal });
+                }
+            }
+            "proxy_cache_path" | "fastcgi_cache_path" | "uwsgi_cache_path" | "scgi_cache_path" => {
+                let zones = args.iter().filter_map(|word| word.text.strip_prefix("keys_zone="));
+                self.references.cache_zones.extend(zones.filter_map(|zone| zone.split(':').next()).map(str::to_owned));
+            }
+            "proxy_cache" | "fastcgi_cache" | "uwsgi_cache" | "scgi_cache"
+                if first.text != "off" && !first.text.contains('$') =>
+            {
+                self.references.caches.push((name.to_owned(), first.clone()));
+            }
+            "limit_req_zone" | "limit_conn_zone" => {
+                let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
+                for zone in zones.filter_map(|zone| zone.split(':').next()) {
+                    let first = *self.references.shared_zones.entry(zone.to_owned()).or_insert(directive.head);
+                    if first != directive.head {
+                        let refusal = format!("{name} \"{zone}\" is already bound to key");
+                        self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
+                    }
+                }
+            }
+            "limit_req" => {
+                let zone = args.iter().find_map(|word| Some((word.text.strip_prefix("zone=")?, word.span)));
+                let named = zone.map(|(zone, span)| (name.to_owned(), zone.to_owned(), span));
+                self.references.shared.extend(named);
+            }
+            "limit_conn" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
+            "zone" if args.len() == 2 => {
+                self.references.shared_zones.entry(first.text.clone()).or_insert(directive.head);
+            }
+            "zone" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
+            "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
+                let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
+                let bare = schemes.iter().find_map(|scheme| first.text.strip_prefix(scheme)).unwrap_or(&first.text);
+                if !bare.contains('$') {
+                    self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_references(&mut self, top: Places) {
+        let references = std::mem::take(&mut self.references);
+        self.passes(references.passes);
+        if !self.build.is_whole {
+            return;
+        }
+        let is_read = self.files.tree(self.main).problems.is_empty();
+        if top == Places::MAIN && !references.has_events && is_read {
+            let refusal = "no \"events\" section in configuration".to_owned();
+            let span = Span::new(self.main, 0, 0);
+            self.refuse(Refusal { flaw: Flaw::NoEvents, name: "events".to_owned(), span, noticed: None, refusal });
+        }
+        // These are noticed when the whole block is read.
+        let end = references.http.map(|http| Span { start: http.end.saturating_sub(1), ..http });
+        for (name, zone) in references.caches {
+            if !references.cache_zones.contains(&zone.text) {
+                let refusal = format!("\"{name}\" zone \"{}\" is unknown", zone.text);
+                self.refuse_reference(name, zone.span, end, "the name of a zone that a `…_cache_path` has", refusal);
+            }
+        }
+        for (name, zone, span) in references.shared {
+            if !references.shared_zones.contains_key(&zone) {
+                let wanted = match name.as_str() {
+                    "zone" => "a name and a size: `zone app 64k`".to_owned(),
+                    name => format!("the name of a zone that a `{name}_zone` has"),
+                };
+                let refusal = format!("zero size shared memory zone \"{zone}\"");
+                self.refuse_reference(name, span, None, &wanted, refusal);
+            }
+        }
+    }
+
+    /// The addresses that requests are handed to, which must have a port unless they are groups.
+    fn passes(&mut self, passes: Vec<(String, String, Span, Span)>) {
+        for (name, address, span, ender) in passes {
+            let error = match Address::parse(&address, None) {
+                Ok(_) => continue,
+                Err(AddressError::NoPort)
+                    if self.upstreams.contains_key(&address.to_ascii_lowercase()) || !self.build.is_whole =>
+                {
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let refusal = error.nginx_message(&address);
+            self.refuse_reference(name, span, Some(ender), "an address with a port, a socket or an upstream", refusal);
+        }
+    }
+
+    fn refuse_reference(&mut self, name: String, span: Span, noticed: Option<Span>, wanted: &str, refusal: String) {
+        let refused = Refused { argument: 0, wanted: wanted.to_owned(), refusal: refusal.clone() };
+        self.refuse(Refusal { flaw: Flaw::Value(Box::new(refused)), name, span, noticed, refusal });
+    }
+}

@@ -1,0 +1,360 @@
+//! Servers of `http`: where they listen, their names, and their locations.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::values::Read;
+use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
+use crate::nginx::ast::{Directive, Word};
+use crate::nginx::directives::Places;
+use crate::nginx::literals;
+use crate::nginx::pcre;
+use crate::source::Span;
+
+/// A location around others.
+#[derive(Clone, Debug)]
+pub(in crate::nginx) struct Location {
+    exact: bool,
+    named: bool,
+    regex: bool,
+    path: String,
+}
+
+impl Location {
+    /// Reads the words of a `location`.
+    pub(in crate::nginx) fn of(args: &[Word]) -> Option<Self> {
+        let words: Vec<&str> = args.iter().map(|word| word.text.as_str()).collect();
+        let (modifier, path) = match words.as_slice() {
+            [modifier, path] => (*modifier, *path),
+            [word] => {
+                let signs = ["=", "^~", "~*", "~"];
+                let glued = signs.iter().find_map(|sign| word.strip_prefix(sign).map(|path| (*sign, path)));
+                glued.unwrap_or(("", word))
+            }
+            _ => return None,
+        };
+        Some(Location {
+            exact: modifier == "=",
+            named: modifier.is_empty() && path.starts_with('@'),
+            regex: modifier.starts_with('~'),
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// The servers in the order in which they open.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    servers: Vec<Server>,
+    /// What `http` says of TLS for all of them.
+    common: Tls,
+}
+
+/// The certificates of a server.
+#[derive(Clone, Debug, Default)]
+struct Tls {
+    certificates: Vec<(String, Span)>,
+    keys: usize,
+    rejects: bool,
+}
+
+#[derive(Debug)]
+struct Server {
+    span: Span,
+    listens: BTreeMap<String, Span>,
+    names: Vec<(String, Span)>,
+    defaults: Vec<(String, Span)>,
+    tls: Tls,
+    /// The addresses on which it is to speak TLS.
+    tls_listens: BTreeMap<String, Span>,
+    ender: Span,
+}
+
+impl Servers {
+    pub(super) fn open(&mut self, directive: &Directive) -> usize {
+        let (listens, names, defaults, tls, tls_listens) = Default::default();
+        let (span, ender) = (directive.head, directive.ender);
+        self.servers.push(Server { span, listens, names, defaults, tls, tls_listens, ender });
+        self.servers.len() - 1
+    }
+
+    /// Notes a certificate, a key, or that handshakes are turned down.
+    pub(super) fn tls(&mut self, directive: &Directive, server: Option<usize>) {
+        let tls = match server.and_then(|at| self.servers.get_mut(at)) {
+            Some(server) => &mut server.tls,
+            None => &mut self.common,
+        };
+        let value = directive.arg(0).unwrap_or_default();
+        match directive.name() {
+            "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
+            "ssl_certificate_key" => tls.keys += 1,
+            _ => tls.rejects = literals::flag(value) == Some(true),
+        }
+    }
+
+    pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
+        let Some(server) = server.and_then(|at| self.servers.get_mut(at)) else { return };
+        server.names.extend(directive.args.iter().map(|word| (word.text.to_ascii_lowercase(), word.span)));
+    }
+}
+
+/// An address of a `listen` as nginx prints it: `80` is `0.0.0.0:80`. None where a name must be looked up.
+pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path.is_empty() {
+            true => Err("no path in the unix domain socket"),
+            false => Ok(Some(format!("unix:{path}"))),
+        };
+    }
+    let port = |text: &str| {
+        // Ranges are addresses of their own.
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let number = |text: &str| literals::number(text).filter(|port| (1..=65535).contains(port));
+        match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(first as u16),
+            _ => Err("invalid port"),
+        }
+    };
+    if text.contains('/') {
+        return Err("invalid host");
+    }
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, rest)) => match rest.strip_prefix(':') {
+            Some(digits) => (host, port(digits)?),
+            None if rest.is_empty() => (host, 80),
+            None => return Err("invalid host"),
+        },
+        None => match text.split_once(':') {
+            Some((host, digits)) => (host, port(digits)?),
+            None if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => ("*", port(text)?),
+            None => (text, 80),
+        },
+    };
+    let shown = |ip: IpAddr| Ok(Some(SocketAddr::new(ip, port).to_string()));
+    match host {
+        "*" => shown(Ipv4Addr::UNSPECIFIED.into()),
+        host => host.parse().map_or(Ok(None), shown),
+    }
+}
+
+/// The words of a `listen`.
+pub(super) fn listen(words: &[Word]) -> Read {
+    let first = words[0].text.as_str();
+    if let Err(why) = shown_address(first) {
+        let refusal = format!("{why} in \"{first}\" of the \"listen\" directive");
+        return refuse(0, "a port up to 65535, an address with a port, or `unix:` and a path", refusal);
+    }
+    parameters(&words[1..])
+}
+
+/// The words behind the address of a `listen`.
+fn parameters(words: &[Word]) -> Read {
+    super::values::each(words, |at, text| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        let is_number = literals::number(value).is_some_and(|number| number > 0);
+        let refused = |wanted: &str, refusal: String| refuse(at + 1, wanted, refusal);
+        match (key, text.contains('=')) {
+            (
+                "default_server" | "default" | "bind" | "ssl" | "http2" | "quic" | "http3" | "spdy" | "reuseport"
+                | "proxy_protocol" | "deferred" | "multipath",
+                false,
+            ) => Ok(()),
+            ("setfib" | "fastopen" | "accept_filter", true) => Ok(()),
+            ("backlog", true) if is_number => Ok(()),
+            ("backlog", true) => refused("a number", format!("invalid backlog \"{text}\"")),
+            ("rcvbuf" | "sndbuf", true) => match literals::size(value) {
+                Some(_) => Ok(()),
+                None => refused("a size", format!("invalid {key} \"{text}\"")),
+            },
+            ("ipv6only", true) if matches!(value, "on" | "off") => Ok(()),
+            ("ipv6only", true) => refused("`on` or `off`", format!("invalid ipv6only flags \"{value}\"")),
+            ("so_keepalive", true) => Ok(()),
+            _ => refused(
+                "a parameter of `listen`, such as `default_server`, `ssl` or `reuseport`",
+                format!("invalid parameter \"{text}\""),
+            ),
+        }
+    })
+}
+
+impl Examiner<'_> {
+    pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
+        let Some(first) = directive.args.first() else { return };
+        let address = shown_address(&first.text).unwrap_or_default();
+        let (Some(address), Some(at)) = (address, level.server) else { return };
+        let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
+        let server = &mut self.servers.servers[at];
+        if is_default {
+            server.defaults.push((address.clone(), directive.head));
+        }
+        if directive.args.iter().any(|word| matches!(&*word.text, "ssl" | "quic")) {
+            server.tls_listens.insert(address.clone(), directive.head);
+        }
+        match server.listens.get(&address) {
+            Some(first) => {
+                let flaw = Flaw::Taken(Taken::Listen(*first));
+                self.refuse_directive(directive, flaw, format!("a duplicate listen {address}"));
+            }
+            None => drop(server.listens.insert(address, directive.head)),
+        }
+    }
+
+    pub(super) fn location(&mut self, directive: &Directive, outer: &mut Level, inner: &mut Level) {
+        let Some(location) = Location::of(&directive.args) else { return };
+        let path = location.path.as_str();
+        if location.regex {
+            self.check_regex(directive, directive.args.len() - 1, path);
+        }
+        if let Some(refusal) = outer.inside.last().and_then(|around| misnested(around, &location)) {
+            let wanted = "a location that belongs inside of the one around it".to_owned();
+            let argument = directive.args.len() - 1;
+            return self.refuse_value(directive, Refused { argument, wanted, refusal });
+        }
+        if !location.regex && !location.named && outer.place.is_one() {
+            let key = (location.exact, location.path.clone());
+            match outer.locations.get(&key) {
+                Some(first) => {
+                    let first = *first;
+                    let refusal = format!("duplicate location \"{path}\"");
+                    self.refuse_directive(directive, Flaw::Taken(Taken::Location(first)), refusal);
+                }
+                _ => drop(outer.locations.insert(key, directive.head)),
+            }
+        }
+        inner.inside.push(location);
+    }
+
+    /// Refuses an expression that PCRE cannot compile.
+    pub(super) fn check_regex(&mut self, directive: &Directive, argument: usize, pattern: &str) {
+        if let Some(fault) = pcre::fault(pattern) {
+            let wanted = format!("a regex that compiles; this one has: {fault}");
+            let refusal = format!("pcre2_compile() failed: {fault} in \"{pattern}\"");
+            self.refuse_value(directive, Refused { argument, wanted, refusal });
+        }
+    }
+
+    pub(super) fn end_servers(&mut self) {
+        let servers = std::mem::take(&mut self.servers.servers);
+        self.end_tls(&servers);
+        let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
+        let mut names: BTreeMap<(String, String), (usize, Span)> = BTreeMap::new();
+        for (at, server) in servers.iter().enumerate() {
+            for (address, span) in &server.defaults {
+                match defaults.get(address) {
+                    Some((other, first)) if *other != at => {
+                        let refusal = format!("a duplicate default server for {address}");
+                        let taken = Taken::Default(address.clone(), *first);
+                        self.refuse(Refusal {
+                            flaw: Flaw::Taken(taken),
+                            name: "listen".to_owned(),
+                            span: *span,
+                            noticed: None,
+                            refusal,
+                        });
+                    }
+                    Some(_) => {}
+                    None => drop(defaults.insert(address.clone(), (at, *span))),
+                }
+            }
+            // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
+            let implied = BTreeMap::from([("0.0.0.0:80".to_owned(), server.span)]);
+            let listens = if server.listens.is_empty() { &implied } else { &server.listens };
+            for address in listens.keys() {
+                for (name, span) in &server.names {
+                    let key = (address.clone(), name.clone());
+                    match names.get(&key) {
+                        Some((other, first)) if *other != at => {
+                            let taken = Taken::Name(name.clone(), address.clone(), *first);
+                            self.refuse(Refusal {
+                                flaw: Flaw::Taken(taken),
+                                name: "server_name".to_owned(),
+                                span: *span,
+                                noticed: None,
+                                refusal: String::new(),
+                            });
+                        }
+                        Some(_) => {}
+                        None => drop(names.insert(key, (at, *span))),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Examiner<'_> {
+    /// The certificates of the servers that speak TLS: nginx wants a key for each, and a certificate where
+    /// the first or default server of an address listens for TLS.
+    fn end_tls(&mut self, servers: &[Server]) {
+        let common = std::mem::take(&mut self.servers.common);
+        if !self.build.is_whole {
+            return;
+        }
+        let certificates = |server: &Server| match server.tls.certificates.is_empty() {
+            true => common.certificates.clone(),
+            false => server.tls.certificates.clone(),
+        };
+        let mut first: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
+        for (at, server) in servers.iter().enumerate() {
+            let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
+            if let Some((path, span)) = certificates(server).get(keys) {
+                let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
+                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
+                self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
+            }
+            for address in server.listens.keys() {
+                first.entry(address).or_insert(at);
+            }
+            for (address, _) in &server.defaults {
+                first.insert(address, at);
+            }
+            for (address, span) in &server.tls_listens {
+                speaks.entry(address).or_insert(*span);
+            }
+        }
+        for (address, span) in speaks {
+            let Some(server) = first.get(address).and_then(|at| servers.get(*at)) else { continue };
+            if certificates(server).is_empty() && !server.tls.rejects && !common.rejects {
+                let refusal = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".to_owned();
+                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
+                self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
+            }
+        }
+    }
+}
+
+/// A `proxy_pass` with a path behind its host, where nginx does not know which part of the URI it replaces.
+pub(super) fn uri_part(directive: &Directive, level: &Level) -> Read {
+    let url = directive.arg(0).unwrap_or_default();
+    let Some((_, address)) = url.split_once("://").filter(|_| !url.contains('$')) else { return Ok(()) };
+    let has_uri = match address.strip_prefix("unix:") {
+        Some(path) => path.split_once(':').is_some_and(|(_, uri)| !uri.is_empty()),
+        None => address.contains(['/', '?']),
+    };
+    let nameless = !level.place.and(Places::LOCATION_IF | Places::LIMIT_EXCEPT).is_none();
+    let without_prefix = level.inside.last().is_some_and(|location| location.regex || location.named);
+    match has_uri && level.place.is_one() && (nameless || without_prefix) {
+        true => refuse(
+            0,
+            "an address without a path here: in a location given by a regex, in a named one, in `if` and in `limit_except`",
+            "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, or \
+             inside \"if\" statement, or inside \"limit_except\" block",
+        ),
+        false => Ok(()),
+    }
+}
+
+/// Why a location may not stand in the one around it.
+pub(in crate::nginx) fn misnested(around: &Location, location: &Location) -> Option<String> {
+    let (outer, inner) = (&around.path, &location.path);
+    match () {
+        () if around.exact => Some(format!("location \"{inner}\" cannot be inside the exact location \"{outer}\"")),
+        () if around.named => Some(format!("location \"{inner}\" cannot be inside the named location \"{outer}\"")),
+        () if location.named => Some(format!("named location \"{inner}\" can be on the server level only")),
+        () if !location.regex && !inner.starts_with(outer.as_str()) => {
+            Some(format!("location \"{inner}\" is outside location \"{outer}\""))
+        }
+        () => None,
+    }
+}

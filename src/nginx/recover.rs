@@ -1,0 +1,325 @@
+//! What was meant where a `;` or a brace is missing, so that one mistake is one problem and the rest of
+//! the file reads as its author reads it.
+//!
+//! Each repair is made only where nginx refuses the text as it stands.
+
+use std::sync::Arc;
+
+use super::ast::{Body, Directive, ProblemKind, Tree, Word};
+use super::directives::{Entry, Places, entries, holds_records};
+use super::examine::{Location, misnested};
+use super::parse::{Braces, OpenBlock, Parser, begins_line, head, indent, tail};
+use crate::source::Span;
+
+/// What ends the words of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// `;`
+    Semicolon,
+    /// `{`
+    Block,
+    /// `}`, which may not.
+    Brace,
+}
+
+impl Parser<'_> {
+    /// Ends the statement that is being read; `end` is behind what ends it.
+    pub(super) fn end_statement(&mut self, ending: Ending, end: usize) {
+        let ender = Span::new(self.file, end - 1, end);
+        let mut words = std::mem::take(&mut self.words);
+        while !words.is_empty() {
+            self.mend_braces(&words, ending);
+            let Some(place) = self.place().filter(|_| !self.flawed) else { break };
+            if let Some(at) = lost_semicolon(&words, ending, place, self.bytes) {
+                let rest = words.split_off(at);
+                self.lost(&words, place, ending, ender);
+                self.push(words, Body::None, ender, end - 1);
+                words = rest;
+            } else if let Some(rest) = self.lost_brace(&mut words, ending, place, ender) {
+                words = rest;
+            } else {
+                break;
+            }
+        }
+        if words.is_empty() {
+            return;
+        }
+        self.narrow_top(&words, ending);
+        match ending {
+            Ending::Semicolon => self.push(words, Body::None, ender, end),
+            Ending::Brace => {
+                let at = tail(&words, self.bytes);
+                let (from, to) = (at.start as usize, at.end as usize);
+                // What is glued to a quote has been told.
+                if !self.flawed {
+                    self.problem_noticed(from, to, ProblemKind::MissingSemicolon, ender);
+                }
+                self.flawed = true;
+                self.push(words, Body::None, ender, end - 1);
+            }
+            Ending::Block => self.open(words, ender),
+        }
+    }
+
+    fn open(&mut self, words: Vec<Word>, ender: Span) {
+        let inside = inside(&words[0].text, self.place());
+        let flawed = std::mem::take(&mut self.flawed);
+        self.open.push(OpenBlock { words, directives: Vec::new(), ender, flawed, inside });
+    }
+
+    /// Where a statement stands that is read now; none where that is not known.
+    fn place(&self) -> Option<Places> {
+        match self.open.last() {
+            Some(block) => block.inside,
+            None if self.braces == Braces::Paired => Some(Places::ANY),
+            None => Some(self.top),
+        }
+    }
+
+    /// What the statements at the top have in common says where the file belongs.
+    fn narrow_top(&mut self, words: &[Word], ending: Ending) {
+        if self.open.is_empty() {
+            let places = places(&words[0].text, ending == Ending::Block).and(self.top);
+            if !places.is_none() {
+                self.top = places;
+            }
+        }
+    }
+
+    /// Tells a `;` that is missing before the next statement.
+    fn lost(&mut self, words: &[Word], place: Places, ending: Ending, ender: Span) {
+        let at = tail(words, self.bytes);
+        self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::LostSemicolon, ender);
+        let name = &words[0].text;
+        let here = |entry: &&Entry| !entry.places.and(place).is_none();
+        let refusal = match ending {
+            Ending::Brace => "unexpected \"}\"".to_owned(),
+            _ if !entries(name).iter().any(|entry| here(&entry)) => format!("\"{name}\" directive is not allowed here"),
+            Ending::Block if entries(name).iter().filter(here).all(|entry| !entry.is_block) => {
+                format!("directive \"{name}\" is not terminated by \";\"")
+            }
+            _ => format!("invalid number of arguments in \"{name}\" directive"),
+        };
+        if let Some(problem) = self.tree.problems.last_mut() {
+            problem.refusal = refusal;
+        }
+    }
+
+    /// A directive that needs a block and has none: its `{` is glued to a word, or forgotten. Opens the
+    /// block and gives back what stands in it.
+    fn lost_brace(&mut self, words: &mut Vec<Word>, ending: Ending, place: Places, ender: Span) -> Option<Vec<Word>> {
+        let name = words[0].text.clone();
+        let here: Vec<_> = entries(&name).iter().filter(|entry| !entry.places.and(place).is_none()).collect();
+        let needs = !here.is_empty() && here.iter().all(|entry| entry.is_block);
+        if !needs || ending == Ending::Block {
+            return None;
+        }
+        // A `{` right behind a `$` belongs to the word, and so may what follows it.
+        let cut = |word: &Word| {
+            let (before, after) =
+                word.text.split_once('{').filter(|(_, after)| !word.quoted && !after.contains('}'))?;
+            let behind = word.span.start as usize + before.len() + 1;
+            let next = Word {
+                text: after.to_owned(),
+                span: Span::new(self.file, behind, word.span.end as usize),
+                quoted: false,
+            };
+            Some((before.to_owned(), (!after.is_empty()).then_some(next)))
+        };
+        let glued = words.iter().enumerate().skip(1).find_map(|(at, word)| Some((at, cut(word)?)));
+        let next = || {
+            let starts = |word: &Word| !word.quoted && begins_line(word, self.bytes) && !entries(&word.text).is_empty();
+            words.iter().skip(1).position(starts).map(|at| at + 1)
+        };
+        let rest = match glued {
+            Some((at, (before, inner))) => {
+                let behind = words.split_off(at + 1);
+                words[at].text = before;
+                Some(inner.into_iter().chain(behind).collect())
+            }
+            None => next().map(|at| words.split_off(at)),
+        };
+        let at = head(words);
+        self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::NoBlock, ender);
+        if let Some(problem) = self.tree.problems.last_mut() {
+            problem.refusal = format!("directive \"{name}\" has no opening \"{{\"");
+        }
+        let Some(rest) = rest else {
+            self.flawed = true;
+            return None;
+        };
+        let words = std::mem::take(words);
+        self.open(words, ender);
+        Some(rest)
+    }
+
+    /// Where blocks are left open: closes those inside of which a directive cannot stand that may stand
+    /// further out. Where `}`s are left over: opens again the block that was closed before a directive
+    /// which belongs into it.
+    fn mend_braces(&mut self, words: &[Word], ending: Ending) {
+        let wanted = places(&words[0].text, ending == Ending::Block);
+        let fits = |place: Places| !place.and(wanted).is_none();
+        // A location may not stand in every other one.
+        let location = Location::of(&words[1..]).filter(|_| words[0].text == "location");
+        let around = |block: &OpenBlock| Location::of(&block.words[1..]).filter(|_| block.words[0].text == "location");
+        let takes = |block: &OpenBlock| {
+            let outside = around(block).zip(location.as_ref()).and_then(|(around, inner)| misnested(&around, inner));
+            block.inside.is_some_and(fits) && outside.is_none()
+        };
+        let stands = self.open.last().is_none_or(|block| block.inside.is_none() || takes(block));
+        if wanted.is_none() || stands && self.place().is_none_or(fits) {
+            return;
+        }
+        match self.braces {
+            Braces::Unclosed(left) => {
+                let outside = self.open.iter().rposition(takes).map(|at| at + 1);
+                let outside = outside.or(fits(self.top).then_some(0));
+                let Some(keep) = outside.filter(|keep| self.open.len() - keep <= left) else { return };
+                self.close_down_to(keep, words[0].span);
+            }
+            Braces::Surplus(left) if left > 0 => {
+                let place = self.place();
+                let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
+                let belongs =
+                    |closed: &Arc<Directive>| closed.is_block() && inside(closed.name(), place).is_some_and(fits);
+                let Some(closed) =
+                    siblings.last().filter(|closed| belongs(closed)).is_some().then(|| siblings.pop()).flatten()
+                else {
+                    return;
+                };
+                let brace = closed.span.end as usize;
+                let Some(Directive { name, args, body: Body::Block(directives), ender, flawed, .. }) =
+                    Arc::into_inner(closed)
+                else {
+                    return;
+                };
+                let noticed = ender;
+                self.problem_noticed(brace - 1, brace, ProblemKind::Unexpected('}'), noticed);
+                let inside = inside(&name.text, place);
+                let words = std::iter::once(name).chain(args).collect();
+                self.open.push(OpenBlock { words, directives, ender, flawed, inside });
+                self.braces = Braces::Surplus(left - 1);
+            }
+            Braces::Surplus(_) | Braces::Paired => {}
+        }
+    }
+
+    /// Where blocks are left open: a `}` that stands further left than the innermost block is that of a
+    /// block around it.
+    pub(super) fn close_by_indentation(&mut self, end: usize) {
+        let Braces::Unclosed(left) = self.braces else { return };
+        let column = |block: &OpenBlock| indent(block.words[0].span.start as usize, self.bytes);
+        let Some(here) = indent(end - 1, self.bytes) else { return };
+        if self.open.last().and_then(column).is_none_or(|inner| inner <= here) {
+            return;
+        }
+        let meant = self.open.iter().rposition(|block| column(block) == Some(here)).map(|at| at + 1);
+        if let Some(keep) = meant.filter(|keep| self.open.len() - keep <= left) {
+            self.close_down_to(keep, Span::new(self.file, end - 1, end));
+        }
+    }
+
+    /// Closes blocks until `keep` are open, each with a problem.
+    fn close_down_to(&mut self, keep: usize, noticed: Span) {
+        let end = noticed.start as usize;
+        while self.open.len() > keep {
+            let Some(block) = self.open.pop() else { return };
+            let at = head(&block.words);
+            self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
+            self.close(block, end);
+            if let Braces::Unclosed(left) = &mut self.braces {
+                *left = left.saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// Where the first word of the statement stands that begins on a new line, while the statement before it
+/// has no `;`: nginx refuses them together, and the first one alone would be right.
+fn lost_semicolon(words: &[Word], ending: Ending, place: Places, bytes: &[u8]) -> Option<usize> {
+    let known = entries(&words[0].text);
+    let here: Vec<_> = known.iter().filter(|entry| !entry.places.and(place).is_none()).collect();
+    let here = if here.is_empty() { known.iter().collect() } else { here };
+    let opens = ending == Ending::Block;
+    let taken = |entry: &&Entry| entry.is_block == opens && entry.arguments.allow(words.len() - 1);
+    if here.is_empty() || ending != Ending::Brace && here.iter().any(taken) {
+        return None;
+    }
+    let starts = |at: &usize| {
+        let (word, alone) = (&words[*at], |entry: &&Entry| !entry.is_block && entry.arguments.allow(*at - 1));
+        !word.quoted && begins_line(word, bytes) && here.iter().any(alone)
+    };
+    let is_known = |at: &usize| !entries(&words[*at].text).is_empty();
+    let is_name =
+        |at: &usize| words[*at].text.len() > 3 && words[*at].text.bytes().all(|b| b == b'_' || b.is_ascii_lowercase());
+    let ahead = || (1..words.len()).filter(starts);
+    ahead().find(is_known).or_else(|| ahead().find(is_name).filter(|_| ending != Ending::Brace))
+}
+
+/// The blocks that a directive of a name may stand in.
+fn places(name: &str, opens: bool) -> Places {
+    let fitting = entries(name).iter().filter(|entry| entry.is_block == opens);
+    fitting.fold(Places::NONE, |places, entry| places | entry.places)
+}
+
+/// Where the statements of a block may stand; none for records and for what is not known.
+fn inside(name: &str, place: Option<Places>) -> Option<Places> {
+    let place = place.filter(|_| !holds_records(name))?;
+    let of = |place| {
+        let blocks = entries(name).iter().filter(|entry| entry.is_block);
+        blocks.fold(Places::NONE, |inside, entry| inside | entry.inside(place))
+    };
+    [of(place), of(Places::ANY)].into_iter().find(|inside| !inside.is_none())
+}
+
+/// The first directive that cannot stand where it does, as nginx reads the file, and its refusal.
+pub(super) fn first_misplaced(tree: &Tree) -> Option<(Span, String)> {
+    walk(&tree.directives, Places::ANY, None, true)
+}
+
+fn walk(
+    directives: &[Arc<Directive>],
+    mut place: Places,
+    around: Option<&Location>,
+    top: bool,
+) -> Option<(Span, String)> {
+    for directive in directives {
+        let name = directive.name();
+        let wanted = entries(name).iter().fold(Places::NONE, |places, entry| places | entry.places);
+        if !wanted.is_none() && wanted.and(place).is_none() {
+            return Some((directive.ender, format!("\"{name}\" directive is not allowed here")));
+        }
+        let location =
+            Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(&directive.args));
+        let outside = around.zip(location.as_ref()).and_then(|(around, location)| misnested(around, location));
+        if let Some(refusal) = outside {
+            return Some((directive.ender, refusal));
+        }
+        let fitting = places(name, directive.is_block()).and(place);
+        if top && !fitting.is_none() {
+            place = fitting;
+        }
+        let found = inside(name, Some(place))
+            .and_then(|inside| walk(directive.block(), inside, location.as_ref().or(around), false));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// Says where nginx notices the first of the braces that do not pair: at a directive that stands where it
+/// cannot, or at the end of the file.
+pub(super) fn note(tree: &mut Tree, misplaced: Option<(Span, String)>, end: usize) {
+    let mut misplaced = misplaced;
+    for problem in &mut tree.problems {
+        match (&problem.kind, misplaced.take()) {
+            (ProblemKind::UnclosedBlock | ProblemKind::Unexpected('}'), Some((at, refusal))) => {
+                problem.noticed = at;
+                problem.refusal = refusal;
+            }
+            (ProblemKind::UnclosedBlock, None) => problem.noticed = Span::new(problem.span.file, end, end),
+            (_, kept) => misplaced = kept,
+        }
+    }
+}

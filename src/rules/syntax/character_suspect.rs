@@ -1,0 +1,68 @@
+//! Characters that look like nginx's own and are not.
+
+use crate::deployment::Deployment;
+use crate::finding::{Edit, Fix};
+use crate::nginx::ast::Directive;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule =
+    rule!(syntax / "character-suspect", Warning, "a character looks like one that nginx reads, and is another");
+
+/// What people paste, what it is called, and what they mean.
+const LOOKALIKES: [(char, &str, &str); 12] = [
+    ('\u{ff1b}', "a full-width semicolon", ";"),
+    ('\u{37e}', "a Greek question mark", ";"),
+    ('\u{ff5b}', "a full-width brace", "{"),
+    ('\u{ff5d}', "a full-width brace", "}"),
+    ('\u{201c}', "a typographic quote", "\""),
+    ('\u{201d}', "a typographic quote", "\""),
+    ('\u{2018}', "a typographic quote", "'"),
+    ('\u{2019}', "a typographic quote", "'"),
+    ('\u{a0}', "a no-break space", " "),
+    ('\u{3000}', "an ideographic space", " "),
+    ('\u{200b}', "a zero-width space", ""),
+    ('\u{feff}', "a byte order mark", ""),
+];
+
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    let nginx = deployment.machines.iter().flat_map(|machine| &machine.nginx);
+    for tree in nginx.flat_map(|nginx| nginx.files.trees()).map(|(_, tree)| tree) {
+        for directive in &tree.directives {
+            look(directive, sources, findings);
+        }
+    }
+}
+
+fn look(directive: &Directive, sources: &Sources, findings: &mut Findings) {
+    let words = std::iter::once(&directive.name).chain(&directive.args);
+    for word in words.filter(|word| !word.quoted && !word.text.is_ascii()) {
+        let written = sources.text(word.span);
+        let found = written.char_indices().find_map(|(at, char)| {
+            let known = LOOKALIKES.iter().find(|(lookalike, _, _)| *lookalike == char)?;
+            Some((at, char.len_utf8(), known))
+        });
+        // A byte order mark at the very start is told by `syntax-error`.
+        let Some((at, length, (_, what, meant))) = found.filter(|_| word.span.start >= 3) else { continue };
+        let start = word.span.start as usize + at;
+        let span = Span::new(word.span.file, start, start + length);
+        let instead = match *meant {
+            "" => "remove it".to_owned(),
+            " " => "write a blank".to_owned(),
+            meant => format!("write `{meant}`"),
+        };
+        let edits = vec![Edit { span, text: (*meant).to_owned() }];
+        findings.push(
+            RULE.finding(
+                format!("{what} stands in `{}`", directive.name()),
+                span,
+                "nginx takes it for a part of the word",
+            )
+            .help(instead.clone())
+            .fix(Fix { title: instead, safe: false, edits }),
+        );
+    }
+    for inner in directive.block() {
+        look(inner, sources, findings);
+    }
+}

@@ -1,0 +1,36 @@
+//! A value that nginx does not take.
+
+use super::{refusals, refused};
+use std::collections::BTreeSet;
+
+use crate::deployment::Deployment;
+use crate::nginx::examine::{Flaw, Taken};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::{Sources, Span};
+
+pub(super) static RULE: Rule = rule!(syntax / "value-invalid", Error, "nginx does not take this value");
+
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    let hand_overs = deployment.machines.iter().flat_map(|machine| &machine.nginx).flat_map(|nginx| &nginx.hand_overs);
+    let dialled: BTreeSet<Span> = hand_overs.map(|hand_over| hand_over.span).collect();
+    for (_, refusal) in refusals(deployment) {
+        let name = &refusal.name;
+        // Addresses that are dialled have rules of their own.
+        if name.ends_with("_pass") && name != "proxy_pass" && dialled.contains(&refusal.span) {
+            continue;
+        }
+        let finding = match &refusal.flaw {
+            Flaw::Value(value) => {
+                let text = sources.text(refusal.span);
+                RULE.finding(format!("`{name}` does not take `{text}`"), refusal.span, "nginx refuses this")
+                    .help(format!("it takes {}", value.wanted))
+            }
+            Flaw::Taken(Taken::Upstream(first)) => RULE
+                .finding("two upstream groups have one name", refusal.span, "nginx refuses the second one")
+                .label(*first, "the first one")
+                .help("give one of them another name, or remove it"),
+            _ => continue,
+        };
+        findings.push(refused(finding, refusal, sources));
+    }
+}

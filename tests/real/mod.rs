@@ -1,0 +1,25 @@
+//! The nginx that is installed.
+#![allow(dead_code)]
+
+use std::process::Command;
+
+/// What `nginx -V` says.
+pub struct Installed {
+    /// The release, such as `1.22.1`.
+    pub version: String,
+    /// The optional modules that it was built with, as facts name them.
+    pub modules: Vec<String>,
+}
+
+/// The installed nginx; none where there is none. With `CI` in the environment there must be one.
+pub fn installed() -> Option<Installed> {
+    let Ok(output) = Command::new("nginx").arg("-V").output() else {
+        assert!(std::env::var_os("CI").is_none(), "nginx is not installed, and CI is set");
+        return None;
+    };
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let version = text.lines().next()?.rsplit('/').next()?.split(' ').next()?.to_owned();
+    let options = text.split_whitespace().filter(|option| !option.ends_with("=dynamic"));
+    let modules = options.filter_map(|option| option.strip_prefix("--with-"));
+    Some(Installed { version, modules: modules.map(|name| name.trim_end_matches("_module").to_owned()).collect() })
+}
