@@ -57,6 +57,8 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
+    /// What was looked at.
+    pub deployments: Vec<Deployment>,
 }
 
 /// Checks everything that a request names.
@@ -133,6 +135,7 @@ pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut
     let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
+    checked.deployments.push(deployment);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
+use super::{Lookup, Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
@@ -64,7 +64,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     for (nginx, main) in nginx.iter().zip(&nginx_mains) {
         unloaded.extend(unloaded::servers(host, sources, nginx, main));
     }
-    let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
+    let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
     let mut machine = Machine {
@@ -78,9 +78,11 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         dials,
         callers,
         unloaded,
+        lookup: Lookup::default(),
     };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
+    machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
     Ok(machine)
 }
@@ -158,7 +160,7 @@ fn read(
 }
 
 /// The sockets that are dialled or created: their owners and directories matter.
-fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf> {
+fn sockets(nginx: &[Nginx], masters: &[Master]) -> Vec<PathBuf> {
     let peers = nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().flat_map(|hand_over| hand_over.peers(nginx)));
     let dialled = peers.filter_map(|peer| match &peer.address {
         Ok(Address::Unix(path)) => Some(Endpoint::unix(Path::new(path))),
@@ -166,14 +168,11 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf>
     });
     let listeners = masters.iter().flat_map(|master| &master.pools).filter_map(|pool| pool.listener.as_ref());
     let created = listeners.flat_map(|listener| listener.bound.endpoints().to_vec());
-    let paths: Vec<PathBuf> = dialled
-        .chain(created)
-        .filter_map(|endpoint| match endpoint {
-            Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
-        })
-        .collect();
-    paths.into_iter()
+    let paths = dialled.chain(created).filter_map(|endpoint| match endpoint {
+        Endpoint::Unix(path) => Some(path),
+        Endpoint::Tcp(_) => None,
+    });
+    paths.collect()
 }
 
 /// Whether a master runs: from facts, else from the units of the tree.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::access::Identity;
 use super::{Origin, Predicted, Setting, View};
 use crate::host::facts::Facts;
-use crate::nginx::ast::{Directive, Word};
+use crate::nginx::ast::{Directive, Key, Word};
 use crate::nginx::branches::branches;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
@@ -177,6 +177,16 @@ pub struct HandOver {
     pub serves_php: bool,
 }
 
+/// The directives that hand a request over.
+const PASSES: [(Key, &str); 6] = [
+    (Key::of("fastcgi_pass"), "fastcgi_pass"),
+    (Key::of("proxy_pass"), "proxy_pass"),
+    (Key::of("uwsgi_pass"), "uwsgi_pass"),
+    (Key::of("scgi_pass"), "scgi_pass"),
+    (Key::of("grpc_pass"), "grpc_pass"),
+    (Key::of("memcached_pass"), "memcached_pass"),
+];
+
 /// Where a hand-over leads.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -341,7 +351,7 @@ impl Peer {
 fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<String, usize>, found: &mut Vec<HandOver>) {
     // Of several handlers in one location the last one in the file is in force.
     let here = config.level(level);
-    let pass = here.settings.iter().rev().find(|directive| Protocol::of(directive.name()).is_some());
+    let pass = config.last_of(level, &PASSES);
     let pass = pass.filter(|_| !is_answered_before(config, level));
     if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
         if let Some(protocol) = Protocol::of(directive.name()) {
@@ -362,12 +372,10 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
 fn is_answered_before(config: &Config, level: LevelId) -> bool {
     let is_place = |id: &LevelId| *id == level || config.level(*id).context == Context::Server;
     let returns = config.outwards(level).filter(is_place).any(|id| config.own(id, "return").next().is_some());
-    let rules = config.outwards(level).map(|id| {
-        let here = config.level(id).settings.iter();
-        here.filter(|rule| matches!(rule.name(), "allow" | "deny")).collect::<Vec<_>>()
-    });
-    let rules = rules.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default();
-    let denies = rules.iter().all(|rule| rule.name() == "deny") && rules.iter().any(|rule| rule.arg(0) == Some("all"));
+    let here = |id: &LevelId, name| config.own(*id, name).next().is_some();
+    let ruled = config.outwards(level).find(|id| here(id, "deny") || here(id, "allow"));
+    let denies =
+        ruled.is_some_and(|id| !here(&id, "allow") && config.own(id, "deny").any(|rule| rule.arg(0) == Some("all")));
     returns || denies && config.effective(level, "satisfy").is_none()
 }
 
@@ -446,13 +454,13 @@ fn starts_with(text: &str, scheme: &str) -> bool {
 /// Whether a FastCGI hand-over evidently serves PHP: its location, its parameters or its address
 /// speak of PHP. Other FastCGI programs (fcgiwrap, mailman, munin) are told apart by that.
 fn serves_php(config: &Config, level: LevelId, argument: &str) -> bool {
-    let locations = config.outwards(level).filter_map(|id| opener(config, id));
-    let locations: Vec<String> =
-        locations.filter(|opener| opener.name() == "location").map(|opener| opener.text()).collect();
     let php = |text: &str| has_word(text, &["php", "fpm"]);
     if php(argument) {
         return !has_word(argument, &["fcgiwrap"]);
     }
+    let locations = config.outwards(level).filter_map(|id| opener(config, id));
+    let locations: Vec<String> =
+        locations.filter(|opener| opener.name() == "location").map(|opener| opener.text()).collect();
     let cgi = |text: &str| has_word(text, &["fcgiwrap", "cgi-bin", ".cgi", ".pl", ".py", "munin", "mailman"]);
     if cgi(argument) || locations.iter().any(|location| cgi(location) && !php(location)) {
         return false;

@@ -19,7 +19,9 @@ pub mod back_ends;
 pub mod build;
 pub mod connect;
 pub mod frontend;
+pub mod lookup;
 pub mod nearest;
+pub mod places;
 pub mod plan;
 pub mod pools;
 pub mod unloaded;
@@ -28,6 +30,7 @@ pub mod versions;
 pub use access::Paths;
 pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use lookup::Lookup;
 pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
 pub use unloaded::Unloaded;
@@ -112,6 +115,8 @@ pub struct Machine {
     pub callers: BTreeMap<PoolId, Vec<usize>>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
+    /// What is found without looking at everything.
+    pub lookup: Lookup,
 }
 
 /// A pool by the numbers of its master and itself.
@@ -151,10 +156,16 @@ impl Machine {
 
     /// The dials of the same hand-over as a dial, itself included.
     pub fn dials_of<'a>(&'a self, dial: &'a Dial) -> impl Iterator<Item = &'a Dial> {
+        self.dials_of_hand_over(dial.nginx, dial.hand_over).iter()
+    }
+
+    /// The dials of a hand-over, by the numbers of its nginx and itself.
+    pub fn dials_of_hand_over(&self, nginx: usize, hand_over: usize) -> &[Dial] {
         // A hand-over's dials stand side by side.
-        let same = |other: &Dial| other.nginx == dial.nginx && other.hand_over == dial.hand_over;
-        let first = self.dials.partition_point(|other| (other.nginx, other.hand_over) < (dial.nginx, dial.hand_over));
-        self.dials[first..].iter().take_while(move |other| same(other))
+        let place = |other: &Dial| (other.nginx, other.hand_over);
+        let first = self.dials.partition_point(|other| place(other) < (nginx, hand_over));
+        let behind = self.dials[first..].partition_point(|other| place(other) <= (nginx, hand_over));
+        &self.dials[first..first + behind]
     }
 
     /// The dials that reach a pool.

@@ -20,6 +20,7 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
     let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
     for (index, component) in components.iter().enumerate() {
         let is_last = index + 1 == components.len();
+        let matcher = Matcher::new(component);
         let mut next = Vec::new();
         for directory in &found {
             if !is_pattern(component) {
@@ -31,7 +32,7 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
                 continue;
             }
             for name in host.list(directory) {
-                if matches(component, &name.to_string_lossy()) {
+                if matcher.matches(&name.to_string_lossy()) {
                     next.push(directory.join(name));
                 }
                 if next.len() > MAX_MATCHES {
@@ -48,10 +49,33 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
 
 /// Whether a file name matches one component of a pattern.
 pub fn matches(component: &str, name: &str) -> bool {
-    let options =
-        MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    // A pattern that cannot be compiled (`[` never closed) is taken literally, as glob(3) does.
-    Pattern::new(&translate(component)).map_or(component == name, |pattern| pattern.matches_with(name, options))
+    Matcher::new(component).matches(name)
+}
+
+/// One component of a pattern, ready to be compared with many names.
+struct Matcher<'a> {
+    component: &'a str,
+    /// None where the component cannot be compiled (`[` never closed): then it is taken literally, as
+    /// glob(3) does.
+    pattern: Option<Pattern>,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(component: &'a str) -> Self {
+        Matcher { component, pattern: Pattern::new(&translate(component)).ok() }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let options =
+            MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+        match (&self.pattern, self.component) {
+            // By far the most common ones.
+            (_, "*") => !name.starts_with('.'),
+            (_, "*.conf") => name.ends_with(".conf") && !name.starts_with('.'),
+            (Some(pattern), _) => pattern.matches_with(name, options),
+            (None, component) => component == name,
+        }
+    }
 }
 
 /// Whether an absolute path matches an absolute pattern, component by component.

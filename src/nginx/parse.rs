@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::ast::{Body, Directive, Problem, ProblemKind, Tree, Word};
+use super::ast::{Body, Directive, Key, Problem, ProblemKind, Tree, Word};
 use super::lexer::{self, Token};
 use crate::source::{FileId, Span};
 
@@ -15,6 +15,7 @@ pub const MAX_DEPTH: usize = 100;
 pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
     let mut parser = Parser { file, bytes, rest: bytes, open: Vec::new(), words: Vec::new(), tree: Tree::default() };
     parser.run();
+    collect_includes(&parser.tree.directives, &mut parser.tree.includes);
     // In binary data there is a mistake in every other byte; the first one says it all.
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
         parser.tree.problems.clear();
@@ -60,8 +61,9 @@ impl Parser<'_> {
                 }
                 Token::Semicolon if self.words.is_empty() => self.problem(end - 1, end, ProblemKind::Unexpected(';')),
                 Token::Semicolon => {
-                    let words = std::mem::take(&mut self.words);
-                    self.close_statement(words, Body::None, end);
+                    let mut words = std::mem::take(&mut self.words);
+                    self.close_statement(&mut words, Body::None, end);
+                    self.words = words;
                 }
                 Token::Open if self.open.len() >= MAX_DEPTH => {
                     self.problem(end - 1, end, ProblemKind::TooDeep);
@@ -116,7 +118,7 @@ impl Parser<'_> {
             // The block is read all the same, under an empty name, so that its `}` finds it.
             self.words.push(Word { text: String::new(), span: Span::new(self.file, end - 1, end - 1), quoted: false });
         }
-        let words = std::mem::take(&mut self.words);
+        let mut words = std::mem::take(&mut self.words);
         if words[0].text.ends_with("_by_lua_block") {
             let length = lexer::lua_block(self.rest);
             let lua = Span::new(self.file, end, end + length.unwrap_or(self.rest.len()));
@@ -125,7 +127,7 @@ impl Parser<'_> {
                 self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::UnclosedBlock });
             }
             let end = self.at();
-            self.close_statement(words, Body::Lua(lua), end);
+            self.close_statement(&mut words, Body::Lua(lua), end);
         } else {
             self.open.push(OpenBlock { words, directives: Vec::new() });
         }
@@ -133,22 +135,24 @@ impl Parser<'_> {
 
     fn close_block(&mut self, end: usize) {
         if !self.words.is_empty() {
-            let words = std::mem::take(&mut self.words);
+            let mut words = std::mem::take(&mut self.words);
             self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::MissingSemicolon });
-            self.close_statement(words, Body::None, end - 1);
+            self.close_statement(&mut words, Body::None, end - 1);
         }
         match self.open.pop() {
-            Some(block) => self.close_statement(block.words, Body::Block(block.directives), end),
+            Some(mut block) => self.close_statement(&mut block.words, Body::Block(block.directives), end),
             None => self.problem(end - 1, end, ProblemKind::Unexpected('}')),
         }
     }
 
-    fn close_statement(&mut self, mut words: Vec<Word>, body: Body, end: usize) {
-        let head = head(&words);
+    /// Makes a statement of some words and leaves none of them: the room they took is used again.
+    fn close_statement(&mut self, words: &mut Vec<Word>, body: Body, end: usize) {
+        let head = head(words);
         let span = Span::new(self.file, head.start as usize, end);
-        let args = words.split_off(1);
+        let args = words.drain(1..).collect();
         let Some(name) = words.pop() else { return };
-        let directive = Arc::new(Directive { name, args, body, head, span });
+        let key = Key::of(&name.text);
+        let directive = Arc::new(Directive { key, name, args, body, head, span });
         let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
         siblings.push(directive);
     }
@@ -161,15 +165,26 @@ impl Parser<'_> {
             matches!(problem.kind, ProblemKind::UnclosedQuote(_) | ProblemKind::TooDeep | ProblemKind::UnclosedBlock)
         });
         if !self.words.is_empty() {
-            let words = std::mem::take(&mut self.words);
+            let mut words = std::mem::take(&mut self.words);
             self.tree.problems.push(Problem { span: head(&words), kind: ProblemKind::UnfinishedStatement });
-            self.close_statement(words, Body::None, end);
+            self.close_statement(&mut words, Body::None, end);
         } else if let (Some(block), false) = (self.open.last().filter(|block| !block.words[0].text.is_empty()), broken)
         {
             self.tree.problems.push(Problem { span: head(&block.words), kind: ProblemKind::UnclosedBlock });
         }
-        while let Some(block) = self.open.pop() {
-            self.close_statement(block.words, Body::Block(block.directives), end);
+        while let Some(mut block) = self.open.pop() {
+            self.close_statement(&mut block.words, Body::Block(block.directives), end);
+        }
+    }
+}
+
+/// The includes of a file, at any depth. In `split_clients` and `charset_map` the word means nothing.
+fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive>>) {
+    for directive in directives {
+        match directive.name() {
+            "include" if directive.args.len() == 1 && !directive.is_block() => found.push(directive.clone()),
+            "split_clients" | "charset_map" => {}
+            _ => collect_includes(directive.block(), found),
         }
     }
 }

@@ -59,6 +59,13 @@ impl Evaluated {
 /// Replaces the variables of an argument that stands on `level`.
 pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
     let mut result = Evaluated::default();
+    if !argument.contains('$') {
+        result.pieces = match argument {
+            "" => Vec::new(),
+            text => vec![Piece::Text(text.to_owned())],
+        };
+        return result;
+    }
     // What is still to be put in, the next piece last; one budget holds for the whole argument, since
     // `set $v "$v$v"` doubles with each step.
     let mut ahead: Vec<Piece> = split(argument).into_iter().rev().collect();

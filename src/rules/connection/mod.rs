@@ -51,10 +51,6 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
     let (nginx, hand_over) = machine.hand_over(dial);
     let peers = hand_over.peers(nginx);
     let no_retry = retries_are_off(nginx, hand_over);
-    let answers = |other: &Dial| {
-        let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
-        same && !matches!(other.reach, Reach::Nobody)
-    };
     // Of the branches of a variable no other answers: the request is for this one.
     let is_branch = peers[dial.peer].key.is_some();
     // `error_page 502 = @other` answers with what the other place gives.
@@ -64,7 +60,7 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
         has(&|word| word == "502") && has(&|word| word.starts_with('='))
     });
     let is_hidden =
-        is_softened || !is_branch && (peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry);
+        is_softened || !is_branch && (peers[dial.peer].backup || machine.another_answers(dial) && !no_retry);
     if is_hidden { Severity::Warning } else { Severity::Error }
 }
 
