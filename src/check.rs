@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::deployment::{Deployment, Machine, Plan, Predicted, Selection, View, build};
-use crate::discover;
+use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
+use crate::discover::{self, Given};
 use crate::finding::{Finding, Unchecked, sort_and_merge};
 use crate::host::Host;
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile};
+use crate::host::overlay::Overlay;
+use crate::host::profile::Profile;
 use crate::host::shown;
 use crate::report::Summary;
 use crate::rules::{self, Rule, Thresholds};
@@ -18,10 +20,8 @@ use crate::source::Sources;
 pub struct Request<'a> {
     /// Roots, repositories and files; none for this host.
     pub paths: Vec<PathBuf>,
-    /// A directory that is the root of a host.
-    pub root: Option<PathBuf>,
-    /// Main files that are pinned.
-    pub selection: Selection,
+    /// What is said of them.
+    pub given: Given,
     /// The facts file.
     pub facts: Option<PathBuf>,
     /// Facts from options, which are stronger than the file.
@@ -71,7 +71,7 @@ pub fn check(request: &Request<'_>) -> Checked {
             return checked;
         }
     };
-    let plans = match discover::plans(&request.paths, request.root.as_deref(), request.selection.clone()) {
+    let plans = match discover::plans(&request.paths, &request.given) {
         Ok(plans) => plans,
         Err(error) => {
             checked.errors.push(error.to_string());
@@ -109,12 +109,14 @@ fn check_plan(plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(
     if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
         return Ok(());
     }
-    let host = match plan.view {
-        View::Live => Disk::running(),
-        _ => Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?,
+    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
+    let host: Box<dyn Host> = match plan.view {
+        View::Live => Box::new(Disk::running()),
+        _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
+        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
     };
     checked.sources.prefix.clone_from(&plan.shown_prefix);
-    check_host(&host, plan, terms, checked)
+    check_host(&*host, plan, terms, checked)
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
@@ -124,8 +126,17 @@ pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
     };
-    for file in &terms.facts {
+    for file in plan.facts.iter().chain(&terms.facts) {
         facts.lay_over(file.clone());
+    }
+    let profile = match plan.profile {
+        Some(profile) => Some((profile, "as the option says".to_owned())),
+        None if matches!(plan.view, View::Live | View::Files) => None,
+        None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
+    };
+    if let Some((profile, why)) = profile {
+        checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
+        facts.build_default(profile.build());
     }
     let machine = build::machine(host, facts, plan, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;

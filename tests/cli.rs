@@ -13,8 +13,12 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn gatelint(directory: &Path, arguments: &[&OsStr]) -> Output {
+    gatelint_reading(directory, arguments, Stdio::null())
+}
+
+fn gatelint_reading(directory: &Path, arguments: &[&OsStr], input: impl Into<Stdio>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatelint"));
-    command.args(arguments).current_dir(directory).stdin(Stdio::null()).env_remove("COLUMNS");
+    command.args(arguments).current_dir(directory).stdin(input).env_remove("COLUMNS");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -33,6 +37,19 @@ fn run(directory: &Path, words: &str) -> (i32, String) {
     let output = gatelint(directory, &words);
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap(), text)
+}
+
+/// Runs over words with a file as the standard input.
+fn run_reading(directory: &Path, words: &str, input: &Path) -> (i32, String) {
+    let words: Vec<&OsStr> = words.split(' ').map(OsStr::new).collect();
+    let output = gatelint_reading(directory, &words, File::open(input).unwrap());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), text)
+}
+
+/// What real nginx and PHP-FPM printed of the example: `nginx-T.txt`, `nginx-V.txt`, `php-fpm-tt.txt`.
+fn dump(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/dumps").join(name)
 }
 
 fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
@@ -370,4 +387,67 @@ fn a_master_that_something_else_starts_is_not_called_absent() {
     assert_eq!(run(here.path(), words).0, 1);
     write(here.path(), "etc/systemd/system/old.service", "[Service]\nExecStart=/usr/sbin/php-fpm7.4 -F\n");
     assert_eq!(run(here.path(), words), (0, String::new()));
+}
+
+#[test]
+fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
+    let here = tempfile::tempdir().unwrap();
+    let pools = example().join("etc/php/8.2/fpm/pool.d");
+    fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
+    fs::copy(dump("nginx-T.txt"), here.path().join("dump")).unwrap();
+    let found = "etc/nginx/sites-enabled/blog:13:16: error: no pool listens on /run/php/php8.1-fpm.sock";
+    for words in ["check dump www.conf --format compact", "check - www.conf --format compact"] {
+        let (status, text) = run_reading(here.path(), words, &dump("nginx-T.txt"));
+        assert_eq!(status, 1, "{text}");
+        assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+    }
+    let (status, text) = run(here.path(), "check dump --color never");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("PHP-FPM's configuration (--fpm-conf): "), "{text}");
+    // What was captured on a host belongs to the tree of that host.
+    write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
+    let (status, text) = run(here.path(), "check dump root --format compact");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+}
+
+#[test]
+fn what_php_fpm_and_nginx_say_of_themselves_is_recognised() {
+    let here = tempfile::tempdir().unwrap();
+    let all = ["nginx-T.txt", "nginx-V.txt", "php-fpm-tt.txt"].map(|name| fs::read(dump(name)).unwrap()).concat();
+    write(here.path(), "all", &all);
+    let (status, text) = run_reading(here.path(), "check - --format compact", &here.path().join("all"));
+    assert_eq!(status, 1, "{text}");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    let (api, _) = text.split_once(": error: pool api refuses nginx").unwrap();
+    let line: usize =
+        api.lines().last().unwrap().strip_prefix("<stdin>:").unwrap().split(':').next().unwrap().parse().unwrap();
+    let line = String::from_utf8_lossy(&all).lines().nth(line - 1).unwrap().to_owned();
+    assert!(line.contains("NOTICE: \tlisten.allowed_clients = "), "{line}");
+    assert!(places.contains(&"etc/nginx/sites-enabled/blog:13:16"), "{text}");
+    let (_, text) = run_reading(here.path(), "check - --verbose", &here.path().join("all"));
+    assert!(text.contains("the behaviour of nginx 1.22.1 is predicted"), "{text}");
+    assert!(text.contains("/etc/php/8.2/fpm/php-fpm.conf: the behaviour of PHP 8.2 is predicted"), "{text}");
+}
+
+#[test]
+fn a_dump_that_was_cut_off_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let whole = fs::read_to_string(dump("nginx-T.txt")).unwrap();
+    let before = |mark: &str| whole.find(mark).unwrap();
+    write(here.path(), "middle", &whole[..before("fastcgi_pass")]);
+    let (status, text) = run(here.path(), "check middle");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("this dump ends in the middle of /etc/nginx/"), "{text}");
+    write(here.path(), "end", &whole[..before("# configuration file /etc/nginx/snippets")]);
+    let (_, text) = run(here.path(), "check end --color never");
+    assert!(text.contains("snippets/fastcgi-php.conf, which the dump lacks (nginx -T)"), "{text}");
+    write(
+        here.path(),
+        "refused",
+        "2026/01/31 12:00:00 [emerg] 7#7: unknown directive \"x\" in /etc/nginx/nginx.conf:1\n",
+    );
+    let (status, text) = run(here.path(), "check refused");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("what a program says of one"), "{text}");
 }

@@ -11,8 +11,11 @@ use clap::{Args, ValueEnum};
 use super::{CLEAN, FAILED, FOUND, Streams};
 use crate::check::{Checked, Request, check};
 use crate::deployment::Selection;
+use crate::discover::Given;
 use crate::finding::{Category, Severity, Unchecked};
 use crate::host::facts::{FactsFile, Size, Versions};
+use crate::host::profile::Profile;
+use crate::nginx::levels::Context;
 use crate::report::{Format, Report, Style, Summary, render};
 use crate::rules::{self, Rule, Thresholds};
 use crate::values::version::Version;
@@ -36,6 +39,15 @@ pub(super) struct CheckArguments {
     /// The directory of nginx's `-p`
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     prefix: Option<PathBuf>,
+    /// A file or directory of a repository, and where it is when it is deployed (repeatable)
+    #[arg(long, value_name = "FROM=TO", value_parser = path_map, help_heading = "Input")]
+    path_map: Vec<(PathBuf, PathBuf)>,
+    /// The context of fragments, such as http,server
+    #[arg(long, value_name = "CONTEXT", value_parser = context, help_heading = "Input")]
+    context: Option<Context>,
+    /// debian, rhel, alpine, docker-php, docker-nginx or freebsd: what the packages or the image bring
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Profile>, help_heading = "Input")]
+    profile: Option<Profile>,
     /// A facts file: what is known of the host besides its configuration
     #[arg(long, value_name = "FILE", help_heading = "Facts")]
     facts: Option<PathBuf>,
@@ -118,6 +130,18 @@ fn size(text: &str) -> Result<Size, String> {
     Size::parse(text).ok_or_else(|| "a size is a number with K, M, G or nothing behind it".into())
 }
 
+fn path_map(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && to.starts_with('/') => Ok((from.into(), to.into())),
+        _ => Err("a map is FROM=TO, where TO is absolute: docker/nginx=/etc/nginx".into()),
+    }
+}
+
+fn context(text: &str) -> Result<Context, String> {
+    Context::of_path(text)
+        .ok_or_else(|| "a context is words with commas between them, outermost first: http,server,location".into())
+}
+
 fn version(text: &str) -> Result<String, String> {
     match Version::parse(text) {
         Some(_) => Ok(text.to_owned()),
@@ -157,13 +181,19 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
     }
     let request = Request {
         paths: arguments.paths.clone(),
-        root: arguments.root.clone(),
-        selection: Selection {
-            nginx_mains: arguments.nginx_conf.clone(),
-            fpm_mains: arguments.fpm_conf.clone(),
-            fpm_pools: Vec::new(),
-            php_inis: arguments.php_ini.clone(),
-            prefix: arguments.prefix.clone(),
+        given: Given {
+            root: arguments.root.clone(),
+            selection: Selection {
+                nginx_mains: arguments.nginx_conf.clone(),
+                fpm_mains: arguments.fpm_conf.clone(),
+                fpm_pools: Vec::new(),
+                php_inis: arguments.php_ini.clone(),
+                prefix: arguments.prefix.clone(),
+                context: arguments.context,
+                fpm_tests: Vec::new(),
+            },
+            maps: arguments.path_map.clone(),
+            profile: arguments.profile,
         },
         facts: arguments.facts.clone(),
         stated: FactsFile {

@@ -10,6 +10,7 @@ use crate::report::Style;
 mod check;
 mod explain;
 mod facts;
+mod parse;
 mod rules;
 
 /// Nothing at or above `--fail-on` was found.
@@ -40,6 +41,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// List the rules
     Rules(rules::RulesArguments),
+    /// Print the parsed tree of a file of nginx and of what it includes, as crossplane's JSON
+    Parse(parse::ParseArguments),
     /// Print what this host knows, as a facts file for use elsewhere
     Facts(facts::FactsArguments),
 }
@@ -72,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams
         Command::Check(arguments) => check::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Rules(arguments) => rules::run(&arguments, streams),
+        Command::Parse(arguments) => parse::run(&arguments, streams),
         Command::Facts(arguments) => facts::run(&arguments, streams),
     };
     match result {

@@ -1,5 +1,6 @@
 //! From files, facts and options to a [`Machine`].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,11 +10,11 @@ use super::{Lookup, Machine, Nginx, Plan, Selection, View, back_ends, connect, u
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob};
+use crate::host::{Host, ReadError, glob, name};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
-use crate::php::load::{Configuration, load, load_pools};
+use crate::php::load::{Configuration, load, load_pools, load_test_output};
 use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
 
@@ -38,20 +39,35 @@ pub enum BuildError {
 /// Builds the model of one host.
 pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources) -> Result<Machine, BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
-    let mut nginx = Vec::new();
+    let (mut nginx, mut mains) = (Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
-    if nginx_mains.is_empty() && view != View::Files {
+    if nginx_mains.is_empty() && plan.dumps.is_empty() && view != View::Files {
         // What is there and cannot be read is found, so that its error is told.
         let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
         nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
     }
-    for main in &nginx_mains {
+    let mut loaded: BTreeSet<String> = BTreeSet::new();
+    // A dump is all that its nginx has loaded.
+    let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root));
+    for (host, main, view) in nginx_mains.iter().map(|main| (host, main, view)).chain(dumps) {
+        // A fragment that a main file includes is checked there.
+        let shown = format!("{}{}", sources.prefix, name(host, main));
+        if loaded.contains(&shown) {
+            continue;
+        }
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
+        let unknown = if view == View::Files { Context::Other } else { Context::Main };
+        let context = match context_of_tree(files.tree(id)) {
+            Some(Context::Main) => Context::Main,
+            inferred => selection.context.or(inferred).unwrap_or(unknown),
+        };
+        loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
+        let config = Config::resolve(&files, id, context);
         nginx.push(Nginx::new(Arc::new(files), config, &facts, main, view));
+        mains.push((host, main));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
@@ -61,7 +77,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         return Err(BuildError::Nothing);
     }
     let mut unloaded = unloaded::pools(host, sources, &masters);
-    for (nginx, main) in nginx.iter().zip(&nginx_mains) {
+    for (nginx, (host, main)) in nginx.iter().zip(mains) {
         unloaded.extend(unloaded::servers(host, sources, nginx, main));
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
@@ -102,6 +118,12 @@ fn masters(
     for main in &selection.fpm_mains {
         let layout = MasterLayout::of(main);
         let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
+        let ini = ini(host, &layout, selection, sources);
+        masters.push(Master::new(configuration, layout, ini, facts, true));
+    }
+    for test in &selection.fpm_tests {
+        let configuration = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;
+        let layout = MasterLayout::of(&configuration.main);
         let ini = ini(host, &layout, selection, sources);
         masters.push(Master::new(configuration, layout, ini, facts, true));
     }

@@ -17,6 +17,7 @@ use crate::source::{FileId, Span};
 pub mod access;
 pub mod back_ends;
 pub mod build;
+pub mod capacity;
 pub mod connect;
 pub mod frontend;
 pub mod lookup;

@@ -1,5 +1,6 @@
 //! What a file is, by its content; its name only helps where the content leaves it open.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::nginx::levels::{Context, context_of_tree};
@@ -24,6 +25,23 @@ pub enum Recognised {
     Template,
     /// Something else.
     Nothing,
+}
+
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Recognised::Nginx(Context::Main) => "nginx's main file",
+            Recognised::Nginx(Context::Http) => "nginx, a fragment for `http`",
+            Recognised::Nginx(Context::Server) => "nginx, a fragment for `server`",
+            Recognised::Nginx(Context::Location) => "nginx, a fragment for `location`",
+            Recognised::Nginx(_) => "nginx, a fragment",
+            Recognised::FpmMain => "PHP-FPM's main file",
+            Recognised::FpmPool => "pools of PHP-FPM",
+            Recognised::PhpIni => "php.ini",
+            Recognised::Template => "a template, which must be rendered first",
+            Recognised::Nothing => "neither nginx nor PHP-FPM",
+        })
+    }
 }
 
 /// What a file is.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
 use super::units::Units;
-use super::{Host, normalize, packages, survey};
+use super::{Host, normalize, packages, survey, sysctl};
 
 /// The facts file. Every key may be left out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -399,11 +399,19 @@ impl Facts {
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         let versions = packages::versions(host);
-        let mut facts = Facts { accounts, hosts, listeners, units: Units::read(host), versions, ..Facts::default() };
+        let (units, kernel) = (Units::read(host), sysctl::read(host));
+        let mut facts = Facts { accounts, hosts, listeners, units, versions, kernel, ..Facts::default() };
         if host.is_live() {
             facts.lay_over(survey::measures());
         }
         facts
+    }
+
+    /// Takes what is not known of nginx's build from a weaker source.
+    pub fn build_default(&mut self, build: Build) {
+        self.build.user = self.build.user.take().or(build.user);
+        self.build.group = self.build.group.take().or(build.group);
+        self.build.prefix = self.build.prefix.take().or(build.prefix);
     }
 
     /// Lays a stronger source over these facts.
@@ -427,7 +435,12 @@ impl Facts {
             }
         }
         if let Some(build) = file.nginx {
-            self.build = build;
+            self.build.user = build.user.or(self.build.user.take());
+            self.build.group = build.group.or(self.build.group.take());
+            self.build.prefix = build.prefix.or(self.build.prefix.take());
+            if !build.modules.is_empty() {
+                self.build.modules = build.modules;
+            }
         }
         if let Some(selinux) = file.selinux {
             self.selinux = selinux;

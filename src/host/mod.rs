@@ -5,13 +5,18 @@ use std::path::{Component, Path, PathBuf};
 
 pub mod accounts;
 pub mod disk;
+pub mod dump;
 pub mod facts;
 pub mod glob;
 pub mod layout;
 pub mod live;
 pub mod memory;
+pub mod nginx_v;
+pub mod overlay;
 pub mod packages;
+pub mod profile;
 pub mod survey;
+pub mod sysctl;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
@@ -43,6 +48,17 @@ pub trait Host: Sync {
 
     /// Whether this is the running host, so that owners, modes and absences mean something.
     fn is_live(&self) -> bool;
+
+    /// Whether this is all that nginx has loaded, and nothing else: then a file that it names and that
+    /// is not here was lost on the way, and a pattern that finds nothing here found nothing there.
+    fn is_dump(&self) -> bool {
+        false
+    }
+
+    /// What a file is called in reports, where that is not its path.
+    fn known_as(&self, _path: &Path) -> Option<String> {
+        None
+    }
 }
 
 /// A file that was read.
@@ -60,11 +76,12 @@ impl Opened {
     /// The names of a file that was reached at `path`, for `Sources::add`: the path, and the file it
     /// names when a link lies between. A link that is written out as text holds none of the lines that
     /// reports speak of, so there the file itself is named.
-    pub fn names(&self, path: &Path) -> (String, Option<String>) {
-        match self.real != path {
-            true if self.by_text => (shown(&self.real), None),
-            true => (shown(path), Some(shown(&self.real))),
-            false => (shown(path), None),
+    pub fn names(&self, host: &dyn Host, path: &Path) -> (String, Option<String>) {
+        match host.known_as(path) {
+            Some(name) => (name, None),
+            None if self.real == path => (shown(path), None),
+            None if self.by_text => (shown(&self.real), None),
+            None => (shown(path), Some(shown(&self.real))),
         }
     }
 }
@@ -161,6 +178,14 @@ pub fn normalize(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// What a file is called in reports that was reached at `path`.
+pub fn name(host: &dyn Host, path: &Path) -> String {
+    host.known_as(path).unwrap_or_else(|| match host.entry(path) {
+        Ok(entry) if entry.by_text => shown(&entry.real),
+        _ => shown(path),
+    })
 }
 
 /// Whether a path lies below a directory at the top that the host's tree does not hold at all: of what

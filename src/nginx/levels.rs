@@ -54,6 +54,26 @@ pub enum Context {
 
 /// How many kinds of levels there are.
 const CONTEXTS: usize = Context::Other as usize + 1;
+impl Context {
+    /// The context of a path of blocks, outermost first: `http,server,location`, `main` for none.
+    pub fn of_path(path: &str) -> Option<Self> {
+        if path == "main" {
+            return Some(Context::Main);
+        }
+        let mut words = path.split(',').map(str::trim).peekable();
+        // `server` alone is that of `http`; a path may begin anywhere.
+        let outside = match *words.peek()? {
+            "server" | "upstream" | "map" | "geo" | "types" => Context::Http,
+            "location" => Context::Server,
+            "if" | "limit_except" => Context::Location,
+            _ => Context::Main,
+        };
+        words.try_fold(outside, |context, word| match context_of(context, word) {
+            Context::Other if !matches!(word, "stream" | "mail") && context != Context::Other => None,
+            inside => Some(inside),
+        })
+    }
+}
 
 /// A block with its includes followed.
 #[derive(Debug)]
@@ -68,6 +88,8 @@ pub struct Level {
     pub settings: Vec<Arc<Directive>>,
     /// The blocks, in order.
     pub blocks: Vec<LevelId>,
+    /// Includes whose files are not known, each with the number of settings before it.
+    pub unread: Vec<(usize, Arc<Directive>)>,
     /// The keys of `settings`.
     keys: Box<[Key]>,
     /// Where the keys of a long list of settings stand.
@@ -104,6 +126,7 @@ impl Level {
             parent,
             settings: Vec::new(),
             blocks: Vec::new(),
+            unread: Vec::new(),
             keys: Box::default(),
             positions: None,
             names: Names::default(),
@@ -176,6 +199,10 @@ impl Config {
                 return;
             }
             if directive.key == INCLUDE && directive.name() == "include" {
+                if files.is_unread(directive) {
+                    let here = &mut self.levels[level.0 as usize];
+                    here.unread.push((here.settings.len(), directive.clone()));
+                }
                 for file in files.included_by(directive) {
                     self.expand(files, &files.tree(*file).directives, level, depth + 1);
                 }
@@ -327,6 +354,22 @@ mod tests {
         assert_eq!((list(server), list(locations[0]), list(locations[1])), (2, 2, 1));
         let condition = config.levels(Context::IfInLocation).next().unwrap();
         assert_eq!((value(condition, "a").as_deref(), list(condition)), (Some("3"), 1));
+    }
+
+    #[test]
+    fn contexts_are_named_by_their_blocks() {
+        for (path, want) in [
+            ("http,server", Some(Context::Server)),
+            ("server,location,if", Some(Context::IfInLocation)),
+            ("http", Some(Context::Http)),
+            ("main", Some(Context::Main)),
+            ("stream,server", Some(Context::Other)),
+            ("location", Some(Context::Location)),
+            ("http,location", None),
+            ("", None),
+        ] {
+            assert_eq!(Context::of_path(path), want, "{path}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! names and patterns are those of `ngx_conf_include`: relative to the directory of the main file,
 //! `glob(3)` when a pattern character is in the full path, no match is fine for a pattern only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct Files {
     includes: HashMap<Span, Arc<[FileId]>>,
     by_path: HashMap<OsString, FileId>,
     patterns: Vec<(Span, String)>,
+    /// The arguments of includes that bring less than they say, a pattern without a match among them.
+    unread: HashSet<Span>,
 }
 
 /// An include that does not bring what it says.
@@ -64,6 +66,8 @@ pub enum IncludeProblemKind {
     NoMatch,
     /// The file or pattern lies in a part of the host that the tree does not hold.
     OutsideTree,
+    /// A file that the dump of a configuration names and does not hold.
+    NotInDump,
     /// The pattern matches more files than are followed.
     TooManyMatches,
 }
@@ -107,6 +111,11 @@ impl Files {
         self.includes.get(&include.span).map_or(&[], |files| &files[..])
     }
 
+    /// Whether an `include` names files that are not known.
+    pub fn is_unread(&self, include: &Directive) -> bool {
+        include.args.first().is_some_and(|argument| self.unread.contains(&argument.span))
+    }
+
     /// The includes that name a pattern: the argument's place and the absolute pattern.
     pub fn patterns(&self) -> &[(Span, String)] {
         &self.patterns
@@ -147,7 +156,7 @@ impl Loader<'_> {
             Some(read) => read?,
             None => {
                 let opened = self.host.open(path)?;
-                let (shown, real) = opened.names(path);
+                let (shown, real) = opened.names(self.host, path);
                 let id = self.sources.add(shown, real, opened.bytes);
                 (id, parse(id, self.sources.get(id).bytes()))
             }
@@ -181,7 +190,7 @@ impl Loader<'_> {
         if by_pattern {
             self.files.patterns.push((argument.span, pattern.clone()));
         }
-        let outside = || is_outside_tree(self.host, &full);
+        let outside = || !self.host.is_dump() && is_outside_tree(self.host, &full);
         let directory = full.parent().unwrap_or(Path::new("/"));
         if paths.is_empty() && self.host.is_closed(directory) {
             let error = ReadError::PermissionDenied;
@@ -208,6 +217,7 @@ impl Loader<'_> {
                 }
                 None => match self.load(&path) {
                     Ok(id) => found.push(id),
+                    Err(_) if self.host.is_dump() => self.problem(argument.span, &path, IncludeProblemKind::NotInDump),
                     Err(_) if outside() => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
                     Err(error) => {
                         self.problem(argument.span, &path, IncludeProblemKind::Unreadable { error, by_pattern });
@@ -234,7 +244,7 @@ impl Loader<'_> {
         for (path, opened) in new.into_iter().zip(opened) {
             match opened {
                 Ok(opened) => {
-                    let (shown, real) = opened.names(path);
+                    let (shown, real) = opened.names(self.host, path);
                     ids.push((path, self.sources.add(shown, real, opened.bytes)));
                 }
                 Err(error) => {
@@ -248,6 +258,7 @@ impl Loader<'_> {
     }
 
     fn problem(&mut self, span: Span, path: &Path, kind: IncludeProblemKind) {
+        self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
     }
 }

@@ -2,9 +2,12 @@
 
 pub mod ast;
 pub mod branches;
+pub mod crossplane;
 pub mod levels;
 pub mod lexer;
 pub mod literals;
 pub mod load;
+pub mod locations;
 pub mod parse;
+pub mod regex;
 pub mod variables;

@@ -40,7 +40,7 @@ impl Ini {
         let scanned = scanned.filter(|path| path.extension().is_some_and(|ending| ending == "ini"));
         for path in inis.iter().cloned().chain(scanned) {
             let Ok(opened) = host.open(&path) else { continue };
-            let (shown, real) = opened.names(&path);
+            let (shown, real) = opened.names(host, &path);
             let file = sources.add(shown, real, opened.bytes);
             ini.read(&parse_ini(file, sources.get(file).bytes()).items);
             ini.files.push(path);
@@ -66,6 +66,11 @@ impl Ini {
                 Item::Setting(_) => {}
             }
         }
+    }
+
+    /// The value of php.ini and `conf.d`, which the master itself starts with.
+    pub fn get(&self, name: &str) -> Option<&IniValue> {
+        self.values.get(name)
     }
 
     /// The value that a pool's scripts start with, or `None` for PHP's own default.

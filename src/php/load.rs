@@ -12,7 +12,8 @@ use std::rc::Rc;
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
-use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, normalize};
+use super::test_output;
+use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, normalize, shown};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -59,6 +60,8 @@ pub struct Assigned {
     pub key_span: Span,
     /// The text in brackets.
     pub index: Option<String>,
+    /// Whether the text in brackets depends on nothing outside the file.
+    pub index_known: bool,
     /// The value's place; the key's where there is no value.
     pub value_span: Span,
     /// From the key to the value.
@@ -115,10 +118,22 @@ impl IncludeProblemKind {
     }
 }
 
+impl Configuration {
+    /// Whether settings may stand in files that could not be read or found.
+    pub fn is_cut(&self) -> bool {
+        self.include_problems.iter().any(|problem| problem.kind.hides_pools())
+    }
+
+    /// The assignment in force for a global setting: the last one.
+    pub fn global(&self, key: &str) -> Option<&Assigned> {
+        self.global.iter().rfind(|assigned| assigned.is(key))
+    }
+}
+
 impl PoolSettings {
     /// The assignment in force for a setting that takes one value: the last one.
     pub fn get(&self, key: &str) -> Option<&Assigned> {
-        self.assigned.iter().rfind(|assigned| assigned.is(key))
+        last(&self.assigned, key)
     }
 
     /// All assignments of a setting, in order.
@@ -139,6 +154,21 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     let mut loader = Loader::new(host, sources, main.clone(), prefix);
     let id = loader.document(&main)?;
     loader.configuration.has_main = true;
+    loader.read(id, 1);
+    Ok(loader.configuration)
+}
+
+/// Reads what `php-fpm -tt` has printed into a file: the settings in force, without includes.
+/// An error means that the file cannot be read.
+pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> Result<Configuration, ReadError> {
+    let text = host.read(file)?;
+    let main = test_output::main_file(&text).unwrap_or_else(|| file.to_owned());
+    let mut loader = Loader::new(host, sources, main, Path::new("/"));
+    let id = loader.sources.add(shown(file), None, text);
+    let document = test_output::parse(id, loader.sources.get(id).bytes());
+    loader.configuration.files.push(id);
+    loader.configuration.has_main = true;
+    loader.parsed.insert(id, Rc::new(document));
     loader.read(id, 1);
     Ok(loader.configuration)
 }
@@ -209,7 +239,7 @@ impl<'a> Loader<'a> {
             return Ok(*id);
         }
         let opened = self.host.open(path)?;
-        let (shown, real) = opened.names(path);
+        let (shown, real) = opened.names(self.host, path);
         let id = self.sources.add(shown, real, opened.bytes);
         let document = parse_fpm(id, self.sources.get(id).bytes());
         self.configuration.problems.extend(document.problems.iter().cloned());
@@ -261,6 +291,7 @@ impl<'a> Loader<'a> {
             key: setting.key.clone(),
             key_span: setting.key_span,
             index: setting.index.as_ref().map(|index| index.text().unwrap_or_default()),
+            index_known: setting.index.as_ref().is_none_or(|index| index.text().is_some()),
             value_span: value.map_or(setting.key_span, |value| value.span),
             span: setting.span,
             text,
@@ -327,6 +358,11 @@ impl<'a> Loader<'a> {
             self.configuration.include_problems.push(problem);
         }
     }
+}
+
+/// The assignment in force for a setting that takes one value: the last one.
+pub fn last<'a>(assigned: &'a [Assigned], key: &str) -> Option<&'a Assigned> {
+    assigned.iter().rfind(|assigned| assigned.is(key))
 }
 
 /// Whether a setting that stands in `[global]` belongs into a pool.

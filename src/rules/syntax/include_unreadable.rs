@@ -27,6 +27,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     }
                     continue;
                 }
+                IncludeProblemKind::NotInDump => {
+                    let lost = format!("the included {}, which the dump lacks", problem.path.display());
+                    findings.unchecked(&RULE, lost, "nginx -T");
+                    continue;
+                }
                 IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
             };
             report(findings, &problem.path.display().to_string(), problem.span, &why);
