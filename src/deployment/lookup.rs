@@ -15,8 +15,9 @@ pub struct Lookup {
     overridden: Places<PoolId>,
     /// The numbers of the files that nothing loads and of the `listen` in them, at the places it names.
     unloaded: Places<(usize, usize)>,
-    /// How many dials of a hand-over reach somebody, by the numbers of nginx and of the hand-over.
-    answering: HashMap<(usize, usize), usize>,
+    /// How many dials of a branch of a hand-over reach somebody, by the numbers of nginx, the hand-over and
+    /// the branch.
+    answering: HashMap<(usize, usize, usize), usize>,
     /// The relative `listen`s of the masters whose prefix is not known.
     relative: HashSet<String>,
 }
@@ -42,10 +43,16 @@ impl Lookup {
             }
         }
         for dial in machine.dials.iter().filter(|dial| !matches!(dial.reach, Reach::Nobody)) {
-            *lookup.answering.entry((dial.nginx, dial.hand_over)).or_default() += 1;
+            *lookup.answering.entry((dial.nginx, dial.hand_over, branch(machine, dial))).or_default() += 1;
         }
         lookup
     }
+}
+
+/// The branch of a variable that a dial belongs to.
+fn branch(machine: &Machine, dial: &Dial) -> usize {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    hand_over.peers(nginx)[dial.peer].branch
 }
 
 impl Machine {
@@ -65,9 +72,10 @@ impl Machine {
         Some((self.unloaded[file].path.to_string_lossy().into_owned(), listens.get(at)?.1))
     }
 
-    /// Whether another dial of the same hand-over reaches somebody.
+    /// Whether another dial of the same hand-over, for the same request, reaches somebody.
     pub fn another_answers(&self, dial: &Dial) -> bool {
-        let all = self.lookup.answering.get(&(dial.nginx, dial.hand_over)).copied().unwrap_or_default();
+        let key = (dial.nginx, dial.hand_over, branch(self, dial));
+        let all = self.lookup.answering.get(&key).copied().unwrap_or_default();
         all > usize::from(!matches!(dial.reach, Reach::Nobody))
     }
 

@@ -3,6 +3,7 @@
 pub mod ast;
 pub mod branches;
 pub mod crossplane;
+pub mod groups;
 pub mod levels;
 pub mod lexer;
 pub mod literals;

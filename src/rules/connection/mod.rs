@@ -1,7 +1,7 @@
 //! Who listens where, and who dials.
 
 use super::Rule;
-use crate::deployment::{Dial, HandOver, Machine, Nginx, Pool, PoolId, Reach};
+use crate::deployment::{Dial, HandOver, Machine, Nginx, Peer, Pool, PoolId, Reach};
 use crate::finding::{Finding, Severity};
 use crate::values::address::{Address, Endpoint};
 
@@ -51,16 +51,13 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
     let (nginx, hand_over) = machine.hand_over(dial);
     let peers = hand_over.peers(nginx);
     let no_retry = retries_are_off(nginx, hand_over);
-    // Of the branches of a variable no other answers: the request is for this one.
-    let is_branch = peers[dial.peer].key.is_some();
     // `error_page 502 = @other` answers with what the other place gives.
     let pages = nginx.config.effective_list(hand_over.level, "error_page");
     let is_softened = pages.iter().any(|page| {
         let has = |test: &dyn Fn(&str) -> bool| page.args.iter().any(|word| test(&word.text));
         has(&|word| word == "502") && has(&|word| word.starts_with('='))
     });
-    let is_hidden =
-        is_softened || !is_branch && (peers[dial.peer].backup || machine.another_answers(dial) && !no_retry);
+    let is_hidden = is_softened || peers[dial.peer].backup || machine.another_answers(dial) && !no_retry;
     if is_hidden { Severity::Warning } else { Severity::Error }
 }
 
@@ -140,14 +137,24 @@ pub(super) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) ->
 /// Adds the line of the hand-over when the address stands in an upstream group.
 pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dial: &Dial) -> Finding {
     let (nginx, hand_over) = machine.hand_over(dial);
-    if dial.span == hand_over.span {
-        return finding;
-    }
-    let label = match &hand_over.peers(nginx)[dial.peer].key {
-        Some(key) => format!("`{}` hands requests for `{key}` over to it", hand_over.directive.name()),
-        None => format!("`{}` hands requests over to it", hand_over.directive.name()),
+    let (peer, name) = (&hand_over.peers(nginx)[dial.peer], hand_over.directive.name());
+    let Some(key) = &peer.key else {
+        return match dial.span == hand_over.span {
+            true => finding,
+            false => finding.label(hand_over.span, format!("`{name}` hands requests over to it")),
+        };
     };
-    finding.label(hand_over.span, label)
+    let finding = label_way(finding, peer);
+    match dial.span == hand_over.span {
+        true => finding.note(format!("so it is for `{key}`")),
+        false => finding.label(hand_over.span, format!("`{name}` hands requests for `{key}` over to it")),
+    }
+}
+
+/// Adds the values that lead from a request to an address.
+pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
+    let key = peer.key.as_deref().unwrap_or_default();
+    peer.via.iter().fold(finding, |finding, span| finding.label(*span, format!("requests for `{key}` take this value")))
 }
 
 /// The server of a hand-over, as notes name it.
