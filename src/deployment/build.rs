@@ -94,9 +94,10 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         dials,
         callers,
         unloaded,
+        left_out: 0,
         lookup: Lookup::default(),
     };
-    machine.dials = connect::dials(&machine, host, others);
+    (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);

@@ -64,13 +64,22 @@ struct Index {
     complete: bool,
 }
 
-/// Resolves every dial of a machine.
-pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> Vec<Dial> {
+/// More dials than this are not resolved. A group of many members that many servers name has as many dials
+/// as the two numbers multiply to.
+pub const MAX_DIALS: usize = 250_000;
+
+/// Resolves every dial of a machine, and says how many hand-overs were left out for [`MAX_DIALS`].
+pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> (Vec<Dial>, usize) {
     let index = Index::new(machine, others);
     let mut links = HashMap::new();
-    let mut dials = Vec::new();
+    let (mut dials, mut left_out) = (Vec::new(), 0);
     for (number, nginx) in machine.nginx.iter().enumerate() {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
+            // Of the members of a group either all are known or none.
+            if dials.len() + hand_over.peers(nginx).len() > MAX_DIALS {
+                left_out += 1;
+                continue;
+            }
             for (peer_number, peer) in hand_over.peers(nginx).iter().enumerate() {
                 // nginx never dials a peer that is marked `down`.
                 let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
@@ -92,7 +101,7 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
             }
         }
     }
-    dials
+    (dials, left_out)
 }
 
 /// Finds the nearest listener for every dial that reaches nobody.

@@ -36,8 +36,8 @@ pub struct Nginx {
     by_name: HashMap<String, usize>,
     /// The places where requests are handed over.
     pub hand_overs: Vec<HandOver>,
-    /// Whether variables can take more values than are followed.
-    pub has_more_branches: bool,
+    /// The passes whose variables can take more values than are followed.
+    pub more_branches: Vec<Span>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -254,7 +254,7 @@ impl Nginx {
             upstreams: Vec::new(),
             by_name: HashMap::new(),
             hand_overs: Vec::new(),
-            has_more_branches: false,
+            more_branches: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
@@ -266,13 +266,13 @@ impl Nginx {
         if nginx.config.level(top).context == Context::Location {
             servers.push(top);
         }
-        let (config, variables) = (&nginx.config, Variables::new(&nginx.config));
-        let reader = Reader { config, variables: &variables, upstreams: &nginx.upstreams, by_name: &nginx.by_name };
+        let (config, upstreams, by_name) = (&nginx.config, &nginx.upstreams[..], &nginx.by_name);
+        let reader = Reader { config, variables: Variables::new(config), upstreams, by_name };
         for level in servers {
             reader.collect(level, nginx.servers.len(), &mut nginx.hand_overs);
             nginx.servers.push(server(config, level));
         }
-        nginx.has_more_branches = variables.is_exhausted();
+        nginx.more_branches = reader.variables.into_exceeded();
         nginx
     }
 
@@ -368,7 +368,7 @@ impl Peer {
 /// What is known when hand-overs are read.
 struct Reader<'a> {
     config: &'a Config,
-    variables: &'a Variables<'a>,
+    variables: Variables<'a>,
     upstreams: &'a [Upstream],
     by_name: &'a HashMap<String, usize>,
 }

@@ -112,6 +112,8 @@ pub struct Machine {
     pub masters: Vec<Master>,
     /// Every address that a hand-over can dial, with what is there.
     pub dials: Vec<Dial>,
+    /// How many hand-overs have no dials because there are too many.
+    pub left_out: usize,
     /// The numbers of the dials that reach a pool.
     pub callers: BTreeMap<PoolId, Vec<usize>>,
     /// Files that look like part of the configuration and that nothing loads.

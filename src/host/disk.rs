@@ -307,6 +307,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_up_to_a_size() {
+        let (keep, disk) = tree();
+        let file = fs::File::create(keep.path().join("large")).unwrap();
+        file.set_len(MAX_FILE).unwrap();
+        assert_eq!(disk.read(Path::new("/large")).unwrap().len() as u64, MAX_FILE);
+        file.set_len(MAX_FILE + 1).unwrap();
+        assert_eq!(disk.read(Path::new("/large")), Err(ReadError::TooLarge { size: MAX_FILE + 1 }));
+    }
+
+    #[test]
     fn pipes_and_directories_are_not_opened() {
         let (keep, disk) = tree();
         nix::unistd::mkfifo(&keep.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();

@@ -16,6 +16,10 @@ pub fn is_pattern(text: &str) -> bool {
 
 /// The paths that match an absolute pattern, in bytewise order, at most [`MAX_MATCHES`].
 pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
+    expand_up_to(host, pattern, MAX_MATCHES)
+}
+
+fn expand_up_to(host: &dyn Host, pattern: &str, most: usize) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("/")];
     let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
     for (index, component) in components.iter().enumerate() {
@@ -23,6 +27,9 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
         let matcher = Matcher::new(component);
         let mut next = Vec::new();
         for directory in &found {
+            if next.len() >= most {
+                break;
+            }
             if !is_pattern(component) {
                 let path = directory.join(unescape(component));
                 // A dangling link still matches at the end of a pattern, as it does for glob(3).
@@ -35,15 +42,12 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
                 if matcher.matches(&name.to_string_lossy()) {
                     next.push(directory.join(name));
                 }
-                if next.len() > MAX_MATCHES {
-                    break;
-                }
             }
         }
         found = next;
     }
     found.sort();
-    found.truncate(MAX_MATCHES);
+    found.truncate(most);
     found.into_iter().map(|path| normalize(&path)).collect()
 }
 
@@ -142,6 +146,16 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), want, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn the_number_of_matches_is_bounded() {
+        let mut host = Memory::default();
+        for number in 0..10 {
+            host.add(format!("/{}/{number}", number % 2), "");
+        }
+        let found = |most| expand_up_to(&host, "/*/*", most).len();
+        assert_eq!((found(11), found(10), found(9), found(1)), (10, 10, 9, 1));
     }
 
     #[test]

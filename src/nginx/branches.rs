@@ -32,7 +32,7 @@ pub struct Branch {
     pub text: String,
     /// Where the value is written.
     pub span: Span,
-    /// What chooses it, as written: `shop.example.com`, `default`, `50%`, `if ($a = b)`.
+    /// What chooses it, as written: `shop.example.com`, `default`, `50%`, `$arg_x = 1`.
     pub key: String,
     /// The values on the way from the request to this one.
     pub via: Vec<Span>,
@@ -49,6 +49,9 @@ pub struct Variables<'a> {
     patterns: RefCell<Patterns>,
     /// How many values may still be followed.
     left: Cell<usize>,
+    /// Whether the argument at hand has more values than are followed.
+    has_more: Cell<bool>,
+    exceeded: RefCell<Vec<Span>>,
 }
 
 /// The values of something, as far as they are known.
@@ -109,19 +112,23 @@ impl<'a> Variables<'a> {
             tables: RefCell::default(),
             patterns: RefCell::default(),
             left: Cell::new(MAX_VALUES),
+            has_more: Cell::new(false),
+            exceeded: RefCell::default(),
         }
     }
 
-    /// Whether values were left out because there are more than [`MAX_VALUES`].
-    pub fn is_exhausted(&self) -> bool {
-        self.left.get() == 0
+    /// The places of the arguments that have more values than are followed.
+    pub fn into_exceeded(self) -> Vec<Span> {
+        self.exceeded.into_inner()
     }
 
     /// The values that an argument on a level can take, as far as they are known. `argument` is that with
     /// the always known variables replaced, and `span` its place.
     pub fn branches(&self, level: LevelId, argument: &Evaluated, span: Span) -> Vec<Branch> {
+        self.has_more.set(false);
         let values = self.of_pieces(level, &argument.pieces, 0);
-        if values.all.len() > MAX_BRANCHES {
+        if self.has_more.get() {
+            self.exceeded.borrow_mut().push(span);
             return Vec::new();
         }
         let branch = |value: Value| {
@@ -156,7 +163,8 @@ impl<'a> Variables<'a> {
             (Some(name), None) if depth < MAX_DEPTH => {
                 let mut values = self.of_variable(level, name, depth + 1);
                 self.left.set(self.left.get().saturating_sub(values.all.len()));
-                if self.is_exhausted() {
+                if self.left.get() == 0 {
+                    self.has_more.set(true);
                     return Values::default();
                 }
                 for value in &mut values.all {
@@ -292,7 +300,7 @@ impl<'a> Variables<'a> {
         let variable = inside.strip_prefix('$')?;
         let (variable, rest) = variable.split_once(' ').unwrap_or((variable, ""));
         let equals = rest.trim_start().strip_prefix("= ").map(|value| value.trim().to_owned());
-        Some(Condition { text: opener.text(), variable: variable.to_owned(), equals })
+        Some(Condition { text: inside.to_owned(), variable: variable.to_owned(), equals })
     }
 
     // `map`, `geo`, `split_clients`
@@ -343,6 +351,7 @@ impl<'a> Variables<'a> {
     /// Everything that a table can give.
     fn all_records(&self, level: LevelId, table: &Table<'_>, depth: usize) -> Values {
         if table.records.len() > MAX_BRANCHES {
+            self.has_more.set(true);
             return Values::default();
         }
         let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
@@ -674,9 +683,9 @@ mod tests {
     fn an_if_may_set_another_value() {
         let server = |body: &str| values(&format!("server {{ {body} location / {{ fastcgi_pass $p; }} }}"));
         let one = "set $p a; if ($arg_x = 1) { set $p b; }";
-        assert_eq!(server(one), ["if ($arg_x = 1)=b", "all but if ($arg_x = 1)=a"]);
+        assert_eq!(server(one), ["$arg_x = 1=b", "all but $arg_x = 1=a"]);
         let two = "set $p a; if ($arg_x = 1) { set $p b; } if ($arg_x = 2) { set $p c; }";
-        assert_eq!(server(two), ["if ($arg_x = 1)=b", "if ($arg_x = 2)=c"]);
+        assert_eq!(server(two), ["$arg_x = 1=b", "$arg_x = 2=c"]);
         for open in [
             "set $p a; if ($arg_x = 1) { set $p b; } if ($arg_y = 2) { set $p c; }",
             "set $p a; if (-f /x) { set $p b; }",
@@ -721,12 +730,19 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_values_is_bounded() {
+        let map = |count: usize| {
+            let many: String = (0..count).map(|n| format!("k{n} v;")).collect();
+            texts(&format!("map $host $p {{ {many} }}"), "$p").len()
+        };
+        assert_eq!((map(MAX_BRANCHES), map(MAX_BRANCHES + 1)), (MAX_BRANCHES, 0));
+    }
+
+    #[test]
     fn what_is_not_literal_stays_unknown() {
         assert_eq!(texts("map $host $p { default /run/$uri; x b; }", "$p"), ["x=b"]);
         assert!(texts("map $host $p { x a; }", "$p$host").is_empty());
         assert!(texts("map $host $p { x a; } map $uri $p { y b; }", "$p").is_empty());
-        let many: String = (0..=MAX_BRANCHES).map(|n| format!("k{n} v;")).collect();
-        assert!(texts(&format!("map $host $p {{ {many} }}"), "$p").is_empty());
         let circle = "map $a $b { default $c; } map $b $c { default $b; x $c; }";
         assert!(texts(circle, "$c").is_empty());
     }

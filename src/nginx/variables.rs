@@ -13,7 +13,7 @@ const MAX_STEPS: usize = 64;
 const MAX_BYTES: usize = 4096;
 
 /// A piece of an argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
     /// Text that stands for itself.
     Text(String),

@@ -1,6 +1,7 @@
 //! A FastCGI hand-over that serves PHP dials an address where no pool listens.
 
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use crate::deployment::connect::MAX_DIALS;
 use crate::deployment::nearest::{How, Nearest};
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Edit, Finding, Fix};
@@ -11,8 +12,16 @@ use crate::values::address::{Address, Endpoint};
 pub(super) static RULE: Rule =
     rule!(connection / "listener-missing", Error, "nginx dials an address where no pool listens");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
+        if machine.left_out > 0 {
+            let needs = format!("{} hand-overs of more than {MAX_DIALS} dialled addresses", machine.left_out);
+            findings.unchecked(&RULE, needs, "");
+        }
+        for span in machine.nginx.iter().flat_map(|nginx| &nginx.more_branches) {
+            let needs = format!("the variable in {}, which can take too many values", sources.place(*span));
+            findings.unchecked(&RULE, needs, "");
+        }
         for dial in &machine.dials {
             let (nginx, hand_over) = machine.hand_over(dial);
             match &dial.reach {

@@ -146,7 +146,7 @@ pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dia
     };
     let finding = label_way(finding, peer);
     match dial.span == hand_over.span {
-        true => finding.note(format!("so it is for `{key}`")),
+        true => finding.note(format!("requests for `{key}` lead to it")),
         false => finding.label(hand_over.span, format!("`{name}` hands requests for `{key}` over to it")),
     }
 }
