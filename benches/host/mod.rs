@@ -40,6 +40,15 @@ impl Variant {
             _ => None,
         }
     }
+
+    /// The name, as tables show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::Healthy => "healthy",
+            Variant::Findings => "findings",
+            Variant::Shared => "shared",
+        }
+    }
 }
 
 /// Writes a host into a directory.
