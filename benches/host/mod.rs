@@ -322,13 +322,13 @@ server {{
     location ~ ^/(?:wp-admin|admin)/.+\\.php$ {{
         include snippets/fastcgi-php.conf;
         fastcgi_pass {pass};
-        fastcgi_read_timeout 60s;
+        fastcgi_read_timeout 90s;
         client_max_body_size 8m;
     }}
     location ~ \\.php$ {{
         include snippets/fastcgi-php.conf;
         fastcgi_pass {pass};
-        fastcgi_read_timeout 30s;
+        fastcgi_read_timeout 90s;
         fastcgi_buffers 16 16k;
         fastcgi_buffer_size 32k;
     }}

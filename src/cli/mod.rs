@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::report::Style;
 
 mod check;
+mod config;
 mod explain;
 mod facts;
 mod parse;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Command {
     /// Lint; without PATH, this host
     Check(Box<check::CheckArguments>),
+    /// Show what gatelint.toml and the options put in force, and why; takes the arguments of check
+    Config(Box<check::CheckArguments>),
     /// Show a rule's document
     Explain(explain::ExplainArguments),
     /// List the rules
@@ -59,7 +62,8 @@ pub struct Streams<'a> {
 
 /// Runs a command line and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         // Help and version are answers, everything else is a bad command line.
         Err(error) if !error.use_stderr() => {
@@ -67,12 +71,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams
             return finish(written, CLEAN, streams);
         }
         Err(error) => {
-            let _ = write!(streams.err, "{}", error.render());
+            let text = error.render().to_string();
+            let _ = write!(streams.err, "{text}");
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let _ = check::bad_command_line(&words, message, streams);
             return FAILED;
         }
     };
     let result = match arguments.command.unwrap_or_else(|| Command::Check(Box::new(arguments.check))) {
         Command::Check(arguments) => check::run(&arguments, streams),
+        Command::Config(arguments) => config::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Rules(arguments) => rules::run(&arguments, streams),
         Command::Parse(arguments) => parse::run(&arguments, streams),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Lookup, Machine, Nginx, Plan, Selection, View, back_ends, connect, unloaded};
+use super::{Lookup, Machine, Nginx, Plan, Selection, View, back_ends, connect, routes, scripts, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, name};
+use crate::host::{Host, ReadError, glob, name, rotation};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
@@ -59,7 +59,8 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         }
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let unknown = if view == View::Files { Context::Other } else { Context::Main };
+        let is_main = view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf");
+        let unknown = if is_main { Context::Main } else { Context::Other };
         let context = match context_of_tree(files.tree(id)) {
             Some(Context::Main) => Context::Main,
             inferred => selection.context.or(inferred).unwrap_or(unknown),
@@ -93,7 +94,9 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         masters,
         dials,
         callers,
+        scripts: Vec::new(),
         unloaded,
+        rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
         left_out: 0,
         lookup: Lookup::default(),
     };
@@ -101,6 +104,10 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
+    for nginx in &mut machine.nginx {
+        nginx.sites = routes::sites(nginx, host);
+    }
+    machine.scripts = scripts::scripts(&machine, host);
     Ok(machine)
 }
 

@@ -6,6 +6,7 @@ use crate::host::units::Unit;
 use crate::nginx::literals;
 use crate::php::load::{Assigned, PoolSettings};
 use crate::php::readers;
+use crate::php::workers::{self, Manager};
 use crate::source::Span;
 use crate::values::version::Version;
 
@@ -17,17 +18,6 @@ const OPCACHE: i64 = 128;
 
 /// The numbers of workers that packages ship: `pm.max_children`, start, least and most spare servers.
 const SHIPPED: [[i32; 4]; 2] = [[5, 2, 1, 3], [50, 5, 5, 35]];
-
-/// How a pool makes its workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manager {
-    /// All of them at the start.
-    Static,
-    /// Some at the start, others as they are needed.
-    Dynamic,
-    /// Each when it is needed.
-    Ondemand,
-}
 
 /// The workers of a pool, as PHP-FPM reads its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +34,6 @@ pub struct Workers {
     pub shipped: bool,
 }
 
-impl Manager {
-    /// The word for it in a pool.
-    pub fn name(self) -> &'static str {
-        match self {
-            Manager::Static => "static",
-            Manager::Dynamic => "dynamic",
-            Manager::Ondemand => "ondemand",
-        }
-    }
-}
-
 /// A number of a pool as PHP-FPM reads it, with the line that sets it.
 pub fn number<'a>(settings: &'a PoolSettings, key: &str) -> Option<(i32, &'a Assigned)> {
     let assigned = settings.get(key)?;
@@ -64,23 +43,18 @@ pub fn number<'a>(settings: &'a PoolSettings, key: &str) -> Option<(i32, &'a Ass
 impl Workers {
     /// The workers of a pool; `None` where PHP-FPM refuses its settings or they hang on the environment.
     pub fn of(settings: &PoolSettings) -> Option<Self> {
-        let manager = match settings.get("pm")?.text.as_deref()?.to_ascii_lowercase().as_str() {
-            "static" => Manager::Static,
-            "dynamic" => Manager::Dynamic,
-            "ondemand" => Manager::Ondemand,
-            _ => return None,
-        };
-        let (most, assigned) = number(settings, "pm.max_children")?;
-        let value = |key| number(settings, key).map_or(0, |(value, _)| value);
-        let (least, spare) = (value("pm.min_spare_servers"), value("pm.max_spare_servers"));
-        let start = match value("pm.start_servers") {
+        let numbers = workers::Workers::read(settings)?;
+        let manager = numbers.manager;
+        let (most, assigned) = (numbers.max_children.value, numbers.max_children.at?);
+        let (least, spare) = (numbers.min_spare.value, numbers.max_spare.value);
+        let start = match numbers.start.value {
             start if start > 0 => start,
             _ => least + (spare - least) / 2,
         };
         let at_start = match manager {
             Manager::Static => most,
             Manager::Dynamic => start.min(most),
-            Manager::Ondemand => 0,
+            Manager::OnDemand => 0,
         };
         let most_known = u32::try_from(most).ok().filter(|most| *most > 0)?;
         Some(Workers {
@@ -259,7 +233,7 @@ mod tests {
     fn workers_are_counted_as_fpm_does() {
         let dynamic = "pm=dynamic\npm.max_children=5\npm.min_spare_servers=1\npm.max_spare_servers=3\n";
         assert_eq!(workers("pm=static\npm.max_children=9\n"), Some((Manager::Static, 9, 9, false)));
-        assert_eq!(workers("pm=ondemand\npm.max_children=9\n"), Some((Manager::Ondemand, 9, 0, false)));
+        assert_eq!(workers("pm=ondemand\npm.max_children=9\n"), Some((Manager::OnDemand, 9, 0, false)));
         assert_eq!(workers(dynamic), Some((Manager::Dynamic, 5, 2, true)));
         assert_eq!(workers(&format!("{dynamic}pm.start_servers=3\n")), Some((Manager::Dynamic, 5, 3, false)));
         assert_eq!(workers("pm=static\n"), None);

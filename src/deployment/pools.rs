@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::access::Permissions;
+use super::limits::Heartbeat;
 use super::{Origin, Predicted, View};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
@@ -36,6 +37,8 @@ pub struct Master {
     pub ini: Ini,
     /// The pools.
     pub pools: Vec<Pool>,
+    /// How often it looks whether a request runs too long.
+    pub heartbeat: Heartbeat,
 }
 
 /// Whether a master runs, and how that is known.
@@ -170,6 +173,7 @@ impl Master {
             state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             pools: Vec::new(),
+            heartbeat: Heartbeat::None,
             ini,
             version: Predicted::php(facts, &layout),
             configuration,
@@ -179,6 +183,7 @@ impl Master {
         };
         let pools = std::mem::take(&mut master.configuration.pools);
         master.pools = pools.into_iter().map(|settings| Pool::new(settings, &master, facts)).collect();
+        master.heartbeat = Heartbeat::of(&master.pools);
         master
     }
 

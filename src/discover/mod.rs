@@ -8,9 +8,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::config::{self, Deployment};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::layout::{self, NGINX_MAINS};
+use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::overlay::{Added, PathMap};
 use crate::host::profile::Profile;
 use crate::host::{Host, MAX_FILE, normalize};
@@ -124,15 +125,74 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         }
     }
     if !files.is_empty() {
-        files.plan(selection, given, &mut plans)?;
+        let here = std::env::current_dir().map_err(|source| unreadable(Path::new("."), source))?;
+        files.plan(&here, selection, &mut plans)?;
     }
-    for plan in &mut plans.plans {
+    finish(&mut plans.plans, given)?;
+    Ok(plans)
+}
+
+/// The plans of deployments that a configuration file names. Their facts are for the caller to read.
+pub fn named(deployments: &[&Deployment], base: &Path, given: &Given) -> Result<Plans, DiscoverError> {
+    let mut plans = Plans::default();
+    for deployment in deployments {
+        let profile = given.profile.or(deployment.profile);
+        let maps = given.maps.iter().chain(&deployment.maps).cloned().collect();
+        let mut selection = given.selection.clone();
+        selection.nginx_mains.extend_from_slice(&deployment.nginx_conf);
+        selection.fpm_mains.extend_from_slice(&deployment.fpm_conf);
+        selection.php_inis.extend_from_slice(&deployment.php_ini);
+        let given = Given { root: None, selection, maps, profile };
+        let mut own = Plans::default();
+        match &deployment.root {
+            Some(root) => {
+                let mut plan = root_plan(root, given.selection.clone())?;
+                let whole = deployment.complete.unwrap_or(true);
+                plan.view = if whole { View::Root } else { View::Overlay };
+                let canonical = base.canonicalize().unwrap_or_else(|_| base.to_owned());
+                let shown = plan.root.strip_prefix(&canonical).ok().filter(|shown| !shown.as_os_str().is_empty());
+                plan.shown_prefix = shown.map_or_else(String::new, |shown| format!("{}/", shown.display()));
+                own.plans.push(plan);
+            }
+            None => {
+                let mut files = Files::default();
+                for path in &deployment.files {
+                    let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+                    match metadata.is_dir() {
+                        true => files.named.extend(configuration_files(path)),
+                        false => files.named.push(path.clone()),
+                    }
+                }
+                files.plan(base, &given.selection, &mut own)?;
+                if deployment.complete == Some(true) {
+                    own.plans.iter_mut().for_each(|plan| plan.view = View::Root);
+                }
+            }
+        }
+        finish(&mut own.plans, &given)?;
+        let said = |note: &String| format!("deployment {}: {note}", deployment.name);
+        plans.notes.extend(own.notes.iter().map(said));
+        plans.plans.extend(own.plans.into_iter().map(|plan| Plan { name: Some(deployment.name.clone()), ..plan }));
+    }
+    Ok(plans)
+}
+
+/// Puts into plans what was said besides the paths.
+fn finish(plans: &mut [Plan], given: &Given) -> Result<(), DiscoverError> {
+    for plan in plans {
         plan.profile = given.profile;
         plan.added.extend(given.profile.into_iter().flat_map(Profile::files));
         add_maps(plan, &given.maps)?;
         implied_maps(plan);
     }
-    Ok(plans)
+    Ok(())
+}
+
+/// The configuration file for a path: in its directory, or in one above.
+pub fn config_file(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let directories = path.ancestors().filter(|directory| directory.is_dir());
+    directories.map(|directory| directory.join(config::NAME)).find(|file| file.is_file())
 }
 
 /// Puts maps into a plan, whose root must hold what they map.
@@ -158,11 +218,14 @@ fn implied_maps(plan: &mut Plan) {
         return;
     }
     let Ok(host) = Disk::new(&plan.root) else { return };
-    let mains = plan.selection.nginx_mains.iter().chain(&plan.selection.fpm_mains);
+    // Relative patterns of PHP-FPM begin at its prefix, those of nginx at the main file.
+    let of_fpm = |main: &PathBuf| (main.clone(), Some(MasterLayout::of(main).prefix));
+    let mains = plan.selection.nginx_mains.iter().map(|main| (main.clone(), None));
+    let mains: Vec<_> = mains.chain(plan.selection.fpm_mains.iter().map(of_fpm)).collect();
     let mut maps = Vec::new();
-    for main in mains {
+    for (main, prefix) in &mains {
         let directory = main.parent().unwrap_or(Path::new("/"));
-        for target in absolute_includes(&host, main) {
+        for target in absolute_includes(&host, main, prefix.as_deref()) {
             let is_pattern = |name: &str| crate::host::glob::is_pattern(name);
             // The directory of the pattern, or the file.
             let fixed = target.split('/').take_while(|part| !is_pattern(part)).collect::<Vec<_>>().join("/");
@@ -179,15 +242,20 @@ fn implied_maps(plan: &mut Plan) {
     plan.maps.extend(maps);
 }
 
-/// The absolute paths and patterns that a main file of either program includes, as written.
-fn absolute_includes(host: &dyn Host, main: &Path) -> Vec<String> {
+/// The absolute paths and patterns that a main file of either program includes; relative ones only where
+/// they begin at a prefix.
+fn absolute_includes(host: &dyn Host, main: &Path, prefix: Option<&Path>) -> Vec<String> {
     let text = host.read(main).unwrap_or_default();
     let lines = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect::<Vec<_>>();
     let included = |line: &String| {
         // `include /etc/nginx/conf.d/*.conf;` or `include = /etc/php/8.2/fpm/pool.d/*.conf`
         let rest = line.split("include").nth(1).filter(|_| !line.trim_start().starts_with(['#', ';']))?;
         let path = rest.trim_start_matches([' ', '\t', '=', '"', '\'']).split([';', ' ', '"', '\'']).next()?;
-        path.starts_with('/').then(|| path.trim_end().to_owned())
+        let path = match prefix {
+            Some(prefix) => prefix.join(path.trim_end()).to_string_lossy().into_owned(),
+            None => path.trim_end().to_owned(),
+        };
+        path.starts_with('/').then_some(path)
     };
     lines.iter().filter_map(included).collect()
 }
@@ -236,11 +304,10 @@ impl Files {
         self.named.is_empty() && self.stdin.is_none()
     }
 
-    /// Plans one deployment. Its root is the working directory where all files lie below it, so that absolute paths
+    /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, so that absolute paths
     /// in them never reach this machine's own files.
-    fn plan(self, selection: &Selection, given: &Given, plans: &mut Plans) -> Result<(), DiscoverError> {
-        let here = std::env::current_dir().and_then(|path| path.canonicalize());
-        let here = here.map_err(|source| unreadable(Path::new("."), source))?;
+    fn plan(self, base: &Path, selection: &Selection, plans: &mut Plans) -> Result<(), DiscoverError> {
+        let here = base.canonicalize().map_err(|source| unreadable(base, source))?;
         let mut absolute = Vec::new();
         for file in self.named {
             let path = file.canonicalize().map_err(|source| unreadable(&file, source))?;
@@ -281,7 +348,7 @@ impl Files {
                 Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
-                Recognised::Nothing if given.selection.context.is_some() => fragments.push(inside.clone()),
+                Recognised::Nothing if selection.context.is_some() => fragments.push(inside.clone()),
                 Recognised::Template | Recognised::Nothing => return Err(not_recognised()),
             }
         }

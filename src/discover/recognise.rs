@@ -50,8 +50,15 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
     if is_template(&name, bytes) {
         return Recognised::Template;
     }
-    if bytes.contains(&0) || bytes.iter().all(u8::is_ascii_whitespace) {
-        return Recognised::Nothing;
+    // An empty file is what its name says: what a failed copy leaves behind.
+    let is_empty =
+        bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')));
+    match name.as_str() {
+        _ if bytes.contains(&0) => return Recognised::Nothing,
+        "nginx.conf" if is_empty => return Recognised::Nginx(Context::Main),
+        "php-fpm.conf" if is_empty => return Recognised::FpmMain,
+        _ if bytes.iter().all(u8::is_ascii_whitespace) => return Recognised::Nothing,
+        _ => {}
     }
     if let Some(fpm) = fpm(bytes) {
         return fpm;
@@ -142,6 +149,8 @@ mod tests {
             is("a.conf", "server { server_name ${host}; location ~ a{2,3} {} }"),
             Recognised::Nginx(Context::Http)
         );
+        assert_eq!(is("nginx.conf", "# nothing\n"), Recognised::Nginx(Context::Main));
+        assert_eq!(is("php-fpm.conf", "\n"), Recognised::FpmMain);
         assert_eq!(is("README", "Hello world\n"), Recognised::Nothing);
         assert_eq!(is("a.conf", "x\0y"), Recognised::Nothing);
         assert_eq!(is("my.cnf", "[mysqld]\nport = 1\nuser = mysql\nbind = x\n"), Recognised::Nothing);

@@ -162,6 +162,9 @@ impl Host for Disk {
     fn open(&self, path: &Path) -> Result<Opened, ReadError> {
         let Resolved { real, metadata, by_text } = self.resolve(path)?;
         // Looked at before it is opened: opening a pipe would wait for a writer for ever.
+        if metadata.is_dir() {
+            return Err(ReadError::Directory);
+        }
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
@@ -232,6 +235,11 @@ fn contents(mut file: fs::File, size: usize) -> io::Result<Vec<u8>> {
         file.take(MAX_FILE - length as u64).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
+}
+
+/// A path of this machine with its links followed; as it is when nothing is there.
+pub fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Reads a text file by its path on this machine, such as a facts file.
@@ -321,6 +329,6 @@ mod tests {
         let (keep, disk) = tree();
         nix::unistd::mkfifo(&keep.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(disk.read(Path::new("/pipe")), Err(ReadError::NotAFile));
-        assert_eq!(disk.read(Path::new("/etc")), Err(ReadError::NotAFile));
+        assert_eq!(disk.read(Path::new("/etc")), Err(ReadError::Directory));
     }
 }

@@ -24,7 +24,7 @@ impl Host for Memory {
         let real = normalize(path);
         match self.files.get(&real) {
             Some(bytes) => Ok(Opened { bytes: bytes.clone(), real, by_text: false }),
-            None => Err(self.entry(path).map_or_else(|error| error, |_| ReadError::NotAFile)),
+            None => Err(self.entry(path).map_or_else(|error| error, |_| ReadError::Directory)),
         }
     }
 

@@ -15,8 +15,11 @@ pub mod nginx_v;
 pub mod overlay;
 pub mod packages;
 pub mod profile;
+pub mod reloads;
+pub mod rotation;
 pub mod survey;
 pub mod sysctl;
+pub mod tmpfiles;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
@@ -151,7 +154,10 @@ pub enum ReadError {
     /// The permissions do not allow it.
     #[error("permission denied")]
     PermissionDenied,
-    /// A directory, pipe, socket or device.
+    /// A directory.
+    #[error("this is a directory")]
+    Directory,
+    /// A pipe, socket or device.
     #[error("not a regular file")]
     NotAFile,
     /// Larger than [`MAX_FILE`].

@@ -128,6 +128,7 @@ fn unreadable(error: &ReadError, path: &Path) -> String {
         ReadError::NotFound | ReadError::Dangling { .. } => "[Errno 2] No such file or directory",
         ReadError::PermissionDenied => "[Errno 13] Permission denied",
         ReadError::TooManyLinks => "[Errno 40] Too many levels of symbolic links",
+        ReadError::Directory => "[Errno 21] Is a directory",
         other => return format!("{other}: '{}'", path.display()),
     };
     format!("{why}: '{}'", path.display())

@@ -93,10 +93,14 @@ pub struct Level {
     /// The keys of `settings`.
     keys: Box<[Key]>,
     /// Where the keys of a long list of settings stand.
-    positions: Option<Box<HashMap<Key, Vec<u32>>>>,
+    positions: Option<Box<Positions>>,
     /// The names of the settings here and on the levels around.
     names: Names,
 }
+
+/// Where settings stand in a list, by their keys.
+#[derive(Debug, Default)]
+struct Positions(HashMap<Key, Vec<u32>>);
 
 /// A list of settings that is longer than this is not searched from end to end.
 const LONG_LIST: usize = 64;
@@ -136,7 +140,7 @@ impl Level {
     /// The positions of the settings with a key.
     fn with_key(&self, key: Key) -> impl DoubleEndedIterator<Item = usize> {
         let (listed, searched) = match &self.positions {
-            Some(positions) => (positions.get(&key).map_or(&[][..], Vec::as_slice), &[][..]),
+            Some(positions) => (positions.0.get(&key).map_or(&[][..], Vec::as_slice), &[][..]),
             None => (&[][..], &self.keys[..]),
         };
         let searched = searched.iter().enumerate().filter(move |(_, found)| **found == key).map(|(at, _)| at);
@@ -179,9 +183,9 @@ impl Config {
                 level.names.add(*key);
             }
             if level.keys.len() > LONG_LIST {
-                let mut positions: HashMap<Key, Vec<u32>> = HashMap::new();
+                let mut positions = Positions::default();
                 for (position, key) in level.keys.iter().enumerate() {
-                    positions.entry(*key).or_default().push(position as u32);
+                    positions.0.entry(*key).or_default().push(position as u32);
                 }
                 level.positions = Some(Box::new(positions));
             }
@@ -267,9 +271,14 @@ impl Config {
     }
 
     /// The statement in force for a directive with one value.
-    pub fn effective<'a>(&'a self, level: LevelId, name: &'a str) -> Option<&'a Arc<Directive>> {
+    pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
         let key = Key::of(name);
-        self.named_around(level, key).find_map(|id| self.keyed(id, key, name).next_back())
+        let last = |id| {
+            let here = self.level(id);
+            let mut named = here.with_key(key).map(|at| &here.settings[at]);
+            named.rfind(|directive| directive.name() == name)
+        };
+        self.named_around(level, key).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.

@@ -263,6 +263,14 @@ impl Loader<'_> {
     }
 }
 
+/// Whether nginx's package brings the file, so that a tree without it may be laid over the package. None of these
+/// files has a location or a handler in it.
+pub fn is_packaged(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let packaged = ["mime.types", "fastcgi_params", "fastcgi.conf", "scgi_params", "uwsgi_params", "proxy_params"];
+    packaged.contains(&name.as_ref()) || ["koi-utf", "koi-win", "win-utf"].contains(&name.as_ref())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -3,6 +3,7 @@
 pub mod ast;
 pub mod branches;
 pub mod crossplane;
+pub mod flow;
 pub mod groups;
 pub mod levels;
 pub mod lexer;

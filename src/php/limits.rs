@@ -143,7 +143,7 @@ fn entry(at: &Assigned) -> Option<Refused<'_>> {
         }
         "env" if has_value && text == Some("") => Some(Refused {
             at,
-            refusal: format!("error while parsing 'env[{index}]' : empty value"),
+            refusal: "empty value".to_owned(),
             help: "remove the line: a variable that is not set is empty for most programs",
         }),
         _ => None,

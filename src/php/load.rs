@@ -71,6 +71,9 @@ pub struct Assigned {
     /// The last header before it in its own file, if it has one: a file without header continues
     /// the section that was open.
     pub header: Option<Span>,
+    /// Whether it lands in this section only because an included file left it open: by the headers of
+    /// its own file it stands in another one.
+    pub leaked: bool,
 }
 
 /// An include that does not bring what it says.
@@ -154,7 +157,7 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     let mut loader = Loader::new(host, sources, main.clone(), prefix);
     let id = loader.document(&main)?;
     loader.configuration.has_main = true;
-    loader.read(id, 1);
+    loader.read(id, 1, None);
     Ok(loader.configuration)
 }
 
@@ -169,7 +172,7 @@ pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> 
     loader.configuration.files.push(id);
     loader.configuration.has_main = true;
     loader.parsed.insert(id, Rc::new(document));
-    loader.read(id, 1);
+    loader.read(id, 1, None);
     Ok(loader.configuration)
 }
 
@@ -184,7 +187,7 @@ pub fn load_pools(
     let mut loader = Loader::new(host, sources, main.to_owned(), prefix);
     for pool in pools {
         match loader.document(pool) {
-            Ok(id) => loader.read(id, 2),
+            Ok(id) => loader.read(id, 2, None),
             Err(error) => return Err((pool.clone(), error)),
         }
     }
@@ -249,7 +252,8 @@ impl<'a> Loader<'a> {
         Ok(id)
     }
 
-    fn read(&mut self, file: FileId, depth: usize) {
+    /// Reads a file. `own` is the section that is open by the headers of the files above it and its own.
+    fn read(&mut self, file: FileId, depth: usize, mut own: Option<usize>) {
         let document = Rc::clone(&self.parsed[&file]);
         let mut header = None;
         for item in &document.items {
@@ -257,11 +261,12 @@ impl<'a> Loader<'a> {
                 Item::Section(section) => {
                     header = Some(section.span);
                     self.open_section(section);
+                    own = self.open;
                 }
                 Item::Setting(setting) if setting.key == "include" && setting.index.is_none() => {
-                    self.include(setting, depth);
+                    self.include(setting, depth, own);
                 }
-                Item::Setting(setting) => self.assign(setting, header),
+                Item::Setting(setting) => self.assign(setting, header, self.open != own),
             }
         }
     }
@@ -280,7 +285,7 @@ impl<'a> Loader<'a> {
         }));
     }
 
-    fn assign(&mut self, setting: &Setting, header: Option<Span>) {
+    fn assign(&mut self, setting: &Setting, header: Option<Span>, leaked: bool) {
         let pool = self.open.map(|open| self.configuration.pools[open].name.clone());
         let value = setting.value.as_ref();
         let text = value.and_then(Value::text).map(|text| match &pool {
@@ -296,6 +301,7 @@ impl<'a> Loader<'a> {
             span: setting.span,
             text,
             header,
+            leaked,
         };
         match self.open {
             Some(open) => self.configuration.pools[open].assigned.push(assigned),
@@ -303,7 +309,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn include(&mut self, setting: &Setting, depth: usize) {
+    fn include(&mut self, setting: &Setting, depth: usize, own: Option<usize>) {
         let Some(value) = &setting.value else { return };
         let written = value.text();
         let pattern = written.map(|written| self.prefix.join(written).to_string_lossy().into_owned());
@@ -338,7 +344,7 @@ impl<'a> Loader<'a> {
                 return;
             }
             match self.document(&path) {
-                Ok(id) => self.read(id, depth + 1),
+                Ok(id) => self.read(id, depth + 1, own),
                 Err(ReadError::NotFound) => self.problem(value.span, pattern.clone(), IncludeProblemKind::NoMatch),
                 Err(error) => {
                     self.problem(value.span, pattern.clone(), IncludeProblemKind::Unreadable(path, error));

@@ -17,6 +17,15 @@ pub enum Manager {
 }
 
 impl Manager {
+    /// The word for it in a pool.
+    pub fn name(self) -> &'static str {
+        match self {
+            Manager::Static => "static",
+            Manager::Dynamic => "dynamic",
+            Manager::OnDemand => "ondemand",
+        }
+    }
+
     /// The manager of a word, in any case.
     pub fn of(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {

@@ -14,6 +14,10 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (number, nginx) in machine.nginx.iter().enumerate() {
+            if let (Some(0), Some(span)) = nginx.worker_processes(&machine.facts) {
+                findings.push(nobody(span));
+                continue;
+            }
             let (connections, Some(span)) = nginx.worker_connections() else { continue };
             let Some(first) = nginx.hand_overs.first() else { continue };
             // One is nginx's own, to speak to its master; each request needs one to the client and one behind.
@@ -40,6 +44,15 @@ fn sockets(nginx: &Nginx) -> u64 {
     };
     let listens = nginx.servers.iter().flat_map(|server| &server.listens);
     listens.map(|listen| port(&listen.text)).collect::<BTreeSet<_>>().len().max(1) as u64
+}
+
+/// The sockets are open, and no process takes what comes.
+fn nobody(span: Span) -> Finding {
+    let mut finding = RULE
+        .finding("nginx has no worker process: no request is answered", span, "nginx takes this, and starts none")
+        .help("set `worker_processes auto;`");
+    finding.predicts = Some(Prediction::Response { status: None, log: None });
+    finding
 }
 
 /// No request can be handed over at all.

@@ -1,13 +1,17 @@
 //! The workers of all pools need more memory than there is.
 
-use crate::deployment::capacity::{Budget, Manager, Workers, budgets};
+use crate::deployment::capacity::{Budget, Workers, budgets};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::{Finding, Severity};
+use crate::php::workers::Manager;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
 pub(super) static RULE: Rule =
     rule!(capacity / "memory-overcommitted", Error, "PHP-FPM's workers need more memory than there is");
+
+/// What nginx logs when a worker is killed in the middle of a request.
+const KILLED: &str = "recv() failed (104: Connection reset by peer) while reading response header from upstream";
 
 /// How many pools a finding names.
 const NAMED: usize = 6;
@@ -37,7 +41,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
     let mut pools = budget.pools.clone();
     pools.sort_by_key(|(id, workers)| (std::cmp::Reverse(workers.most), *id));
     let (first, largest) = *pools.first()?;
-    let (left, megabytes) = (budget.left(), |workers: u64| workers * each >> 20);
+    let (left, megabytes) = (budget.left(), |workers: u64| (workers * each) >> 20);
     let name = |id: PoolId| &machine.pool(id).name;
     let says = |workers: &Workers| {
         format!("at most {} × {} MiB = {} MiB", workers.most, each >> 20, megabytes(workers.most.into()))
@@ -87,7 +91,7 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
         .note("beyond that the kernel kills workers in the middle of requests, or the host swaps")
         .help(help)
         .severity(severity);
-    Some((severity, if severity == Severity::Error { finding.predict(502, None) } else { finding }))
+    Some((severity, if severity == Severity::Error { finding.predict(502, KILLED.to_owned()) } else { finding }))
 }
 
 /// How bad it is, if it is.
@@ -99,7 +103,7 @@ fn severity(budget: &Budget, each: u64, measured: bool) -> Option<Severity> {
     let sum =
         |of: &dyn Fn(&Workers) -> u32| budget.pools.iter().map(|(_, workers)| u64::from(of(workers))).sum::<u64>();
     let certain = sum(&|workers| workers.at_start);
-    let kept = sum(&|workers| if workers.manager == Manager::Ondemand { 0 } else { workers.most });
+    let kept = sum(&|workers| if workers.manager == Manager::OnDemand { 0 } else { workers.most });
     let alone = budget.pools.iter().map(|(_, workers)| u64::from(workers.most)).max().unwrap_or(0);
     let least = budget.total.saturating_sub(budget.reserve);
     let shipped = budget.pools.iter().all(|(_, workers)| workers.shipped);

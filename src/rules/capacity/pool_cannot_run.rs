@@ -8,6 +8,7 @@ use crate::finding::{Finding, Program};
 use crate::host::units::Unit;
 use crate::php::load::Assigned;
 use crate::php::readers;
+use crate::rules::connection::{StartFails, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -134,14 +135,14 @@ fn pid_directory(machine: &Machine, master: usize) -> Option<Finding> {
 fn pipes(machine: &Machine, master: usize) -> Option<Finding> {
     let assigned = machine.masters[master].configuration.global("rlimit_files")?;
     let limit = readers::int(assigned.text.as_deref()?).value().filter(|limit| *limit > 0)?;
-    let pools = machine.pools().filter(|(id, _)| id.master == master).map(|(_, pool)| pool);
-    let catching = pools.filter(|pool| {
+    let pools = machine.pools().filter(|(id, _)| id.master == master);
+    let catching = pools.filter(|(_, pool)| {
         let text = pool.settings.get("catch_workers_output").and_then(|found| found.text.as_deref());
         text.and_then(|text| readers::boolean(text).value()) == Some(true)
     });
-    let workers: Vec<Workers> = catching.filter_map(|pool| Workers::of(&pool.settings)).collect();
-    let needed = 2 * workers.iter().map(|workers| i64::from(workers.at_start)).sum::<i64>();
-    let first = workers.first()?;
+    let workers: Vec<_> = catching.filter_map(|(id, pool)| Some((id, Workers::of(&pool.settings)?))).collect();
+    let needed = 2 * workers.iter().map(|(_, workers)| i64::from(workers.at_start)).sum::<i64>();
+    let (id, first) = *workers.first()?;
     if needed < i64::from(limit) {
         return None;
     }
@@ -154,5 +155,5 @@ fn pipes(machine: &Machine, master: usize) -> Option<Finding> {
         .label(first.span, "with `catch_workers_output` each worker takes two of the master's files")
         .note("the master ends at its start, with exit status 0: `failed to prepare the stderr pipe: Too many open files (24)`")
         .help(format!("remove the line, or set it to {} or more", needed * 2 + 64));
-    Some(finding.predict(502, None))
+    Some(predict_failed_start(finding, machine, id, StartFails::BeforeSockets))
 }

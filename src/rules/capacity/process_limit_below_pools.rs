@@ -1,8 +1,9 @@
 //! `process.max` or a unit's `TasksMax` allows fewer workers than the pools are to have.
 
-use crate::deployment::capacity::{Manager, Workers, process_max, runs};
+use crate::deployment::capacity::{Workers, process_max, runs};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::Severity;
+use crate::php::workers::Manager;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -53,7 +54,7 @@ fn of_setting(
     finding = finding.help(format!("set `process.max` to {sum} or more, or `pm.max_children` of the pools to less"));
     // Pools are filled in the order of the files; those without workers at the start come when all are.
     let by_turn = |id: PoolId| {
-        let before = pools.iter().filter(|(other, workers)| workers.manager != Manager::Ondemand && *other != id);
+        let before = pools.iter().filter(|(other, workers)| workers.manager != Manager::OnDemand && *other != id);
         let before = before.filter(|(other, _)| *other < id || is_ondemand(pools, id));
         before.map(|(_, workers)| u64::from(workers.at_start)).sum::<u64>()
     };
@@ -70,7 +71,7 @@ fn of_setting(
 }
 
 fn is_ondemand(pools: &[(PoolId, Workers)], id: PoolId) -> bool {
-    pools.iter().any(|(other, workers)| *other == id && workers.manager == Manager::Ondemand)
+    pools.iter().any(|(other, workers)| *other == id && workers.manager == Manager::OnDemand)
 }
 
 /// `TasksMax` of the unit counts the master as well, and threads.

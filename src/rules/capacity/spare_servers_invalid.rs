@@ -6,8 +6,12 @@ use crate::php::workers::{Conflict, Workers};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(capacity / "spare-servers-invalid", Error, "the numbers of a pool's workers do not fit together");
+pub(super) static RULE: Rule = rule!(
+    capacity / "spare-servers-invalid",
+    Error,
+    "the numbers of a pool's workers do not fit together",
+    supersedes["fpm-time-misread"]
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {

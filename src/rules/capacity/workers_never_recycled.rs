@@ -1,7 +1,8 @@
 //! Workers live for ever, and keep what their largest request took.
 
 use crate::deployment::Deployment;
-use crate::deployment::capacity::{Manager, Workers, number};
+use crate::deployment::capacity::{Workers, number};
+use crate::php::workers::Manager;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -13,7 +14,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (_, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
             let Some(workers) = Workers::of(&pool.settings) else { continue };
             // Workers on demand end when they have nothing to do.
-            if workers.manager == Manager::Ondemand || workers.shipped {
+            if workers.manager == Manager::OnDemand || workers.shipped {
                 continue;
             }
             let (span, label) = match number(&pool.settings, "pm.max_requests") {

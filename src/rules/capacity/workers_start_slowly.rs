@@ -1,7 +1,8 @@
 //! A pool that may have many workers makes them too slowly for a burst.
 
 use crate::deployment::Deployment;
-use crate::deployment::capacity::{Manager, Workers, number};
+use crate::deployment::capacity::{Workers, number};
+use crate::php::workers::Manager;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -33,7 +34,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         "set `pm.min_spare_servers` to as many workers as a burst needs within a second".to_owned(),
                     )
                 }
-                Manager::Ondemand => (
+                Manager::OnDemand => (
                     format!("pool {} makes its {most} workers one wake-up at a time", pool.name),
                     (workers.span, "requests that arrive together share a wake-up, so few workers are made for many"),
                     "`pm = dynamic` with spare workers takes a burst better".to_owned(),

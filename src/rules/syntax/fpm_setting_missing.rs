@@ -6,16 +6,23 @@ use crate::php::workers::{Conflict, Workers};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule = rule!(syntax / "fpm-setting-missing", Error, "a pool lacks a setting that it needs");
+pub(super) static RULE: Rule = rule!(
+    syntax / "fpm-setting-missing",
+    Error,
+    "a pool lacks a setting that it needs",
+    supersedes["fpm-listen-missing"]
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             let master = &machine.masters[id.master];
             if !master.is_absent() && master.is_complete(machine.view) {
-                findings.findings.extend(without_manager(pool));
-                findings.findings.extend(without_number(pool));
-                findings.findings.extend(without_user(machine, master, pool));
+                // In PHP-FPM's order, which tells the first one only.
+                let missing = without_user(machine, master, pool);
+                let others =
+                    || pool.listener.as_ref().and_then(|_| without_manager(pool).or_else(|| without_number(pool)));
+                findings.findings.extend(missing.or_else(others));
             }
         }
     }

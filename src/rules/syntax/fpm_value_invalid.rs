@@ -87,7 +87,7 @@ fn invalid(assigned: &Assigned, in_pool: bool) -> Option<Finding> {
     let message = format!("PHP-FPM cannot read {shown} as the value of `{name}`");
     let refusal = match &assigned.index {
         Some(index) => format!("error while parsing '{name}[{index}]' : {refusal}"),
-        None => format!("unable to parse value for entry '{}': {refusal}", assigned.key),
+        None => format!("unable to parse value for entry '{name}': {refusal}"),
     };
     let finding = RULE.finding(message, assigned.value_span, "PHP-FPM refuses this");
     Some(finding.help(help).refused_by(Program::PhpFpm, refusal))

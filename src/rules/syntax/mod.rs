@@ -10,6 +10,8 @@ mod fpm_value_invalid;
 mod include_cycle;
 mod include_missing;
 mod include_unreadable;
+mod ini_expression;
+mod ini_value_suspect;
 mod slowlog_invalid;
 mod syntax_error;
 
@@ -23,6 +25,8 @@ pub const RULES: &[&Rule] = &[
     &include_cycle::RULE,
     &include_missing::RULE,
     &include_unreadable::RULE,
+    &ini_expression::RULE,
+    &ini_value_suspect::RULE,
     &slowlog_invalid::RULE,
     &syntax_error::RULE,
 ];

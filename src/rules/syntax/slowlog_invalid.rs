@@ -5,8 +5,12 @@ use crate::finding::{Finding, Program};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(syntax / "slowlog-invalid", Error, "PHP-FPM refuses the settings of a pool's slow log");
+pub(super) static RULE: Rule = rule!(
+    syntax / "slowlog-invalid",
+    Error,
+    "PHP-FPM refuses the settings of a pool's slow log",
+    supersedes["slowlog-never-fires"]
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
