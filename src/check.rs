@@ -65,6 +65,8 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
+    /// What was looked at.
+    pub deployments: Vec<Deployment>,
 }
 
 /// Checks everything that a request names.
@@ -212,6 +214,7 @@ fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
     let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
+    checked.deployments.push(deployment);
 }
 
 /// Which versions' behaviour is predicted, and why.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded};
+use super::{
+    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded,
+};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, names, rotation};
+use crate::host::{Host, ReadError, glob, name, rotation};
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
@@ -56,7 +58,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root));
     for (host, main, view) in nginx_mains.iter().map(|main| (host, main, view)).chain(dumps) {
         // A fragment that a main file includes is checked there.
-        let shown = format!("{}{}", sources.prefix, names(host, main).0);
+        let shown = format!("{}{}", sources.prefix, name(host, main));
         if loaded.contains(&shown) {
             continue;
         }
@@ -87,7 +89,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     for (nginx, (host, main)) in nginx.iter().zip(mains) {
         unloaded.extend(unloaded::servers(host, sources, nginx, main));
     }
-    let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
+    let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
     let mut machine = Machine {
@@ -103,9 +105,12 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         scripts: Vec::new(),
         unloaded,
         rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
+        left_out: 0,
+        lookup: Lookup::default(),
     };
-    machine.dials = connect::dials(&machine, host, others);
+    (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
+    machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
     for nginx in &mut machine.nginx {
         nginx.sites = routes::sites(nginx, host);
@@ -215,7 +220,7 @@ fn read(
 }
 
 /// The sockets that are dialled or created: their owners and directories matter.
-fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf> {
+fn sockets(nginx: &[Nginx], masters: &[Master]) -> Vec<PathBuf> {
     let peers = nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().flat_map(|hand_over| hand_over.peers(nginx)));
     let dialled = peers.filter_map(|peer| match &peer.address {
         Ok(Address::Unix(path)) => Some(Endpoint::unix(Path::new(path))),
@@ -223,14 +228,11 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf>
     });
     let listeners = masters.iter().flat_map(|master| &master.pools).filter_map(|pool| pool.listener.as_ref());
     let created = listeners.flat_map(|listener| listener.bound.endpoints().to_vec());
-    let paths: Vec<PathBuf> = dialled
-        .chain(created)
-        .filter_map(|endpoint| match endpoint {
-            Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
-        })
-        .collect();
-    paths.into_iter()
+    let paths = dialled.chain(created).filter_map(|endpoint| match endpoint {
+        Endpoint::Unix(path) => Some(path),
+        Endpoint::Tcp(_) => None,
+    });
+    paths.collect()
 }
 
 /// Whether a master runs: from facts, else from the units of the tree.
