@@ -1,16 +1,20 @@
 //! The whole way: from what the user names to sorted findings.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::deployment::{Deployment, Machine, Plan, Predicted, Selection, View, build};
-use crate::discover;
+use crate::config::{self, Config};
+use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
+use crate::discover::{self, Given, Plans};
 use crate::finding::{Finding, Unchecked, sort_and_merge};
 use crate::host::Host;
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile};
+use crate::host::overlay::Overlay;
+use crate::host::profile::Profile;
 use crate::host::shown;
 use crate::report::Summary;
+use crate::required::Required;
 use crate::rules::{self, Rule, Thresholds};
 use crate::source::Sources;
 
@@ -18,16 +22,16 @@ use crate::source::Sources;
 pub struct Request<'a> {
     /// Roots, repositories and files; none for this host.
     pub paths: Vec<PathBuf>,
-    /// A directory that is the root of a host.
-    pub root: Option<PathBuf>,
-    /// Main files that are pinned.
-    pub selection: Selection,
+    /// What is said of them.
+    pub given: Given,
     /// The facts file.
     pub facts: Option<PathBuf>,
     /// Facts from options, which are stronger than the file.
     pub stated: FactsFile,
-    /// The numbers that rules compare with.
-    pub thresholds: Thresholds,
+    /// What the configuration file says.
+    pub config: Config,
+    /// The facts that must be known.
+    pub require: Vec<Required>,
     /// The rules that run.
     pub selected: &'a dyn Fn(&Rule) -> bool,
 }
@@ -38,6 +42,8 @@ pub struct Terms<'a> {
     pub facts: Vec<FactsFile>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
+    /// Directives of third-party modules, as the user declares them.
+    pub declared_directives: BTreeSet<String>,
     /// The rules that run.
     pub selected: &'a dyn Fn(&Rule) -> bool,
 }
@@ -53,6 +59,8 @@ pub struct Checked {
     pub unchecked: BTreeSet<Unchecked>,
     /// What kept the tool from its job: exit status 2.
     pub errors: Vec<String>,
+    /// What the user should know besides.
+    pub warnings: Vec<String>,
     /// What was taken for what.
     pub notes: Vec<String>,
     /// Counts.
@@ -62,78 +70,151 @@ pub struct Checked {
 /// Checks everything that a request names.
 pub fn check(request: &Request<'_>) -> Checked {
     let mut checked = Checked::default();
-    let terms = match given_facts(request, &mut checked) {
-        Ok(facts) => Terms { facts, thresholds: request.thresholds.clone(), selected: request.selected },
-        Err(message) => {
-            checked.errors.push(message);
-            return checked;
-        }
-    };
-    let plans = match discover::plans(&request.paths, request.root.as_deref(), request.selection.clone()) {
-        Ok(plans) => plans,
-        Err(error) => {
-            checked.errors.push(error.to_string());
-            return checked;
-        }
-    };
-    checked.notes.extend(plans.notes);
-    checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
-    for plan in plans.plans {
-        if let Err(message) = check_plan(&plan, &terms, &mut checked) {
-            checked.errors.push(message);
-        }
+    if let Err(message) = check_all(request, &mut checked) {
+        checked.errors.push(message);
     }
+    request.config.apply(&mut checked.findings, &checked.sources);
     sort_and_merge(&mut checked.findings, &checked.sources);
     checked.summary.files = checked.sources.len();
     checked
 }
 
-/// The facts that the user gives, the weakest first: the file, then the options.
-fn given_facts(request: &Request<'_>, checked: &mut Checked) -> Result<Vec<FactsFile>, String> {
+fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String> {
+    let config = &request.config;
     let mut given = Vec::new();
     if let Some(path) = &request.facts {
-        let shown = path.display().to_string();
-        let text = disk::read_text(path).map_err(|error| format!("{shown}: {error}"))?;
-        let (file, unknown) = facts::parse(&shown, &text).map_err(|error| error.to_string())?;
-        checked.notes.extend(unknown.iter().map(|key| format!("{shown}: the key {key} means nothing")));
-        given.push(file);
+        given.push(facts_file(path, checked)?);
     }
     given.push(request.stated.clone());
-    Ok(given)
+    let runs = |rule: &Rule| config.runs(rule) && (request.selected)(rule);
+    let terms = Terms {
+        facts: given,
+        thresholds: config.thresholds.clone(),
+        declared_directives: config.directives.clone(),
+        selected: &runs,
+    };
+    let everywhere = facts_of(&config.facts, checked)?;
+    let plans = plans(request)?;
+    checked.notes.extend(plans.notes);
+    checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
+    for mut plan in plans.plans {
+        plan.facts.extend(everywhere.iter().cloned());
+        let named = config.deployments.iter().find(|deployment| Some(&deployment.name) == plan.name.as_ref());
+        if let Some(deployment) = named {
+            plan.facts.extend(facts_of(&deployment.facts, checked)?);
+        }
+        let first = checked.findings.len();
+        if let Err(message) = check_plan(&plan, &terms, &request.require, checked) {
+            let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
+            checked.errors.push(format!("{of}{message}"));
+        }
+        if let Some(name) = &plan.name {
+            let own = checked.findings[first..].iter_mut();
+            own.for_each(|finding| finding.notes.push(format!("in the deployment {name}")));
+        }
+    }
+    Ok(())
 }
 
-fn check_plan(plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
+/// What is to be checked: the deployments that the configuration file names, where the paths speak of
+/// them, else what the paths hold.
+pub fn plans(request: &Request<'_>) -> Result<Plans, String> {
+    let paths: Vec<PathBuf> = request.paths.iter().map(|path| disk::canonical(path)).collect();
+    let base = request.config.path.parent().unwrap_or(Path::new("."));
+    let named = match request.given.root {
+        Some(_) => Vec::new(),
+        None => request.config.deployments_for(&paths),
+    };
+    let given = Given { profile: request.given.profile.or(request.config.profile), ..request.given.clone() };
+    let plans = match named.is_empty() {
+        true => discover::plans(&request.paths, &given),
+        false => discover::named(&named, base, &given),
+    };
+    plans.map_err(|error| error.to_string())
+}
+
+fn facts_of(given: &[config::Facts], checked: &mut Checked) -> Result<Vec<FactsFile>, String> {
+    let read = |given: &config::Facts| match given {
+        config::Facts::Here(facts) => Ok((**facts).clone()),
+        config::Facts::File(path) => facts_file(path, checked),
+    };
+    given.iter().map(read).collect()
+}
+
+/// Reads a facts file. Keys that mean nothing are told, and stop nothing.
+fn facts_file(path: &Path, checked: &mut Checked) -> Result<FactsFile, String> {
+    let shown = path.display().to_string();
+    let text = disk::read_text(path).map_err(|error| format!("{shown}: {error}"))?;
+    let (file, unknown) = facts::parse(&shown, &text).map_err(|error| error.to_string())?;
+    let told = |key: &String| format!("{shown}: the key {key} means nothing{}", facts::nearest_key(key));
+    checked.warnings.extend(unknown.iter().map(told));
+    Ok(file)
+}
+
+fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mut Checked) -> Result<(), String> {
     let seen = |file: &PathBuf| checked.sources.has(&shown(file));
     if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
         return Ok(());
     }
-    let host = match plan.view {
-        View::Live => Disk::running(),
-        _ => Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()))?,
+    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
+    let host: Box<dyn Host> = match plan.view {
+        View::Live => Box::new(Disk::running()),
+        _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
+        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
     };
     checked.sources.prefix.clone_from(&plan.shown_prefix);
-    check_host(&host, plan, terms, checked)
+    let machine = look(&*host, plan, terms, checked)?;
+    let missing = require.iter().filter(|fact| !fact.is_known(&machine));
+    let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
+    let told =
+        |fact: &Required| format!("{of}{fact} must be known (--require), and nothing says; {} would", fact.option());
+    checked.errors.extend(missing.map(told));
+    run_rules(machine, terms, checked);
+    Ok(())
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
 /// sorted.
 pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
+    let machine = look(host, plan, terms, checked)?;
+    run_rules(machine, terms, checked);
+    Ok(())
+}
+
+/// Builds the model of a plan's host.
+fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
     };
-    for file in &terms.facts {
+    for file in plan.facts.iter().chain(&terms.facts) {
         facts.lay_over(file.clone());
     }
-    let machine = build::machine(host, facts, plan, &mut checked.sources)
+    let profile = match plan.profile {
+        Some(profile) => Some((profile, "as the option says".to_owned())),
+        None if matches!(plan.view, View::Live | View::Files) => None,
+        None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
+    };
+    if let Some((profile, why)) = profile {
+        checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
+        facts.build_default(profile.build());
+    }
+    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     checked.notes.extend(versions(&machine));
-    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
+    Ok(machine)
+}
+
+fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
+    let deployment = Deployment {
+        machines: vec![machine],
+        thresholds: terms.thresholds.clone(),
+        declared_directives: terms.declared_directives.clone(),
+    };
     let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
-    Ok(())
 }
 
 /// Which versions' behaviour is predicted, and why.

@@ -42,6 +42,7 @@
 pub mod allow;
 pub mod check;
 pub mod cli;
+pub mod config;
 pub mod deployment;
 pub mod discover;
 pub mod finding;
@@ -49,6 +50,7 @@ pub mod host;
 pub mod nginx;
 pub mod php;
 pub mod report;
+pub mod required;
 pub mod rules;
 pub mod source;
 pub mod values;

@@ -13,8 +13,12 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn gatelint(directory: &Path, arguments: &[&OsStr]) -> Output {
+    gatelint_reading(directory, arguments, Stdio::null())
+}
+
+fn gatelint_reading(directory: &Path, arguments: &[&OsStr], input: impl Into<Stdio>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatelint"));
-    command.args(arguments).current_dir(directory).stdin(Stdio::null()).env_remove("COLUMNS");
+    command.args(arguments).current_dir(directory).stdin(input).env_remove("COLUMNS");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -33,6 +37,19 @@ fn run(directory: &Path, words: &str) -> (i32, String) {
     let output = gatelint(directory, &words);
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap(), text)
+}
+
+/// Runs over words with a file as the standard input.
+fn run_reading(directory: &Path, words: &str, input: &Path) -> (i32, String) {
+    let words: Vec<&OsStr> = words.split(' ').map(OsStr::new).collect();
+    let output = gatelint_reading(directory, &words, File::open(input).unwrap());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), text)
+}
+
+/// What real nginx and PHP-FPM printed of the example: `nginx-T.txt`, `nginx-V.txt`, `php-fpm-tt.txt`.
+fn dump(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/dumps").join(name)
 }
 
 fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
@@ -370,4 +387,278 @@ fn a_master_that_something_else_starts_is_not_called_absent() {
     assert_eq!(run(here.path(), words).0, 1);
     write(here.path(), "etc/systemd/system/old.service", "[Service]\nExecStart=/usr/sbin/php-fpm7.4 -F\n");
     assert_eq!(run(here.path(), words), (0, String::new()));
+}
+
+#[test]
+fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
+    let here = tempfile::tempdir().unwrap();
+    let pools = example().join("etc/php/8.2/fpm/pool.d");
+    fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
+    fs::copy(dump("nginx-T.txt"), here.path().join("dump")).unwrap();
+    let found = "etc/nginx/sites-enabled/blog:13:16: error: no pool listens on /run/php/php8.1-fpm.sock";
+    for words in ["check dump www.conf --format compact", "check - www.conf --format compact"] {
+        let (status, text) = run_reading(here.path(), words, &dump("nginx-T.txt"));
+        assert_eq!(status, 1, "{text}");
+        assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+    }
+    let (status, text) = run(here.path(), "check dump --color never");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("PHP-FPM's configuration (--fpm-conf): "), "{text}");
+    // What was captured on a host belongs to the tree of that host.
+    write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
+    let (status, text) = run(here.path(), "check dump root --format compact");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+}
+
+#[test]
+fn what_php_fpm_and_nginx_say_of_themselves_is_recognised() {
+    let here = tempfile::tempdir().unwrap();
+    let all = ["nginx-T.txt", "nginx-V.txt", "php-fpm-tt.txt"].map(|name| fs::read(dump(name)).unwrap()).concat();
+    write(here.path(), "all", &all);
+    let (status, text) = run_reading(here.path(), "check - --format compact", &here.path().join("all"));
+    assert_eq!(status, 1, "{text}");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    let (api, _) = text.split_once(": error: pool api refuses nginx").unwrap();
+    let line: usize =
+        api.lines().last().unwrap().strip_prefix("<stdin>:").unwrap().split(':').next().unwrap().parse().unwrap();
+    let line = String::from_utf8_lossy(&all).lines().nth(line - 1).unwrap().to_owned();
+    assert!(line.contains("NOTICE: \tlisten.allowed_clients = "), "{line}");
+    assert!(places.contains(&"etc/nginx/sites-enabled/blog:13:16"), "{text}");
+    let (_, text) = run_reading(here.path(), "check - --verbose", &here.path().join("all"));
+    assert!(text.contains("the behaviour of nginx 1.22.1 is predicted"), "{text}");
+    assert!(text.contains("/etc/php/8.2/fpm/php-fpm.conf: the behaviour of PHP 8.2 is predicted"), "{text}");
+}
+
+#[test]
+fn a_dump_that_was_cut_off_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let whole = fs::read_to_string(dump("nginx-T.txt")).unwrap();
+    let before = |mark: &str| whole.find(mark).unwrap();
+    write(here.path(), "middle", &whole[..before("fastcgi_pass")]);
+    let (status, text) = run(here.path(), "check middle");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("this dump ends in the middle of /etc/nginx/"), "{text}");
+    write(here.path(), "end", &whole[..before("# configuration file /etc/nginx/snippets")]);
+    let (_, text) = run(here.path(), "check end --color never");
+    assert!(text.contains("snippets/fastcgi-php.conf, which the dump lacks (nginx -T)"), "{text}");
+    write(
+        here.path(),
+        "refused",
+        "2026/01/31 12:00:00 [emerg] 7#7: unknown directive \"x\" in /etc/nginx/nginx.conf:1\n",
+    );
+    let (status, text) = run(here.path(), "check refused");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("what a program says of one"), "{text}");
+}
+
+const POOL: &str = "[www]\nuser = a\nlisten = /run/a.sock\npm = static\npm.max_children = 1\n";
+const MAIN: &str = "user a;\nevents {}\nhttp { include /etc/nginx/conf.d/*.conf; }\n";
+const SITE: &str = "server { listen 80; location ~ \\.php$ { fastcgi_pass unix:/run/b.sock; } }\n";
+
+#[test]
+fn a_context_makes_a_fragment_of_any_file() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "log.conf", "access_log off;\n");
+    assert_eq!(run(here.path(), "check log.conf").0, 2);
+    assert_eq!(run(here.path(), "check log.conf --context http,server --format compact"), (0, String::new()));
+    let (status, text) = run(here.path(), "check log.conf --context http,location");
+    assert_eq!((status, text.contains("outermost first")), (2, true), "{text}");
+}
+
+#[test]
+fn files_are_checked_as_if_they_were_where_they_belong() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "docker/web/nginx.conf", MAIN);
+    write(here.path(), "docker/sites/shop.conf", SITE);
+    write(here.path(), "docker/php/www.conf", POOL);
+    let maps = "--path-map docker/web=/etc/nginx --path-map docker/sites=/etc/nginx/conf.d \
+                --path-map docker/php/www.conf=/etc/php-fpm.d/www.conf";
+    let found = "docker/sites/shop.conf:1:54: error: no pool listens on /run/b.sock";
+    write(here.path(), "gatelint.toml", "");
+    for words in [format!("check . {maps}"), format!("check . --config gatelint.toml {maps}")] {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!(status, 1, "{text}");
+        assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+    }
+    let (status, text) = run(here.path(), "check . --path-map /etc=/etc/nginx");
+    assert_eq!((status, text.contains("cannot reach outside")), (2, true), "{text}");
+    let (status, text) = run(here.path(), "check . --path-map docker/web");
+    assert_eq!((status, text.contains("FROM=TO")), (2, true), "{text}");
+}
+
+#[test]
+fn an_image_brings_what_the_repository_lacks() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "shop.conf", SITE.replace("unix:/run/b.sock", "127.0.0.1:9001"));
+    let map = "--path-map shop.conf=/etc/nginx/conf.d/shop.conf";
+    write(here.path(), "php/pm.conf", "[www]\npm.max_children = 9\n");
+    let (status, text) = run(here.path(), &format!("check . {map} --profile docker-nginx -v"));
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("1 server"), "{text}");
+    write(here.path(), "nginx.conf", MAIN);
+    let maps = format!("{map} --path-map nginx.conf=/etc/nginx/nginx.conf --path-map php=/usr/local/etc/php-fpm.d");
+    let (status, text) = run(here.path(), &format!("check . {maps} --profile docker-php --color never"));
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("no pool listens on 127.0.0.1:9001"), "{text}");
+    assert!(text.contains("image:php:8.3-fpm/usr/local/etc/php-fpm.d/zz-docker.conf"), "{text}");
+    let (status, text) = run(here.path(), "check . --profile gentoo");
+    assert_eq!((status, text.contains("there are debian, rhel")), (2, true), "{text}");
+}
+
+#[test]
+fn what_a_main_file_includes_is_looked_for_beside_it() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/nginx.conf", MAIN);
+    write(here.path(), "web/conf.d/shop.conf", SITE);
+    write(here.path(), "php/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "php/pool.d/www.conf", POOL);
+    for words in
+        ["check web/nginx.conf php/php-fpm.conf", "check web/nginx.conf web/conf.d php/php-fpm.conf", "check ."]
+    {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!((status, text.lines().count()), (1, 1), "{words}: {text}");
+        assert!(text.starts_with("web/conf.d/shop.conf:1:54: error: no pool listens on /run/b.sock"), "{text}");
+    }
+}
+
+#[test]
+fn deployments_of_gatelint_toml_are_checked_by_name() {
+    let here = tempfile::tempdir().unwrap();
+    let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());
+    write(here.path(), "shop/etc/nginx/nginx.conf", &main);
+    write(here.path(), "shop/etc/php/8.2/fpm/pool.d/www.conf", POOL);
+    write(here.path(), "blog/nginx.conf", &main);
+    write(here.path(), "blog/www.conf", POOL);
+    let config = "[[deployment]]\nname = \"shop\"\nroot = \"shop\"\n\
+                  [[deployment]]\nname = \"blog\"\nfiles = [\"blog\"]\nnginx-version = \"1.18\"\n";
+    write(here.path(), "gatelint.toml", config);
+    let (status, text) = run(here.path(), "check . --color never --verbose");
+    assert_eq!((status, text.matches("error[").count()), (1, 2), "{text}");
+    for part in
+        ["in the deployment shop", "in the deployment blog", "shop/etc/nginx/nginx.conf:3:", "blog/nginx.conf:3:"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("nginx 1.18 is predicted") && text.contains("nginx 1.28 is predicted"), "{text}");
+    let (_, text) = run(here.path(), "check shop --format compact");
+    assert!(text.starts_with("shop/etc/nginx/nginx.conf:3:") && text.lines().count() == 1, "{text}");
+    let (status, text) = run(here.path(), "config .");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("deployment blog: ") && text.contains("gatelint.toml"), "{text}");
+    let all = format!(
+        "{config}[rules]\nlistener-missing = \"warning\"\n[[ignore]]\nrule = \"connection\"\npaths = [\"blog/**\"]\n"
+    );
+    write(here.path(), "gatelint.toml", all);
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.matches(": warning: no pool").count(), text.matches("blog").count()), (0, 1, 0), "{text}");
+    write(here.path(), "gatelint.toml", config.replace("root", "rot"));
+    let (status, text) = run(here.path(), "check . --format json");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let error = document["errors"][0].as_str().unwrap();
+    assert!(
+        status == 2 && error.ends_with("gatelint.toml:3: the key `rot` means nothing; the nearest is `root`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn facts_can_be_insisted_on() {
+    let here = tempfile::tempdir().unwrap();
+    let root = example();
+    let root = root.display();
+    let (status, text) = run(here.path(), &format!("check {root} --require nginx,fpm,php-ini,users --fail-on never"));
+    assert_eq!(status, 0, "{text}");
+    let (status, text) = run(here.path(), &format!("check {root} --require memory --fail-on never --format compact"));
+    assert_eq!(
+        (status, text.contains("memory must be known (--require), and nothing says; --memory would")),
+        (2, true),
+        "{text}"
+    );
+    assert_eq!(run(here.path(), &format!("check {root} --require memory --memory 4G --fail-on never")).0, 0);
+    let (status, text) = run(here.path(), &format!("check {root} --require luck"));
+    assert_eq!((status, text.contains("there are nginx, fpm")), (2, true), "{text}");
+}
+
+#[test]
+fn every_mistake_on_the_command_line_is_a_document_in_a_machine_format() {
+    let here = tempfile::tempdir().unwrap();
+    for (words, want) in [
+        ("check --select nope --format json", "`nope` is no rule"),
+        ("check --format json --frobnicate", "unexpected argument"),
+        ("check --format=json --fail-on always", "invalid value"),
+        ("check nowhere --format json", "cannot read nowhere"),
+        ("check --format json --config nowhere.toml", "nowhere.toml"),
+        ("check --format json --timeout never", "invalid value"),
+    ] {
+        let words: Vec<&OsStr> = words.split(' ').map(OsStr::new).collect();
+        let output = gatelint(here.path(), &words);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let error = document["errors"][0].as_str().unwrap();
+        assert!(output.status.code() == Some(2) && error.contains(want), "{words:?}: {error}");
+    }
+}
+
+#[test]
+fn facts_that_mean_nothing_are_told_unasked() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "facts.toml", "memroy = \"1G\"\n");
+    let (_, text) = run(here.path(), &format!("check {} --facts facts.toml --format compact", example().display()));
+    assert!(text.contains("warning: facts.toml: the key memroy means nothing; the nearest is `memory`"), "{text}");
+}
+
+#[test]
+fn alternatives_stay_alternatives_and_a_folder_of_pools_is_one() {
+    let here = tempfile::tempdir().unwrap();
+    let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());
+    write(here.path(), "web/nginx.conf", &main);
+    write(here.path(), "php/pool.d/www.conf", POOL);
+    write(here.path(), "php/pool.d/api.conf", POOL.replace("www", "api").replace("a.sock", "c.sock"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
+    // Two versions are alternatives: which of them runs is not known.
+    write(here.path(), "php8.3/www.conf", POOL);
+    let (status, text) = run(here.path(), "check . --color never --verbose");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("1 nginx and 2 PHP-FPM configurations may be alternatives"), "{text}");
+    assert!(text.contains("/php/pool.d/api.conf, /php/pool.d/www.conf: pools, on their own"), "{text}");
+}
+
+#[test]
+fn a_compose_file_beats_a_root_shaped_folder() {
+    let here = tempfile::tempdir().unwrap();
+    let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());
+    for (folder, want) in [("host", 1), ("stack", 0)] {
+        write(here.path(), &format!("{folder}/in/etc/nginx/nginx.conf"), &main);
+        write(here.path(), &format!("{folder}/in/etc/php/8.2/fpm/pool.d/www.conf"), POOL);
+        if folder == "stack" {
+            write(here.path(), "stack/in/compose.yaml", "services: {}\n");
+        }
+        for path in [folder.to_owned(), format!("{folder}/in")] {
+            let (status, text) = run(here.path(), &format!("check {path} --color never"));
+            assert_eq!(status, want, "{path}: {text}");
+            assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_the_only_main_file_leaves_out_is_checked_as_well() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/nginx.conf", "user a;\nevents {}\nhttp { server { listen 80; } }\n");
+    write(here.path(), "web/extra.conf", "server { location ~ \\.php$ { fastcgi_pass unix:/run/a.sock } }\n");
+    write(here.path(), "www.conf", POOL);
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("web/extra.conf:1:")), (1, true), "{text}");
+}
+
+#[test]
+fn an_empty_main_file_that_is_named_is_no_success() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx.conf", "");
+    write(here.path(), "php-fpm.conf", "; nothing\n");
+    write(here.path(), "other.conf", "");
+    let (status, text) = run(here.path(), "check nginx.conf php-fpm.conf --format compact");
+    assert_eq!((status, text.matches("[include-empty]").count()), (1, 2), "{text}");
+    assert_eq!(run(here.path(), "check other.conf").0, 2);
 }

@@ -1,25 +1,36 @@
 //! `gatelint check`
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use super::{CLEAN, FAILED, FOUND, Streams};
 use crate::check::{Checked, Request, check};
+use crate::config::{self, Config};
 use crate::deployment::Selection;
+use crate::discover::{Given, config_file};
 use crate::finding::{Category, Severity, Unchecked};
+use crate::host::disk;
 use crate::host::facts::{FactsFile, Size, Versions};
+use crate::host::profile::Profile;
+use crate::nginx::levels::Context;
+use crate::nginx::literals::milliseconds;
 use crate::report::{Format, Report, Style, Summary, render};
-use crate::rules::{self, Rule, Thresholds};
+use crate::required::Required;
+use crate::rules::{self, Rule};
+use crate::source::Sources;
 use crate::values::version::Version;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct CheckArguments {
-    /// A host's root directory, a repository, or files; several files are one deployment
+    /// A host's root directory, a repository, files, or what `nginx -T` printed (- for the standard
+    /// input); several files are one deployment
     paths: Vec<PathBuf>,
     /// Take this directory as the root of a host
     #[arg(long, value_name = "DIR", conflicts_with = "paths", help_heading = "Input")]
@@ -36,6 +47,18 @@ pub(super) struct CheckArguments {
     /// The directory of nginx's `-p`
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     prefix: Option<PathBuf>,
+    /// A file or directory of a repository, and where it is when it is deployed (repeatable)
+    #[arg(long, value_name = "FROM=TO", value_parser = path_map, help_heading = "Input")]
+    path_map: Vec<(PathBuf, PathBuf)>,
+    /// The context of fragments, such as http,server
+    #[arg(long, value_name = "CONTEXT", value_parser = context, help_heading = "Input")]
+    context: Option<Context>,
+    /// debian, rhel, alpine, docker-php, docker-nginx or freebsd: what the packages or the image bring
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Profile>, help_heading = "Input")]
+    profile: Option<Profile>,
+    /// The configuration file; otherwise gatelint.toml is looked for upwards from the path
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    config: Option<PathBuf>,
     /// A facts file: what is known of the host besides its configuration
     #[arg(long, value_name = "FILE", help_heading = "Facts")]
     facts: Option<PathBuf>,
@@ -51,6 +74,12 @@ pub(super) struct CheckArguments {
     /// The version of PHP whose behaviour is predicted, such as 8.2
     #[arg(long, value_name = "VERSION", value_parser = version, help_heading = "Facts")]
     php_version: Option<String>,
+    /// Facts that must be known: nginx, fpm, php-ini, users, memory, worker-memory, versions, limits, kernel
+    #[arg(long, value_name = "FACT", value_delimiter = ',', value_parser = str::parse::<Required>, help_heading = "Facts")]
+    require: Vec<Required>,
+    /// Give up after this time, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Report")]
+    timeout: Option<Duration>,
     /// text, compact or json; FORMAT=FILE writes to a file (repeatable)
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = output, help_heading = "Report")]
     format: Vec<Output>,
@@ -118,6 +147,23 @@ fn size(text: &str) -> Result<Size, String> {
     Size::parse(text).ok_or_else(|| "a size is a number with K, M, G or nothing behind it".into())
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    let time = milliseconds(text).filter(|time| *time > 0).map(Duration::from_millis);
+    time.ok_or_else(|| "a time is a number with ms, s, m or nothing behind it".into())
+}
+
+fn path_map(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && to.starts_with('/') => Ok((from.into(), to.into())),
+        _ => Err("a map is FROM=TO, where TO is absolute: docker/nginx=/etc/nginx".into()),
+    }
+}
+
+fn context(text: &str) -> Result<Context, String> {
+    Context::of_path(text)
+        .ok_or_else(|| "a context is words with commas between them, outermost first: http,server,location".into())
+}
+
 fn version(text: &str) -> Result<String, String> {
     match Version::parse(text) {
         Some(_) => Ok(text.to_owned()),
@@ -131,7 +177,7 @@ fn selection(arguments: &CheckArguments) -> Result<impl Fn(&Rule) -> bool + use<
         rules::find(name).is_some() || Category::ALL.iter().any(|category| category.as_str() == **name)
     };
     if let Some(unknown) = arguments.select.iter().chain(&arguments.ignore).find(|name| !known(name)) {
-        return Err(format!("`{unknown}` is no rule and no category; `gatelint rules` lists them"));
+        return Err(config::no_rule(unknown));
     }
     let names = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
     let (select, ignore) = (names(&arguments.select), names(&arguments.ignore));
@@ -139,15 +185,103 @@ fn selection(arguments: &CheckArguments) -> Result<impl Fn(&Rule) -> bool + use<
     Ok(move |rule: &Rule| (select.is_empty() || has(&select, rule)) && !has(&ignore, rule))
 }
 
+impl CheckArguments {
+    /// What the configuration file says: the one that is named, else the one found upwards from the
+    /// first path, or from the root.
+    pub(super) fn config(&self) -> Result<Config, String> {
+        let found = || {
+            let start = self.paths.iter().find(|path| path.as_os_str() != "-").or(self.root.as_ref());
+            start.and_then(|start| config_file(start))
+        };
+        let Some(path) = self.config.clone().or_else(found) else { return Ok(Config::default()) };
+        let text = disk::read_text(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Config::parse(&disk::canonical(&path), &text)
+    }
+
+    /// The request, with the configuration file's part in it.
+    pub(super) fn request<'a>(&self, config: Config, selected: &'a dyn Fn(&Rule) -> bool) -> Request<'a> {
+        Request {
+            paths: self.paths.clone(),
+            given: Given {
+                root: self.root.clone(),
+                selection: Selection {
+                    nginx_mains: self.nginx_conf.clone(),
+                    fpm_mains: self.fpm_conf.clone(),
+                    php_inis: self.php_ini.clone(),
+                    prefix: self.prefix.clone(),
+                    context: self.context,
+                    ..Selection::default()
+                },
+                maps: self.path_map.clone(),
+                profile: self.profile,
+            },
+            facts: self.facts.clone(),
+            stated: FactsFile {
+                memory: self.memory,
+                worker_memory: self.worker_memory,
+                versions: Some(Versions { nginx: self.nginx_version.clone(), php: self.php_version.clone() }),
+                ..FactsFile::default()
+            },
+            config,
+            require: self.require.clone(),
+            selected,
+        }
+    }
+
+    /// Checks. What keeps it from doing so is in the result, so that every format can tell it.
+    fn check(&self) -> Checked {
+        let prepared = selection(self).and_then(|selected| Ok((selected, self.config()?)));
+        match prepared {
+            Ok((selected, config)) => check(&self.request(config, &selected)),
+            Err(message) => Checked { errors: vec![message], ..Checked::default() },
+        }
+    }
+
+    /// Checks for as long as `--timeout` allows. A check that is not done by then ends with the program.
+    fn check_in_time(&self) -> Checked {
+        let Some(limit) = self.timeout else { return self.check() };
+        let (done, result) = mpsc::channel();
+        let arguments = self.clone();
+        let worker = std::thread::spawn(move || done.send(arguments.check()).is_ok());
+        match result.recv_timeout(limit) {
+            Ok(checked) => checked,
+            Err(RecvTimeoutError::Disconnected) => match worker.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(_) => Checked::default(),
+            },
+            Err(RecvTimeoutError::Timeout) => Checked {
+                errors: vec![format!(
+                    "not done after {:.1} s, which is all that --timeout allows",
+                    limit.as_secs_f64()
+                )],
+                ..Checked::default()
+            },
+        }
+    }
+}
+
+/// Tells in a machine format that the command line itself is wrong. The format is looked for among the
+/// words, since they could not be read in order.
+pub(super) fn bad_command_line(words: &[OsString], message: &str, streams: &mut Streams<'_>) -> io::Result<()> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let behind = words.windows(2).filter(|pair| pair[0] == "--format").map(|pair| &*pair[1]);
+    let glued = words.iter().filter_map(|word| word.strip_prefix("--format="));
+    let format = behind.chain(glued).find_map(|word| word.parse().ok()).filter(|format| *format != Format::Text);
+    let Some(format) = format else { return Ok(()) };
+    let errors = [message.to_owned()];
+    let report = Report {
+        findings: &[],
+        sources: &Sources::default(),
+        errors: &errors,
+        unchecked: &[],
+        summary: Summary::default(),
+        fail_on: Some(Severity::Error),
+    };
+    render(format, &report, Style::default(), streams.out)
+}
+
 pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::Result<u8> {
     let started = Instant::now();
-    let selected = match selection(arguments) {
-        Ok(selected) => selected,
-        Err(message) => {
-            super::complain(streams, &message);
-            return Ok(FAILED);
-        }
-    };
     if arguments.format.iter().filter(|output| output.file.is_none()).count() > 1 {
         super::complain(
             streams,
@@ -155,27 +289,10 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
         );
         return Ok(FAILED);
     }
-    let request = Request {
-        paths: arguments.paths.clone(),
-        root: arguments.root.clone(),
-        selection: Selection {
-            nginx_mains: arguments.nginx_conf.clone(),
-            fpm_mains: arguments.fpm_conf.clone(),
-            fpm_pools: Vec::new(),
-            php_inis: arguments.php_ini.clone(),
-            prefix: arguments.prefix.clone(),
-        },
-        facts: arguments.facts.clone(),
-        stated: FactsFile {
-            memory: arguments.memory,
-            worker_memory: arguments.worker_memory,
-            versions: Some(Versions { nginx: arguments.nginx_version.clone(), php: arguments.php_version.clone() }),
-            ..FactsFile::default()
-        },
-        thresholds: Thresholds::default(),
-        selected: &selected,
-    };
-    let mut checked = check(&request);
+    let mut checked = arguments.check_in_time();
+    for warning in &checked.warnings {
+        super::note(streams, &format!("warning: {warning}"));
+    }
     if !arguments.advice && !matches!(arguments.fail_on, FailOn::Advice) {
         checked.findings.retain(|finding| finding.severity > Severity::Advice);
     }

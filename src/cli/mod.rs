@@ -8,8 +8,10 @@ use clap::{Parser, Subcommand};
 use crate::report::Style;
 
 mod check;
+mod config;
 mod explain;
 mod facts;
+mod parse;
 mod rules;
 
 /// Nothing at or above `--fail-on` was found.
@@ -36,10 +38,14 @@ struct Arguments {
 enum Command {
     /// Lint; without PATH, this host
     Check(Box<check::CheckArguments>),
+    /// Show what gatelint.toml and the options put in force, and why; takes the arguments of check
+    Config(Box<check::CheckArguments>),
     /// Show a rule's document
     Explain(explain::ExplainArguments),
     /// List the rules
     Rules(rules::RulesArguments),
+    /// Print the parsed tree of a file of nginx and of what it includes, as crossplane's JSON
+    Parse(parse::ParseArguments),
     /// Print what this host knows, as a facts file for use elsewhere
     Facts(facts::FactsArguments),
 }
@@ -56,7 +62,8 @@ pub struct Streams<'a> {
 
 /// Runs a command line and returns its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         // Help and version are answers, everything else is a bad command line.
         Err(error) if !error.use_stderr() => {
@@ -64,14 +71,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams
             return finish(written, CLEAN, streams);
         }
         Err(error) => {
-            let _ = write!(streams.err, "{}", error.render());
+            let text = error.render().to_string();
+            let _ = write!(streams.err, "{text}");
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let _ = check::bad_command_line(&words, message, streams);
             return FAILED;
         }
     };
     let result = match arguments.command.unwrap_or_else(|| Command::Check(Box::new(arguments.check))) {
         Command::Check(arguments) => check::run(&arguments, streams),
+        Command::Config(arguments) => config::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Rules(arguments) => rules::run(&arguments, streams),
+        Command::Parse(arguments) => parse::run(&arguments, streams),
         Command::Facts(arguments) => facts::run(&arguments, streams),
     };
     match result {

@@ -1,21 +1,22 @@
 //! From files, facts and options to a [`Machine`].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, unloaded};
+use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob};
+use crate::host::{Host, ReadError, glob, names, rotation};
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::php::layers::Ini;
-use crate::php::load::{Configuration, load, load_pools};
+use crate::php::load::{Configuration, load, load_pools, load_test_output};
 use crate::source::{FileId, Sources};
 use crate::values::address::{Address, Endpoint};
 use crate::values::version::Version;
@@ -39,25 +40,55 @@ pub enum BuildError {
 }
 
 /// Builds the model of one host.
-pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources) -> Result<Machine, BuildError> {
+///
+/// `declared` are the directives of nginx that modules of the user's own bring.
+pub fn machine(
+    host: &dyn Host,
+    facts: Facts,
+    plan: &Plan,
+    declared: &BTreeSet<String>,
+    sources: &mut Sources,
+) -> Result<Machine, BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
-    let mut nginx = Vec::new();
+    let (mut nginx, mut mains) = (Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
-    if nginx_mains.is_empty() && view != View::Files {
+    if nginx_mains.is_empty() && plan.dumps.is_empty() && view != View::Files {
         // What is there and cannot be read is found, so that its error is told.
         let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
         nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
     }
-    for main in &nginx_mains {
+    let mut loaded: BTreeSet<String> = BTreeSet::new();
+    // A dump is all that its nginx has loaded.
+    let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root));
+    for (host, main, view) in nginx_mains.iter().map(|main| (host, main, view)).chain(dumps) {
+        // A fragment that a main file includes is checked there.
+        let shown = format!("{}{}", sources.prefix, names(host, main).0);
+        if loaded.contains(&shown) {
+            continue;
+        }
         let mut files = Files::default();
         let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let config = Config::resolve(&files, id, context_of_tree(files.tree(id)).unwrap_or(Context::Main));
+        let is_main = view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf");
+        let unknown = if is_main { Context::Main } else { Context::Other };
+        let context = match context_of_tree(files.tree(id)) {
+            Some(Context::Main) => Context::Main,
+            inferred => selection.context.or(inferred).unwrap_or(unknown),
+        };
+        loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
+        let config = Config::resolve(&files, id, context);
+        // A repository's nginx.conf may be what an image includes into `http`.
+        let place = match context_of_tree(files.tree(id)) {
+            Some(Context::Main) => Places::MAIN,
+            _ if view != View::Files => Places::MAIN,
+            _ => selection.context.map_or(Places::ANY, place_of),
+        };
         let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
-        found.refusals = refusals(&found, sources, id, &facts, main, plan);
+        found.refusals = refusals(&found, sources, (id, main, place), &facts, declared);
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
+        mains.push((host, main));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
@@ -67,7 +98,7 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         return Err(BuildError::Nothing);
     }
     let mut unloaded = unloaded::pools(host, sources, &masters);
-    for (nginx, main) in nginx.iter().zip(&nginx_mains) {
+    for (nginx, (host, main)) in nginx.iter().zip(mains) {
         unloaded.extend(unloaded::servers(host, sources, nginx, main));
     }
     let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
@@ -83,35 +114,53 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         masters,
         dials,
         callers,
+        scripts: Vec::new(),
         unloaded,
+        rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
     };
     machine.dials = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     connect::nearest(&mut machine);
+    for nginx in &mut machine.nginx {
+        nginx.sites = routes::sites(nginx, host);
+    }
+    machine.scripts = scripts::scripts(&machine, host);
     Ok(machine)
 }
 
-/// What nginx refuses of a configuration that begins with a file.
+/// What nginx refuses of a configuration that begins with a file, whose statements stand at a place.
 fn refusals(
     nginx: &Nginx,
     sources: &Sources,
-    id: FileId,
+    (id, main, place): (FileId, &Path, Places),
     facts: &Facts,
-    main: &Path,
-    plan: &Plan,
+    declared: &BTreeSet<String>,
 ) -> Vec<examine::Refusal> {
     let modules = &facts.build.modules;
     let build = Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
-        declared: plan.declared_directives.clone(),
-        is_whole: nginx.is_whole && !plan.view.is_partial(),
+        declared: declared.clone(),
+        is_whole: nginx.is_whole && !nginx.is_partial,
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
     };
-    let recognised = context_of_tree(nginx.files.tree(id));
-    let is_main = plan.view != View::Files || recognised == Some(Context::Main);
-    let top = if is_main { Places::MAIN } else { Places::ANY };
-    examine::examine(&nginx.files, sources, id, top, &build)
+    examine::examine(&nginx.files, sources, id, place, &build)
+}
+
+/// The place of the statements of a fragment whose context the user names.
+fn place_of(context: Context) -> Places {
+    match context {
+        Context::Main => Places::MAIN,
+        Context::Events => Places::named("events"),
+        Context::Http => Places::HTTP,
+        Context::Server => Places::SERVER,
+        Context::Location => Places::LOCATION,
+        Context::IfInServer => Places::SERVER_IF,
+        Context::IfInLocation => Places::LOCATION_IF,
+        Context::LimitExcept => Places::LIMIT_EXCEPT,
+        Context::Upstream => Places::named("upstream"),
+        Context::Records | Context::Other => Places::ANY,
+    }
 }
 
 fn unreadable(path: &Path, source: ReadError) -> BuildError {
@@ -129,6 +178,12 @@ fn masters(
     for main in &selection.fpm_mains {
         let layout = MasterLayout::of(main);
         let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
+        let ini = ini(host, &layout, selection, sources);
+        masters.push(Master::new(configuration, layout, ini, facts, true));
+    }
+    for test in &selection.fpm_tests {
+        let configuration = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;
+        let layout = MasterLayout::of(&configuration.main);
         let ini = ini(host, &layout, selection, sources);
         masters.push(Master::new(configuration, layout, ini, facts, true));
     }

@@ -50,6 +50,16 @@ pub enum Reach {
     Unknown(&'static str, &'static str),
 }
 
+impl Reach {
+    /// The pools that listen there.
+    pub fn pools(&self) -> &[PoolId] {
+        match self {
+            Reach::Pools(pools) => pools,
+            Reach::Other(_) | Reach::Nobody | Reach::Unknown(..) => &[],
+        }
+    }
+}
+
 /// Everything that listens on a machine, by place.
 #[derive(Debug, Default)]
 struct Index {

@@ -1,18 +1,19 @@
 //! nginx's side: workers, servers, upstream groups, and the places where a request is handed over.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Identity;
 use super::certificates::MissingFile;
-use super::{Origin, Predicted, Setting, View};
+use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
+use crate::host::glob;
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::branches;
 use crate::nginx::examine::Refusal;
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind};
+use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
 use crate::values::address::{Address, AddressError};
@@ -40,6 +41,12 @@ pub struct Nginx {
     pub refusals: Vec<Refusal>,
     /// The files that it opens at the start and that are not there.
     pub missing_files: Vec<MissingFile>,
+    /// Where requests end, for each server.
+    pub sites: Vec<Site>,
+    /// Whether what is not in view may still be there when it runs.
+    pub is_partial: bool,
+    /// Where relative paths begin, if it is known.
+    pub prefix: Option<PathBuf>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -240,6 +247,9 @@ impl Nginx {
             hand_overs: Vec::new(),
             refusals: Vec::new(),
             missing_files: Vec::new(),
+            sites: Vec::new(),
+            is_partial: view.is_partial(),
+            prefix: facts.build.prefix.clone(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
@@ -257,6 +267,36 @@ impl Nginx {
             nginx.servers.push(server);
         }
         nginx
+    }
+
+    /// What shows that requests of a server come through another proxy, if something does: `proxy_protocol` on one of
+    /// its `listen` lines.
+    pub fn proxy_protocol(&self, server: usize) -> Option<Span> {
+        let level = self.servers.get(server)?.level;
+        let mut listens = self.config.own(level, "listen");
+        Some(listens.find(|listen| listen.args.iter().any(|word| word.text == "proxy_protocol"))?.head)
+    }
+
+    /// Whether nginx takes the address of the client from what the proxy in front says.
+    pub fn knows_client(&self, level: LevelId) -> bool {
+        !self.config.effective_list(level, "set_real_ip_from").is_empty()
+    }
+
+    /// The hand-overs of a server.
+    pub fn hand_overs_of(&self, server: usize) -> impl Iterator<Item = &HandOver> {
+        // A server's hand-overs stand side by side.
+        let from = self.hand_overs.partition_point(|hand_over| hand_over.server < server);
+        self.hand_overs[from..].iter().take_while(move |hand_over| hand_over.server == server)
+    }
+
+    /// Whether a file that is not in view may set anything on a level or around it.
+    pub fn is_open(&self, level: LevelId) -> bool {
+        let brings = |include: &Directive| {
+            let Some(argument) = include.args.first() else { return true };
+            !is_packaged(Path::new(&argument.text)) && (self.is_partial || !glob::is_pattern(&argument.text))
+        };
+        let mut unread = self.config.outwards(level).flat_map(|id| &self.config.level(id).unread);
+        unread.any(|(_, include)| brings(include))
     }
 
     /// The upstream group of a name.

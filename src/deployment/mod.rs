@@ -8,34 +8,46 @@
 //! listener that was probably meant, [`Pool::overridden`] the `listen` lines that no longer count, and
 //! [`Machine::unloaded`] the files that nothing loads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::facts::Facts;
+use crate::host::rotation::Rotation;
 use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
 
 pub mod access;
 pub mod back_ends;
+pub mod buffers;
 pub mod build;
+pub mod capacity;
 pub mod certificates;
 pub mod connect;
+pub mod extensions;
 pub mod frontend;
+pub mod limits;
+pub mod misplaced;
 pub mod nearest;
+pub mod params;
 pub mod plan;
 pub mod pools;
+pub mod routes;
+pub mod scripts;
 pub mod unloaded;
 pub mod versions;
 
 pub use access::Paths;
 pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use params::{Param, Params, Sent};
 pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
+pub use routes::{Site, Visit};
+pub use scripts::{Sample, Script};
 pub use unloaded::Unloaded;
 pub use versions::Predicted;
 
 /// A value and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
     /// The value in force.
     pub value: T,
@@ -88,6 +100,8 @@ pub struct Deployment {
     pub machines: Vec<Machine>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
+    /// Directives of third-party modules, as the user declares them.
+    pub declared_directives: BTreeSet<String>,
 }
 
 /// One host with the servers on it.
@@ -111,8 +125,12 @@ pub struct Machine {
     pub dials: Vec<Dial>,
     /// The numbers of the dials that reach a pool.
     pub callers: BTreeMap<PoolId, Vec<usize>>,
+    /// What each hand-over that serves PHP asks for.
+    pub scripts: Vec<Script>,
     /// Files that look like part of the configuration and that nothing loads.
     pub unloaded: Vec<Unloaded>,
+    /// How logs are rotated.
+    pub rotations: Vec<Rotation>,
 }
 
 /// A pool by the numbers of its master and itself.

@@ -1,7 +1,12 @@
 //! What is to be built: the root of a deployment, how much of it is in view, and its main files.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use crate::host::dump::Dump;
+use crate::host::facts::FactsFile;
+use crate::host::overlay::{Added, PathMap};
+use crate::host::profile::Profile;
+use crate::nginx::levels::Context;
 
 /// One deployment to check.
 #[derive(Debug)]
@@ -20,8 +25,18 @@ pub struct Plan {
     pub unpaired: Option<String>,
     /// The main files.
     pub selection: Selection,
-    /// Directives of nginx that the user declares: modules of their own bring them.
-    pub declared_directives: BTreeSet<String>,
+    /// What the configuration file calls it.
+    pub name: Option<String>,
+    /// Files that are elsewhere when they are deployed.
+    pub maps: Vec<PathMap>,
+    /// Texts that are on no disk.
+    pub added: Vec<Added>,
+    /// What `nginx -T` has printed.
+    pub dumps: Vec<Dump>,
+    /// The packaging, where the user names one.
+    pub profile: Option<Profile>,
+    /// Facts that belong to this deployment alone, the weakest first.
+    pub facts: Vec<FactsFile>,
 }
 
 impl Plan {
@@ -35,7 +50,12 @@ impl Plan {
             is_fragment: false,
             unpaired: None,
             selection,
-            declared_directives: BTreeSet::new(),
+            name: None,
+            maps: Vec::new(),
+            added: Vec::new(),
+            dumps: Vec::new(),
+            profile: None,
+            facts: Vec::new(),
         }
     }
 }
@@ -67,6 +87,10 @@ pub struct Selection {
     pub nginx_mains: Vec<PathBuf>,
     /// FPM main files that run; empty for every one in the usual places.
     pub fpm_mains: Vec<PathBuf>,
+    /// The context that the statements of nginx's files belong into, where the user says so.
+    pub context: Option<Context>,
+    /// Files with what `php-fpm -tt` has printed.
+    pub fpm_tests: Vec<PathBuf>,
     /// Pool files that belong to a master whose main file is not in view.
     pub fpm_pools: Vec<PathBuf>,
     /// php.ini files in the order in which they are read; empty for the masters' own.

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::access::Permissions;
-use super::{Origin, Predicted};
+use super::limits::Heartbeat;
+use super::{Origin, Predicted, View};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
 use crate::host::layout::MasterLayout;
@@ -36,6 +37,8 @@ pub struct Master {
     pub ini: Ini,
     /// The pools.
     pub pools: Vec<Pool>,
+    /// How often it looks whether a request runs too long.
+    pub heartbeat: Heartbeat,
 }
 
 /// Whether a master runs, and how that is known.
@@ -170,6 +173,7 @@ impl Master {
             state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             pools: Vec::new(),
+            heartbeat: Heartbeat::None,
             ini,
             version: Predicted::php(facts, &layout),
             configuration,
@@ -179,6 +183,7 @@ impl Master {
         };
         let pools = std::mem::take(&mut master.configuration.pools);
         master.pools = pools.into_iter().map(|settings| Pool::new(settings, &master, facts)).collect();
+        master.heartbeat = Heartbeat::of(&master.pools);
         master
     }
 
@@ -194,6 +199,20 @@ impl Master {
             Lookup::Missing | Lookup::Unknown => None,
         };
         (user, value("Service.Group").or(primary))
+    }
+
+    /// Whether it is known to run as root: its packaging starts it so, and no unit or supervisor may say
+    /// otherwise. Images often run it as another user, which no file of the tree tells.
+    pub fn is_started_by_root(&self, facts: &Facts) -> bool {
+        let unit = facts.units.get(&self.layout.unit).is_some();
+        (unit || self.layout.is_of_servers()) && !facts.units.other_starters && self.started_as(facts).0 == "root"
+    }
+
+    /// Whether all that its pools are made of is in view: files on their own may be completed by
+    /// others, and the official images bring a pool that a file of one's own completes.
+    pub fn is_complete(&self, view: View) -> bool {
+        let in_image = self.layout.main.starts_with("/usr/local/etc") && !self.configuration.has_main;
+        !view.is_partial() && !in_image && !self.configuration.is_cut()
     }
 
     /// Whether it is known not to run, now or after the next boot.

@@ -60,6 +60,10 @@ pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<
 
 /// Looks beside the files that nginx includes, and in `sites-available`.
 pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Path) -> Vec<Unloaded> {
+    // Where the main file is empty, that is what is wrong.
+    if nginx.files.mains.iter().all(|main| nginx.files.tree(*main).directives.is_empty()) {
+        return Vec::new();
+    }
     let directory = main.parent().unwrap_or(Path::new("/"));
     let paths = nginx.files.trees().map(|(file, _)| sources.get(file));
     let loaded: BTreeSet<String> =

@@ -1,5 +1,6 @@
 //! What a file is, by its content; its name only helps where the content leaves it open.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::nginx::levels::{Context, context_of_tree};
@@ -26,14 +27,38 @@ pub enum Recognised {
     Nothing,
 }
 
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Recognised::Nginx(Context::Main) => "nginx's main file",
+            Recognised::Nginx(Context::Http) => "nginx, a fragment for `http`",
+            Recognised::Nginx(Context::Server) => "nginx, a fragment for `server`",
+            Recognised::Nginx(Context::Location) => "nginx, a fragment for `location`",
+            Recognised::Nginx(_) => "nginx, a fragment",
+            Recognised::FpmMain => "PHP-FPM's main file",
+            Recognised::FpmPool => "pools of PHP-FPM",
+            Recognised::PhpIni => "php.ini",
+            Recognised::Template => "a template, which must be rendered first",
+            Recognised::Nothing => "neither nginx nor PHP-FPM",
+        })
+    }
+}
+
 /// What a file is.
 pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if is_template(&name, bytes) {
         return Recognised::Template;
     }
-    if bytes.contains(&0) || bytes.iter().all(u8::is_ascii_whitespace) {
-        return Recognised::Nothing;
+    // An empty file is what its name says: what a failed copy leaves behind.
+    let is_empty =
+        bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')));
+    match name.as_str() {
+        _ if bytes.contains(&0) => return Recognised::Nothing,
+        "nginx.conf" if is_empty => return Recognised::Nginx(Context::Main),
+        "php-fpm.conf" if is_empty => return Recognised::FpmMain,
+        _ if bytes.iter().all(u8::is_ascii_whitespace) => return Recognised::Nothing,
+        _ => {}
     }
     if let Some(fpm) = fpm(bytes) {
         return fpm;
@@ -124,6 +149,8 @@ mod tests {
             is("a.conf", "server { server_name ${host}; location ~ a{2,3} {} }"),
             Recognised::Nginx(Context::Http)
         );
+        assert_eq!(is("nginx.conf", "# nothing\n"), Recognised::Nginx(Context::Main));
+        assert_eq!(is("php-fpm.conf", "\n"), Recognised::FpmMain);
         assert_eq!(is("README", "Hello world\n"), Recognised::Nothing);
         assert_eq!(is("a.conf", "x\0y"), Recognised::Nothing);
         assert_eq!(is("my.cnf", "[mysqld]\nport = 1\nuser = mysql\nbind = x\n"), Recognised::Nothing);

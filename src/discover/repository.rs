@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::recognise::{Recognised, recognise};
-use super::{DiscoverError, Plans, is_root, unreadable};
+use super::{DiscoverError, Plans, has_compose_file, implied_maps, is_root, unreadable};
 use crate::deployment::{Plan, Selection, View};
 use crate::nginx::levels::Context;
 
@@ -70,17 +70,22 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
     let in_container = !found.containers.is_empty();
     let plan = |selection| Plan { in_container, ..Plan::new(root.to_owned(), View::Files, selection) };
     let nginx_kinds = if found.nginx.is_empty() { &found.fragments } else { &found.nginx };
-    let fpm_kinds = found.fpm_mains.len().max(usize::from(!found.fpm_pools.is_empty()));
+    let pools = pool_sets(root, found);
+    let fpm_kinds = found.fpm_mains.len().max(pools.len());
     let both = !(found.nginx.is_empty() && found.fragments.is_empty()) && fpm_kinds > 0;
-    let only_ones = nginx_kinds.len() == 1 && fpm_kinds == 1 && found.fpm_pools.len() <= 1;
+    let only_ones = nginx_kinds.len() == 1 && fpm_kinds == 1;
     if both && only_ones && found.containers.is_empty() {
         plans.notes.push("one nginx and one PHP-FPM configuration: they are taken to belong together".into());
         plans.plans.push(plan(Selection {
             nginx_mains: nginx_kinds.iter().map(inside).collect(),
             fpm_mains: found.fpm_mains.iter().map(inside).collect(),
-            fpm_pools: found.fpm_pools.iter().map(inside).collect(),
+            fpm_pools: pools.iter().flatten().map(inside).collect(),
             ..Selection::default()
         }));
+        // What the main file does not include is checked on its own.
+        if !found.nginx.is_empty() {
+            fragments(found, plans, inside, plan);
+        }
         return;
     }
     let unpaired = both.then(|| {
@@ -99,18 +104,59 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
         plans.notes.push(format!("{}: nginx, on its own", inside(nginx).display()));
         plans.plans.push(plan(Selection { nginx_mains: vec![inside(nginx)], ..Selection::default() }));
     }
-    for fragment in &found.fragments {
-        let selection = Selection { nginx_mains: vec![inside(fragment)], ..Selection::default() };
-        plans.plans.push(Plan { is_fragment: true, ..plan(selection) });
-    }
+    fragments(found, plans, inside, plan);
     for main in &found.fpm_mains {
         plans.notes.push(format!("{}: PHP-FPM, on its own", inside(main).display()));
         plans.plans.push(plan(Selection { fpm_mains: vec![inside(main)], ..Selection::default() }));
     }
-    for pool in &found.fpm_pools {
-        plans.notes.push(format!("{}: a pool file, on its own", inside(pool).display()));
-        plans.plans.push(plan(Selection { fpm_pools: vec![inside(pool)], ..Selection::default() }));
+    for set in pools {
+        let names = set.iter().map(|pool| inside(pool).display().to_string()).collect::<Vec<_>>().join(", ");
+        plans.notes.push(format!("{names}: pools, on their own"));
+        plans.plans.push(plan(Selection { fpm_pools: set.iter().map(inside).collect(), ..Selection::default() }));
     }
+}
+
+/// Plans the files that main files may include.
+fn fragments(found: &Found, plans: &mut Plans, inside: impl Fn(&PathBuf) -> PathBuf, plan: impl Fn(Selection) -> Plan) {
+    for fragment in &found.fragments {
+        plans.notes.push(format!("{}: nginx, a fragment", inside(fragment).display()));
+        let selection = Selection { nginx_mains: vec![inside(fragment)], ..Selection::default() };
+        plans.plans.push(Plan { is_fragment: true, ..plan(selection) });
+    }
+}
+
+/// Folders from which PHP-FPM takes every `*.conf`.
+const POOL_FOLDERS: [&str; 4] = ["pool.d", "php-fpm.d", "fpm.d", "pools.d"];
+
+/// The pool files that no main file includes, those that are loaded together as one set: alternatives
+/// (`php7.4/www.conf`, `php8.3/www.conf`) lie in folders of their own.
+fn pool_sets(root: &Path, found: &Found) -> Vec<Vec<PathBuf>> {
+    let claimed = found.fpm_mains.iter().flat_map(|main| included_beside(root, main)).collect::<Vec<_>>();
+    let mut sets: Vec<Vec<PathBuf>> = Vec::new();
+    for pool in &found.fpm_pools {
+        let folder = pool.parent().unwrap_or(root);
+        if claimed.iter().any(|place| place == folder || place == pool) {
+            continue;
+        }
+        let is_conf = |pool: &Path| pool.extension().is_some_and(|ending| ending == "conf");
+        let shared = folder.file_name().is_some_and(|name| POOL_FOLDERS.iter().any(|known| *known == name));
+        let together =
+            |set: &Vec<PathBuf>| shared && is_conf(pool) && set[0].parent() == Some(folder) && is_conf(&set[0]);
+        match sets.iter_mut().find(|set| together(set)) {
+            Some(set) => set.push(pool.clone()),
+            None => sets.push(vec![pool.clone()]),
+        }
+    }
+    sets
+}
+
+/// The folders and files beside a main file of PHP-FPM that it includes.
+fn included_beside(root: &Path, main: &Path) -> Vec<PathBuf> {
+    let inside = |path: &Path| Path::new("/").join(path.strip_prefix(root).unwrap_or(path));
+    let selection = Selection { fpm_mains: vec![inside(main)], ..Selection::default() };
+    let mut plan = Plan::new(root.to_owned(), View::Files, selection);
+    implied_maps(&mut plan);
+    plan.maps.into_iter().map(|map| root.join(map.from.strip_prefix("/").unwrap_or(&map.from))).collect()
 }
 
 fn walk(root: &Path) -> Found {
@@ -123,7 +169,7 @@ fn walk(root: &Path) -> Found {
             let name = entry.file_name().to_string_lossy();
             if IGNORED.contains(&name.as_ref()) && entry.depth() > 0 {
                 walker.skip_current_dir();
-            } else if entry.depth() > 0 && has_root_folder(entry.path()) && is_root(entry.path()) {
+            } else if entry.depth() > 0 && has_root_folder(entry.path()) && is_host(entry.path()) {
                 found.roots.push(entry.path().to_owned());
                 walker.skip_current_dir();
             }
@@ -132,6 +178,11 @@ fn walk(root: &Path) -> Found {
         sort_in(&entry, &mut found);
     }
     found
+}
+
+/// Whether a folder is a host's tree; beside a compose file it is what containers are made of.
+fn is_host(directory: &Path) -> bool {
+    !has_compose_file(directory) && is_root(directory)
 }
 
 /// A root holds `etc`, `usr` or `opt`; that is cheaper to see than whether main files are there.
@@ -154,6 +205,10 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
         return;
     }
     let Ok(bytes) = fs::read(&path) else { return };
+    // An empty file in a repository is a placeholder.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return;
+    }
     match recognise(&path, &bytes) {
         Recognised::Nginx(Context::Main) => found.nginx.push(path),
         Recognised::Nginx(_) => found.fragments.push(path),

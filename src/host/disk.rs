@@ -141,6 +141,9 @@ impl Host for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         let Resolved { real, metadata, .. } = self.resolve(path)?;
         // Looked at before it is opened: opening a pipe would wait for a writer for ever.
+        if metadata.is_dir() {
+            return Err(ReadError::Directory);
+        }
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
@@ -192,6 +195,11 @@ impl Host for Disk {
     fn is_live(&self) -> bool {
         self.live
     }
+}
+
+/// A path of this machine with its links followed; as it is when nothing is there.
+pub fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Reads a text file by its path on this machine, such as a facts file.
@@ -271,6 +279,6 @@ mod tests {
         let (keep, disk) = tree();
         nix::unistd::mkfifo(&keep.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(disk.read(Path::new("/pipe")), Err(ReadError::NotAFile));
-        assert_eq!(disk.read(Path::new("/etc")), Err(ReadError::NotAFile));
+        assert_eq!(disk.read(Path::new("/etc")), Err(ReadError::Directory));
     }
 }

@@ -10,8 +10,10 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::accounts::{Accounts, Group, User};
+use super::reloads::{self, Reload};
+use super::tmpfiles::Tmpfiles;
 use super::units::Units;
-use super::{Host, normalize, packages, survey};
+use super::{Host, normalize, packages, survey, sysctl};
 
 /// The facts file. Every key may be left out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -328,6 +330,10 @@ pub struct Facts {
     pub listeners: Vec<ListenerFact>,
     /// systemd units.
     pub units: Units,
+    /// Directories that are made at boot.
+    pub tmpfiles: Tmpfiles,
+    /// What reloads PHP-FPM now and then.
+    pub reloads: Vec<Reload>,
     /// FPM masters by main file.
     pub masters: Vec<MasterFact>,
     /// How nginx was built.
@@ -388,6 +394,34 @@ pub fn parse(path: &str, text: &str) -> Result<(FactsFile, Vec<String>), FactsEr
     }
 }
 
+/// Which key was probably meant by one that means nothing, in words behind a comma.
+pub fn nearest_key(unknown: &str) -> String {
+    let known = [
+        "version",
+        "memory",
+        "cpus",
+        "page_size",
+        "worker_memory",
+        "reserved_memory",
+        "selinux",
+        "limits",
+        "kernel",
+        "versions",
+        "nginx",
+        "hosts",
+        "fpm",
+        "users",
+        "groups",
+        "paths",
+        "listeners",
+        "units",
+        "edges",
+    ];
+    let top = !unknown.contains('.');
+    let close = crate::config::nearest(unknown, known.into_iter()).filter(|_| top);
+    close.map_or_else(String::new, |close| format!("; the nearest is `{close}`"))
+}
+
 impl Facts {
     /// The facts that lie in a host's own files.
     pub fn from_host(host: &dyn Host) -> Self {
@@ -399,11 +433,21 @@ impl Facts {
         let hosts = read("/etc/hosts").map(|text| hosts_file(&text)).unwrap_or_default();
         let listeners = if host.is_live() { survey::listeners() } else { Vec::new() };
         let versions = packages::versions(host);
-        let mut facts = Facts { accounts, hosts, listeners, units: Units::read(host), versions, ..Facts::default() };
+        let (units, tmpfiles) = (Units::read(host), Tmpfiles::read(host));
+        let (reloads, kernel) = (reloads::read(host), sysctl::read(host));
+        let mut facts =
+            Facts { accounts, hosts, listeners, units, tmpfiles, reloads, versions, kernel, ..Facts::default() };
         if host.is_live() {
             facts.lay_over(survey::measures());
         }
         facts
+    }
+
+    /// Takes what is not known of nginx's build from a weaker source.
+    pub fn build_default(&mut self, build: Build) {
+        self.build.user = self.build.user.take().or(build.user);
+        self.build.group = self.build.group.take().or(build.group);
+        self.build.prefix = self.build.prefix.take().or(build.prefix);
     }
 
     /// Lays a stronger source over these facts.
@@ -427,7 +471,12 @@ impl Facts {
             }
         }
         if let Some(build) = file.nginx {
-            self.build = build;
+            self.build.user = build.user.or(self.build.user.take());
+            self.build.group = build.group.or(self.build.group.take());
+            self.build.prefix = build.prefix.or(self.build.prefix.take());
+            if !build.modules.is_empty() {
+                self.build.modules = build.modules;
+            }
         }
         if let Some(selinux) = file.selinux {
             self.selinux = selinux;

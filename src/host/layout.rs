@@ -180,6 +180,16 @@ impl MasterLayout {
     }
 }
 
+impl MasterLayout {
+    /// Whether this is the packaging of a distribution or a panel for servers, whose unit starts it as
+    /// root. What images are made of is often started as another user.
+    pub fn is_of_servers(&self) -> bool {
+        let main = self.main.to_string_lossy();
+        let places = ["/etc/php/", "/etc/php5/", "/etc/php-fpm.conf", "/etc/opt/remi/", "/opt/plesk/", "/opt/cpanel/"];
+        places.iter().any(|place| main.starts_with(place)) && main != "/etc/php/php-fpm.conf"
+    }
+}
+
 /// The FPM masters whose main file or pools lie in a host's usual places, in the order of the table.
 pub fn masters(host: &dyn Host) -> Vec<MasterLayout> {
     let mut found: Vec<MasterLayout> = Vec::new();

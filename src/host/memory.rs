@@ -17,13 +17,19 @@ impl Memory {
     pub fn add(&mut self, path: impl AsRef<Path>, text: impl Into<Vec<u8>>) {
         self.files.insert(normalize(path.as_ref()), text.into());
     }
+
+    /// The paths at or below a path: paths are ordered by their components, so these stand together.
+    fn below(&self, path: &Path) -> impl Iterator<Item = &PathBuf> {
+        let path = path.to_owned();
+        self.files.range(path.clone()..).map(|(file, _)| file).take_while(move |file| file.starts_with(&path))
+    }
 }
 
 impl Host for Memory {
     fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
         match self.entry(path)?.kind {
             Kind::File => Ok(self.files[&normalize(path)].clone()),
-            _ => Err(ReadError::NotAFile),
+            _ => Err(ReadError::Directory),
         }
     }
 
@@ -31,7 +37,7 @@ impl Host for Memory {
         let directory = normalize(directory);
         let inside =
             |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
-        let mut names: Vec<_> = self.files.keys().filter_map(inside).collect();
+        let mut names: Vec<_> = self.below(&directory).filter_map(inside).collect();
         names.dedup();
         names
     }
@@ -40,7 +46,7 @@ impl Host for Memory {
         let real = normalize(path);
         let kind = match () {
             () if self.files.contains_key(&real) => Kind::File,
-            () if self.files.keys().any(|file| file.starts_with(&real)) => Kind::Directory,
+            () if self.below(&real).next().is_some() => Kind::Directory,
             () => return Err(ReadError::NotFound),
         };
         Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, has_acl: false, by_text: false })

@@ -5,13 +5,21 @@ use std::path::{Component, Path, PathBuf};
 
 pub mod accounts;
 pub mod disk;
+pub mod dump;
 pub mod facts;
 pub mod glob;
 pub mod layout;
 pub mod live;
 pub mod memory;
+pub mod nginx_v;
+pub mod overlay;
 pub mod packages;
+pub mod profile;
+pub mod reloads;
+pub mod rotation;
 pub mod survey;
+pub mod sysctl;
+pub mod tmpfiles;
 pub mod units;
 
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
@@ -36,6 +44,17 @@ pub trait Host {
 
     /// Whether this is the running host, so that owners, modes and absences mean something.
     fn is_live(&self) -> bool;
+
+    /// Whether this is all that nginx has loaded, and nothing else: then a file that it names and that
+    /// is not here was lost on the way, and a pattern that finds nothing here found nothing there.
+    fn is_dump(&self) -> bool {
+        false
+    }
+
+    /// What a file is called in reports, where that is not its path.
+    fn known_as(&self, _path: &Path) -> Option<String> {
+        None
+    }
 }
 
 /// What is at a path.
@@ -103,7 +122,10 @@ pub enum ReadError {
     /// The permissions do not allow it.
     #[error("permission denied")]
     PermissionDenied,
-    /// A directory, pipe, socket or device.
+    /// A directory.
+    #[error("this is a directory")]
+    Directory,
+    /// A pipe, socket or device.
     #[error("not a regular file")]
     NotAFile,
     /// Larger than [`MAX_FILE`].
@@ -136,6 +158,9 @@ pub fn normalize(path: &Path) -> PathBuf {
 /// names when a link lies between. A link that is written out as text holds none of the lines that
 /// reports speak of, so there the file itself is named.
 pub fn names(host: &dyn Host, path: &Path) -> (String, Option<String>) {
+    if let Some(name) = host.known_as(path) {
+        return (name, None);
+    }
     match host.entry(path) {
         Ok(entry) if entry.by_text => (shown(&entry.real), None),
         Ok(entry) if entry.real != path => (shown(path), Some(shown(&entry.real))),

@@ -49,6 +49,27 @@ pub enum Context {
     Other,
 }
 
+impl Context {
+    /// The context of a path of blocks, outermost first: `http,server,location`, `main` for none.
+    pub fn of_path(path: &str) -> Option<Self> {
+        if path == "main" {
+            return Some(Context::Main);
+        }
+        let mut words = path.split(',').map(str::trim).peekable();
+        // `server` alone is that of `http`; a path may begin anywhere.
+        let outside = match *words.peek()? {
+            "server" | "upstream" | "map" | "geo" | "types" => Context::Http,
+            "location" => Context::Server,
+            "if" | "limit_except" => Context::Location,
+            _ => Context::Main,
+        };
+        words.try_fold(outside, |context, word| match context_of(context, word) {
+            Context::Other if !matches!(word, "stream" | "mail") && context != Context::Other => None,
+            inside => Some(inside),
+        })
+    }
+}
+
 /// A block with its includes followed.
 #[derive(Debug)]
 pub struct Level {
@@ -62,6 +83,14 @@ pub struct Level {
     pub settings: Vec<Arc<Directive>>,
     /// The blocks, in order.
     pub blocks: Vec<LevelId>,
+    /// Includes whose files are not known, each with the number of settings before it.
+    pub unread: Vec<(usize, Arc<Directive>)>,
+}
+
+impl Level {
+    fn new(context: Context, opener: Option<Arc<Directive>>, parent: Option<LevelId>) -> Self {
+        Level { context, opener, parent, settings: Vec::new(), blocks: Vec::new(), unread: Vec::new() }
+    }
 }
 
 /// A whole configuration.
@@ -77,7 +106,7 @@ impl Config {
     /// The configuration that begins with a file whose statements belong into `context`: the main
     /// context for a main file, another one for a fragment.
     pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
-        let top = Level { context, opener: None, parent: None, settings: Vec::new(), blocks: Vec::new() };
+        let top = Level::new(context, None, None);
         let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
         config.expand(files, &files.tree(main).directives, config.main(), 0);
         config
@@ -91,6 +120,10 @@ impl Config {
                 return;
             }
             if directive.name() == "include" {
+                if files.is_unread(directive) {
+                    let here = &mut self.levels[level.0 as usize];
+                    here.unread.push((here.settings.len(), directive.clone()));
+                }
                 for file in files.included_by(directive) {
                     self.expand(files, &files.tree(*file).directives, level, depth + 1);
                 }
@@ -99,13 +132,8 @@ impl Config {
             match &directive.body {
                 Body::Block(inside) => {
                     let id = LevelId(self.levels.len() as u32);
-                    self.levels.push(Level {
-                        context: context_of(self.level(level).context, directive.name()),
-                        opener: Some(directive.clone()),
-                        parent: Some(level),
-                        settings: Vec::new(),
-                        blocks: Vec::new(),
-                    });
+                    let context = context_of(self.level(level).context, directive.name());
+                    self.levels.push(Level::new(context, Some(directive.clone()), Some(level)));
                     self.levels[level.0 as usize].blocks.push(id);
                     self.expand(files, inside, id, depth + 1);
                 }
@@ -141,8 +169,9 @@ impl Config {
     }
 
     /// The statement in force for a directive with one value.
-    pub fn effective<'a>(&'a self, level: LevelId, name: &'a str) -> Option<&'a Arc<Directive>> {
-        self.outwards(level).find_map(|id| self.own(id, name).last())
+    pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
+        let last = |id| self.level(id).settings.iter().rfind(|directive| directive.name() == name);
+        self.outwards(level).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.
@@ -221,6 +250,22 @@ mod tests {
         assert_eq!((list(server), list(locations[0]), list(locations[1])), (2, 2, 1));
         let condition = config.levels(Context::IfInLocation).next().unwrap();
         assert_eq!((value(condition, "a").as_deref(), list(condition)), (Some("3"), 1));
+    }
+
+    #[test]
+    fn contexts_are_named_by_their_blocks() {
+        for (path, want) in [
+            ("http,server", Some(Context::Server)),
+            ("server,location,if", Some(Context::IfInLocation)),
+            ("http", Some(Context::Http)),
+            ("main", Some(Context::Main)),
+            ("stream,server", Some(Context::Other)),
+            ("location", Some(Context::Location)),
+            ("http,location", None),
+            ("", None),
+        ] {
+            assert_eq!(Context::of_path(path), want, "{path}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! names and patterns are those of `ngx_conf_include`: relative to the directory of the main file,
 //! `glob(3)` when a pattern character is in the full path, no match is fine for a pattern only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Files {
     includes: HashMap<Span, Vec<FileId>>,
     by_path: HashMap<PathBuf, FileId>,
     patterns: Vec<(Span, String)>,
+    /// The arguments of includes that bring less than they say, a pattern without a match among them.
+    unread: HashSet<Span>,
 }
 
 /// An include that does not bring what it says.
@@ -59,6 +61,8 @@ pub enum IncludeProblemKind {
     NoMatch,
     /// The file or pattern lies in a part of the host that the tree does not hold.
     OutsideTree,
+    /// A file that the dump of a configuration names and does not hold.
+    NotInDump,
     /// The pattern matches more files than are followed.
     TooManyMatches,
 }
@@ -92,6 +96,11 @@ impl Files {
     /// The files an `include` brings in, in order.
     pub fn included_by(&self, include: &Directive) -> &[FileId] {
         self.includes.get(&include.span).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an `include` names files that are not known.
+    pub fn is_unread(&self, include: &Directive) -> bool {
+        include.args.first().is_some_and(|argument| self.unread.contains(&argument.span))
     }
 
     /// The includes that name a pattern: the argument's place and the absolute pattern.
@@ -143,7 +152,7 @@ impl Loader<'_> {
         if by_pattern {
             self.files.patterns.push((argument.span, pattern));
         }
-        let outside = is_outside_tree(self.host, &full);
+        let outside = !self.host.is_dump() && is_outside_tree(self.host, &full);
         let directory = full.parent().unwrap_or(Path::new("/"));
         if paths.is_empty() && self.host.is_closed(directory) {
             let error = ReadError::PermissionDenied;
@@ -166,6 +175,7 @@ impl Loader<'_> {
                 }
                 None => match self.load(&path) {
                     Ok(id) => found.push(id),
+                    Err(_) if self.host.is_dump() => self.problem(argument.span, &path, IncludeProblemKind::NotInDump),
                     Err(_) if outside => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
                     Err(error) => {
                         self.problem(argument.span, &path, IncludeProblemKind::Unreadable { error, by_pattern });
@@ -177,6 +187,7 @@ impl Loader<'_> {
     }
 
     fn problem(&mut self, span: Span, path: &Path, kind: IncludeProblemKind) {
+        self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
     }
 }
@@ -190,6 +201,14 @@ fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive
             _ => collect_includes(directive.block(), found),
         }
     }
+}
+
+/// Whether nginx's package brings the file, so that a tree without it may be laid over the package. None of these
+/// files has a location or a handler in it.
+pub fn is_packaged(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let packaged = ["mime.types", "fastcgi_params", "fastcgi.conf", "scgi_params", "uwsgi_params", "proxy_params"];
+    packaged.contains(&name.as_ref()) || ["koi-utf", "koi-win", "win-utf"].contains(&name.as_ref())
 }
 
 #[cfg(test)]

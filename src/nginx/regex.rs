@@ -1,195 +1,134 @@
-//! Whether a regular expression can be compiled: the mistakes that PCRE refuses for certain.
+//! Regular expressions as nginx's PCRE reads them, as far as a bounded engine follows.
 //!
-//! This is no parser of all that PCRE knows. Where an expression holds something that is not known
-//! here, it is taken as right.
+//! What does not compile here, and what takes too many steps, is not known: PCRE may still take it. An answer is
+//! `None` then, and callers stay silent.
 
-/// What PCRE finds wrong with an expression: parentheses and brackets that do not pair, a quantifier
-/// with nothing before it, a backslash at the end.
-pub fn fault(pattern: &str) -> Option<&'static str> {
-    let bytes = pattern.as_bytes();
-    // Comments, and modes in which blanks mean nothing, follow rules of their own.
-    if pattern.contains("(?x")
-        || pattern.contains("(?#")
-        || pattern.contains("\\Q")
-        || pattern.contains("(*")
-        || pattern.contains("(?+")
-    {
-        return None;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use fancy_regex::{Regex, RegexBuilder};
+
+/// Longer expressions are not compiled.
+pub const MAX_PATTERN: usize = 4096;
+
+/// One match backtracks no more often.
+pub const MAX_STEPS: usize = 20_000;
+
+/// Bytes that a compiled expression may take.
+const MAX_SIZE: usize = 1 << 20;
+
+/// An expression, compiled when it is first used.
+#[derive(Debug)]
+pub struct Pattern {
+    text: String,
+    caseless: bool,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+/// What the groups of a match hold, by number and by name; none but those that took part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captures {
+    groups: Vec<(String, String)>,
+}
+
+impl Captures {
+    /// What a group holds: `1` or a name.
+    pub fn get(&self, group: &str) -> Option<&str> {
+        self.groups.iter().find(|(name, _)| name == group).map(|(_, text)| text.as_str())
     }
-    let (mut depth, mut at) = (0usize, 0);
-    let mut repeatable = false;
-    while let Some(byte) = bytes.get(at) {
-        match *byte {
-            b'\\' if at + 1 == bytes.len() => return Some("\\ at end of pattern"),
-            b'\\'
-                if matches!(bytes[at + 1], b'p' | b'P')
-                    && bytes
-                        .get(at + 2)
-                        .is_some_and(|letter| letter.is_ascii_alphabetic() && !b"CLMNPSZ".contains(letter)) =>
-            {
-                return Some("unknown property after \\P or \\p");
-            }
-            b'\\' => {
-                at += 1;
-                repeatable = true;
-            }
-            b'[' => {
-                at = class(bytes, at)?;
-                if at >= bytes.len() {
-                    return Some("missing terminating ] for character class");
-                }
-                repeatable = true;
-            }
-            b'(' => {
-                depth += 1;
-                repeatable = false;
-                // `(?` begins an assertion, a name or a mode: what follows up to its sign is no quantifier.
-                if bytes.get(at + 1) == Some(&b'?') {
-                    at += 2;
-                }
-            }
-            b')' if depth == 0 => return Some("unmatched closing parenthesis"),
-            b')' => {
-                depth -= 1;
-                repeatable = true;
-            }
-            b'*' | b'+' | b'?' if !repeatable => return Some("quantifier does not follow a repeatable item"),
-            b'*' | b'+' | b'?' => {
-                // Behind a quantifier another sign makes it lazy or possessive.
-                if matches!(bytes.get(at + 1), Some(b'?' | b'+')) {
-                    at += 1;
-                }
-                repeatable = false;
-            }
-            b'{' => {
-                if let Some(length) = counted(&bytes[at..]) {
-                    if !repeatable {
-                        return Some("quantifier does not follow a repeatable item");
-                    }
-                    at += length - 1;
-                    if matches!(bytes.get(at + 1), Some(b'?' | b'+')) {
-                        at += 1;
-                    }
-                    repeatable = false;
-                } else {
-                    repeatable = true;
-                }
-            }
-            b'|' => repeatable = false,
-            b'^' | b'$' => repeatable = false,
-            _ => repeatable = true,
+}
+
+impl Pattern {
+    /// An expression; `caseless` for `~*`.
+    pub fn new(text: &str, caseless: bool) -> Self {
+        Pattern { text: text.to_owned(), caseless, compiled: OnceLock::new() }
+    }
+
+    /// The expression as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a text matches; `None` where it is not known.
+    pub fn matches(&self, subject: &str) -> Option<bool> {
+        self.regex()?.is_match(subject).ok()
+    }
+
+    /// The groups where a text matches, `Some(None)` where it does not, `None` where it is not known.
+    pub fn captures(&self, subject: &str) -> Option<Option<Captures>> {
+        let regex = self.regex()?;
+        let Some(found) = regex.captures(subject).ok()? else { return Some(None) };
+        let numbered = (0..found.len()).filter_map(|at| Some((at.to_string(), found.get(at)?.as_str().to_owned())));
+        let named = regex.capture_names().flatten();
+        let named = named.filter_map(|name| Some((name.to_owned(), found.name(name)?.as_str().to_owned())));
+        Some(Some(Captures { groups: numbered.chain(named).collect() }))
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        let compile = || {
+            let mut builder = RegexBuilder::new(&self.text);
+            builder.case_insensitive(self.caseless).backtrack_limit(MAX_STEPS).delegate_size_limit(MAX_SIZE);
+            builder.build().ok().filter(|_| self.text.len() <= MAX_PATTERN)
+        };
+        match self.text.len() > MAX_PATTERN {
+            true => None,
+            false => self.compiled.get_or_init(compile).as_ref(),
         }
-        at += 1;
     }
-    (depth > 0).then_some("missing closing parenthesis")
 }
 
-/// Where a class that begins at `at` ends; the length of the text when it never does, and nothing when it
-/// holds what is not known here.
-fn class(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut end = at + 1;
-    if bytes.get(end) == Some(&b'^') {
-        end += 1;
-    }
-    if bytes.get(end) == Some(&b']') {
-        end += 1;
-    }
-    while let Some(byte) = bytes.get(end) {
-        match *byte {
-            b'\\' => end += 1,
-            b'[' if matches!(bytes.get(end + 1), Some(b':' | b'.' | b'=')) => {
-                let sign = bytes[end + 1];
-                match bytes[end + 2..].windows(2).position(|pair| pair == [sign, b']']) {
-                    Some(length) => end += length + 3,
-                    None => return None,
-                }
-            }
-            b']' => return Some(end),
-            _ => {}
-        }
-        end += 1;
-    }
-    Some(bytes.len())
+/// The expressions of a configuration, each once: thousands of servers include the same few.
+#[derive(Debug, Default)]
+pub struct Patterns {
+    known: HashMap<(String, bool), Arc<Pattern>>,
 }
 
-/// The length of `{2}`, `{2,}` or `{2,3}`.
-fn counted(bytes: &[u8]) -> Option<usize> {
-    let close = bytes.iter().position(|byte| *byte == b'}')?;
-    let inside = &bytes[1..close];
-    let digits = inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b',');
-    let commas = inside.iter().filter(|byte| **byte == b',').count();
-    (digits && commas <= 1 && inside.first().is_some_and(u8::is_ascii_digit)).then_some(close + 1)
-}
-
-/// How many groups an expression captures; none where it holds what is not known here.
-pub fn captures(pattern: &str) -> Option<usize> {
-    fault(pattern).is_none().then(|| groups(pattern).count())
-}
-
-/// The names of its groups, which become variables.
-pub fn names(pattern: &str) -> impl Iterator<Item = &str> {
-    groups(pattern).flatten()
-}
-
-/// The groups that capture, each with its name if it has one.
-fn groups(pattern: &str) -> impl Iterator<Item = Option<&str>> {
-    let bytes = pattern.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match *byte {
-            b'\\' => at += 1,
-            b'[' => at = class(bytes, at).unwrap_or(at),
-            b'(' => {
-                let behind = &pattern[at + 1..];
-                let named = ["?P<", "?<", "?'"].iter().find_map(|sign| behind.strip_prefix(sign));
-                let named = named.filter(|rest| !rest.starts_with(['=', '!']));
-                match named.and_then(|rest| rest.split(['>', '\'']).next()) {
-                    Some(name) => found.push(Some(name)),
-                    None if behind.starts_with(['?', '*']) => {}
-                    None => found.push(None),
-                }
-            }
-            _ => {}
-        }
-        at += 1;
+impl Patterns {
+    /// The expression of a text.
+    pub fn get(&mut self, text: &str, caseless: bool) -> Arc<Pattern> {
+        let make = || Arc::new(Pattern::new(text, caseless));
+        self.known.entry((text.to_owned(), caseless)).or_insert_with(make).clone()
     }
-    found.into_iter()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Tried with nginx.
-    #[test]
-    fn mistakes_that_pcre_refuses() {
-        for pattern in ["(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*"] {
-            let known = fault(pattern).is_some();
-            assert_eq!(known, !matches!(pattern, "(*"), "{pattern}");
-        }
-        for pattern in [
-            "",
-            "^/a(b)?c*$",
-            r"\.php$",
-            "[]a]",
-            "[[:alpha:]]+",
-            "a{2,3}?",
-            "a{",
-            "{a}",
-            "(?:a|b)++",
-            "(?<n>a)",
-            "(?i)a",
-            "(?=a)b",
-        ] {
-            assert_eq!(fault(pattern), None, "{pattern}");
-        }
+    fn matches(pattern: &str, subject: &str) -> Option<bool> {
+        Pattern::new(pattern, false).matches(subject)
     }
 
     #[test]
-    fn groups_are_counted_and_named() {
-        assert_eq!(captures(r"^(.+\.php)(/.*)$"), Some(2));
-        assert_eq!(captures(r"(?:a)\((?<b>c)[(]"), Some(1));
-        assert_eq!(names("(?<a>x)(?P<b>y)(?'c'z)(?<=d)").collect::<Vec<_>>(), ["a", "b", "c"]);
+    fn the_usual_locations() {
+        assert_eq!(matches(r"\.php$", "/index.php"), Some(true));
+        assert_eq!(matches(r"\.php$", "/index.PHP"), Some(false));
+        assert_eq!(Pattern::new(r"\.php$", true).matches("/index.PHP"), Some(true));
+        assert_eq!(matches(r"[^/]\.php(/|$)", "/a.php/b"), Some(true));
+        assert_eq!(matches(r"^/(?!admin).*\.php$", "/admin/a.php"), Some(false));
+        assert_eq!(matches(r"^/index\.php(?:$|\/)", "/index.php/x"), Some(true));
+    }
+
+    #[test]
+    fn groups_by_number_and_name() {
+        let found = Pattern::new(r"^(.+\.php)(?<rest>/.*)?$", false).captures("/a.php/b");
+        let found = found.unwrap().unwrap();
+        assert_eq!((found.get("1"), found.get("rest"), found.get("3")), (Some("/a.php"), Some("/b"), None));
+        assert_eq!(Pattern::new("^x", false).captures("/a"), Some(None));
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_is_unknown() {
+        assert_eq!(matches("(", "/"), None);
+        assert_eq!(matches(&"a".repeat(MAX_PATTERN), "/"), Some(false));
+        assert_eq!(matches(&"a".repeat(MAX_PATTERN + 1), "/"), None);
+        assert_eq!(matches("(((a{1000}){1000}){1000})", "/"), None);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_unknown() {
+        let slow = r"^(a|aa)+(?=b)\1$";
+        assert_eq!(matches(slow, &"a".repeat(12)), Some(false));
+        assert_eq!(matches(slow, &"a".repeat(60)), None);
     }
 }

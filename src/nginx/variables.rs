@@ -47,7 +47,15 @@ impl Evaluated {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
+    /// The value with a text behind it.
+    pub fn followed_by(&self, text: &str) -> Self {
+        let mut longer = self.clone();
+        longer.push(Piece::Text(text.to_owned()));
+        longer
+    }
+
+    /// Adds a piece.
+    pub fn push(&mut self, piece: Piece) {
         match (self.pieces.last_mut(), piece) {
             (_, Piece::Text(text)) if text.is_empty() => {}
             (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),

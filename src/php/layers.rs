@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::ast::{Item, Value};
+use super::ast::{Item, Problem, Setting, Value};
 use super::ini::parse_ini;
-use super::load::PoolSettings;
+use super::load::{Assigned, PoolSettings};
 use crate::host::{Host, names};
 use crate::source::{Sources, Span};
 
@@ -18,6 +18,10 @@ use crate::source::{Sources, Span};
 #[derive(Debug, Default)]
 pub struct Ini {
     values: BTreeMap<String, IniValue>,
+    /// Every setting with a value, in the order of the files.
+    pub settings: Vec<IniSetting>,
+    /// Where a file breaks the grammar: PHP reads it up to there only.
+    pub problems: Vec<Problem>,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
 }
@@ -31,6 +35,19 @@ pub struct IniValue {
     pub span: Span,
 }
 
+/// A setting of an ini file, whether or not it is in force.
+#[derive(Clone, Debug)]
+pub struct IniSetting {
+    /// The name as written.
+    pub name: String,
+    /// Where the name stands.
+    pub name_span: Span,
+    /// The value.
+    pub value: IniValue,
+    /// Whether it holds for some requests only: it stands below `[PATH=…]` or `[HOST=…]`.
+    pub for_some: bool,
+}
+
 impl Ini {
     /// Reads php.ini files in order, then every `*.ini` of the scan directory in bytewise order.
     /// Files that are not there are no mistake: PHP does without them.
@@ -42,7 +59,9 @@ impl Ini {
             let Ok(bytes) = host.read(&path) else { continue };
             let (shown, real) = names(host, &path);
             let file = sources.add(shown, real, bytes);
-            ini.read(&parse_ini(file, sources.get(file).bytes()).items);
+            let document = parse_ini(file, sources.get(file).bytes());
+            ini.read(&document.items);
+            ini.problems.extend(document.problems);
             ini.files.push(path);
         }
         ini
@@ -57,15 +76,32 @@ impl Ini {
                     let name = section.name.text().unwrap_or_default();
                     for_all = !name.starts_with("PATH=") && !name.starts_with("HOST=");
                 }
-                Item::Setting(setting) if for_all && setting.index.is_none() => {
-                    if let Some(value) = &setting.value {
-                        let value = IniValue { text: Value::text(value), span: value.span };
-                        self.values.insert(setting.key.clone(), value);
-                    }
-                }
+                Item::Setting(setting) if setting.index.is_none() => self.set(setting, for_all),
                 Item::Setting(_) => {}
             }
         }
+    }
+
+    fn set(&mut self, setting: &Setting, for_all: bool) {
+        let Some(value) = &setting.value else { return };
+        let value = IniValue { text: Value::text(value), span: value.span };
+        if for_all {
+            self.values.insert(setting.key.clone(), value.clone());
+        }
+        let (name, name_span) = (setting.key.clone(), setting.key_span);
+        self.settings.push(IniSetting { name, name_span, value, for_some: !for_all });
+    }
+
+    /// The settings of PHP that a pool brings: `php_value[…]` and its like.
+    pub fn entries(pool: &PoolSettings) -> impl Iterator<Item = (&str, &Assigned)> {
+        let keys = ["php_admin_value", "php_admin_flag", "php_value", "php_flag"];
+        let entries = pool.assigned.iter().filter(move |assigned| keys.contains(&assigned.key.as_str()));
+        entries.filter_map(|assigned| Some((assigned.index.as_deref()?, assigned)))
+    }
+
+    /// The value of php.ini and `conf.d`, which the master itself starts with.
+    pub fn get(&self, name: &str) -> Option<&IniValue> {
+        self.values.get(name)
     }
 
     /// The value that a pool's scripts start with, or `None` for PHP's own default.

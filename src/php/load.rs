@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
-use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize};
+use super::test_output;
+use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize, shown};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -58,6 +59,8 @@ pub struct Assigned {
     pub key_span: Span,
     /// The text in brackets.
     pub index: Option<String>,
+    /// Whether the text in brackets depends on nothing outside the file.
+    pub index_known: bool,
     /// The value's place; the key's where there is no value.
     pub value_span: Span,
     /// From the key to the value.
@@ -67,6 +70,9 @@ pub struct Assigned {
     /// The last header before it in its own file, if it has one: a file without header continues
     /// the section that was open.
     pub header: Option<Span>,
+    /// Whether it lands in this section only because an included file left it open: by the headers of
+    /// its own file it stands in another one.
+    pub leaked: bool,
 }
 
 /// An include that does not bring what it says.
@@ -114,10 +120,22 @@ impl IncludeProblemKind {
     }
 }
 
+impl Configuration {
+    /// Whether settings may stand in files that could not be read or found.
+    pub fn is_cut(&self) -> bool {
+        self.include_problems.iter().any(|problem| problem.kind.hides_pools())
+    }
+
+    /// The assignment in force for a global setting: the last one.
+    pub fn global(&self, key: &str) -> Option<&Assigned> {
+        self.global.iter().rfind(|assigned| assigned.is(key))
+    }
+}
+
 impl PoolSettings {
     /// The assignment in force for a setting that takes one value: the last one.
     pub fn get(&self, key: &str) -> Option<&Assigned> {
-        self.assigned.iter().rfind(|assigned| assigned.is(key))
+        last(&self.assigned, key)
     }
 
     /// All assignments of a setting, in order.
@@ -138,7 +156,22 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     let mut loader = Loader::new(host, sources, main.clone(), prefix);
     let id = loader.document(&main)?;
     loader.configuration.has_main = true;
-    loader.read(id, 1);
+    loader.read(id, 1, None);
+    Ok(loader.configuration)
+}
+
+/// Reads what `php-fpm -tt` has printed into a file: the settings in force, without includes.
+/// An error means that the file cannot be read.
+pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> Result<Configuration, ReadError> {
+    let text = host.read(file)?;
+    let main = test_output::main_file(&text).unwrap_or_else(|| file.to_owned());
+    let mut loader = Loader::new(host, sources, main, Path::new("/"));
+    let id = loader.sources.add(shown(file), None, text);
+    let document = test_output::parse(id, loader.sources.get(id).bytes());
+    loader.configuration.files.push(id);
+    loader.configuration.has_main = true;
+    loader.parsed.insert(id, document);
+    loader.read(id, 1, None);
     Ok(loader.configuration)
 }
 
@@ -153,7 +186,7 @@ pub fn load_pools(
     let mut loader = Loader::new(host, sources, main.to_owned(), prefix);
     for pool in pools {
         match loader.document(pool) {
-            Ok(id) => loader.read(id, 2),
+            Ok(id) => loader.read(id, 2, None),
             Err(error) => return Err((pool.clone(), error)),
         }
     }
@@ -204,7 +237,8 @@ impl<'a> Loader<'a> {
         Ok(id)
     }
 
-    fn read(&mut self, file: FileId, depth: usize) {
+    /// Reads a file. `own` is the section that is open by the headers of the files above it and its own.
+    fn read(&mut self, file: FileId, depth: usize, mut own: Option<usize>) {
         let items = self.parsed[&file].items.clone();
         let mut header = None;
         for item in &items {
@@ -212,11 +246,12 @@ impl<'a> Loader<'a> {
                 Item::Section(section) => {
                     header = Some(section.span);
                     self.open_section(section);
+                    own = self.open;
                 }
                 Item::Setting(setting) if setting.key == "include" && setting.index.is_none() => {
-                    self.include(setting, depth);
+                    self.include(setting, depth, own);
                 }
-                Item::Setting(setting) => self.assign(setting, header),
+                Item::Setting(setting) => self.assign(setting, header, self.open != own),
             }
         }
     }
@@ -235,7 +270,7 @@ impl<'a> Loader<'a> {
         }));
     }
 
-    fn assign(&mut self, setting: &Setting, header: Option<Span>) {
+    fn assign(&mut self, setting: &Setting, header: Option<Span>, leaked: bool) {
         let pool = self.open.map(|open| self.configuration.pools[open].name.clone());
         let value = setting.value.as_ref();
         let text = value.and_then(Value::text).map(|text| match &pool {
@@ -246,10 +281,12 @@ impl<'a> Loader<'a> {
             key: setting.key.clone(),
             key_span: setting.key_span,
             index: setting.index.as_ref().map(|index| index.text().unwrap_or_default()),
+            index_known: setting.index.as_ref().is_none_or(|index| index.text().is_some()),
             value_span: value.map_or(setting.key_span, |value| value.span),
             span: setting.span,
             text,
             header,
+            leaked,
         };
         match self.open {
             Some(open) => self.configuration.pools[open].assigned.push(assigned),
@@ -257,7 +294,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn include(&mut self, setting: &Setting, depth: usize) {
+    fn include(&mut self, setting: &Setting, depth: usize, own: Option<usize>) {
         let Some(value) = &setting.value else { return };
         let written = value.text();
         let pattern = written.map(|written| self.prefix.join(written).to_string_lossy().into_owned());
@@ -292,7 +329,7 @@ impl<'a> Loader<'a> {
                 return;
             }
             match self.document(&path) {
-                Ok(id) => self.read(id, depth + 1),
+                Ok(id) => self.read(id, depth + 1, own),
                 Err(ReadError::NotFound) => self.problem(value.span, pattern.clone(), IncludeProblemKind::NoMatch),
                 Err(error) => {
                     self.problem(value.span, pattern.clone(), IncludeProblemKind::Unreadable(path, error));
@@ -312,6 +349,11 @@ impl<'a> Loader<'a> {
             self.configuration.include_problems.push(problem);
         }
     }
+}
+
+/// The assignment in force for a setting that takes one value: the last one.
+pub fn last<'a>(assigned: &'a [Assigned], key: &str) -> Option<&'a Assigned> {
+    assigned.iter().rfind(|assigned| assigned.is(key))
 }
 
 /// Whether a setting that stands in `[global]` belongs into a pool.

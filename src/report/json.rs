@@ -178,7 +178,7 @@ fn position(Position { line, column, offset }: Position) -> JsonPosition {
 ///
 /// Such characters can only stand inside strings, where `\u` means the same to every reader; the
 /// line breaks between the values are the only controls outside of them.
-fn escape_hidden(json: &str) -> String {
+pub(crate) fn escape_hidden(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '\n' || !clean::is_hidden(c) {

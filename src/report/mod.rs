@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::finding::{Finding, Severity, Unchecked};
 use crate::source::Sources;
 
+pub(crate) use json::escape_hidden;
 pub use markdown::markdown;
 
 /// Everything a run has to say.

@@ -32,7 +32,12 @@ pub fn run(example: &Example) -> Result<Checked, String> {
         }
     }
     let plan = Plan::new("/".into(), View::Root, Selection::default());
-    let terms = Terms { facts: vec![given], thresholds: Thresholds::default(), selected: &|_| true };
+    let terms = Terms {
+        facts: vec![given],
+        thresholds: Thresholds::default(),
+        declared_directives: Default::default(),
+        selected: &|_| true,
+    };
     let mut checked = Checked::default();
     check_host(&host, &plan, &terms, &mut checked).map_err(|error| format!("{}: {error}", example.line))?;
     sort_and_merge(&mut checked.findings, &checked.sources);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::{Examiner, Flaw, Refusal};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{self, Entry, Value};
-use crate::nginx::{regex, variables};
+use crate::nginx::{pcre, variables};
 use crate::source::Span;
 use crate::values::spelling::distance;
 
@@ -53,7 +53,7 @@ impl Names {
             "map" | "geo" | "split_clients" => self.define(args.last()),
             "location" | "server_name" | "rewrite" | "if" | "fastcgi_split_path_info" => {
                 for arg in args {
-                    self.define_all(regex::names(&arg.text));
+                    self.define_all(pcre::names(&arg.text));
                 }
             }
             name if name.starts_with("js_") || name.contains("lua") => self.is_open = true,

@@ -4,7 +4,7 @@ use super::servers;
 use super::values::{Read, compiles, each, refuse, word};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
-use crate::nginx::{literals, regex};
+use crate::nginx::{literals, pcre};
 
 /// Reads the arguments of a directive whose number of arguments is right.
 pub(super) fn check(directive: &Directive, place: Places) -> Read {
@@ -135,9 +135,9 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
             Some(_) => refuse(1, "at least 32k", format!("zone \"{first}\" is too small")),
             None => refuse(1, "a size: digits, then perhaps `k` or `m`", format!("invalid zone size \"{}\"", arg(1))),
         },
-        "fastcgi_split_path_info" => match regex::fault(first) {
+        "fastcgi_split_path_info" => match pcre::fault(first) {
             Some(_) => Ok(()),
-            None if regex::captures(first) != Some(2) && regex::captures(first).is_some() => {
+            None if pcre::captures(first) != Some(2) && pcre::captures(first).is_some() => {
                 refuse(0, "a regex with two captures", format!("pattern \"{first}\" must have 2 captures"))
             }
             None => Ok(()),

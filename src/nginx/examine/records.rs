@@ -8,7 +8,7 @@ use super::values::compiles;
 use super::{Examiner, Flaw, Refusal, Refused};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{Places, entries};
-use crate::nginx::regex;
+use crate::nginx::pcre;
 use crate::source::Span;
 
 impl Examiner<'_> {
@@ -68,7 +68,7 @@ impl Examiner<'_> {
                 let first = keys.get(&key.to_ascii_lowercase()).copied();
                 let is_regex = key.starts_with('~');
                 if let Some(pattern) = key.strip_prefix("~*").or(key.strip_prefix('~')) {
-                    self.names.define_all(regex::names(pattern));
+                    self.names.define_all(pcre::names(pattern));
                 }
                 match first {
                     Some(first) if first != record.head && !is_regex => {

@@ -8,7 +8,7 @@ use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::literals;
-use crate::nginx::regex;
+use crate::nginx::pcre;
 use crate::source::Span;
 
 /// A location around others.
@@ -226,7 +226,7 @@ impl Examiner<'_> {
 
     /// Refuses an expression that PCRE cannot compile.
     pub(super) fn check_regex(&mut self, directive: &Directive, argument: usize, pattern: &str) {
-        if let Some(fault) = regex::fault(pattern) {
+        if let Some(fault) = pcre::fault(pattern) {
             let wanted = format!("a regex that compiles; this one has: {fault}");
             let refusal = format!("pcre2_compile() failed: {fault} in \"{pattern}\"");
             self.refuse_value(directive, Refused { argument, wanted, refusal });
@@ -329,7 +329,7 @@ pub(super) fn uri_part(directive: &Directive, level: &Level) -> Read {
     let url = directive.arg(0).unwrap_or_default();
     let Some((_, address)) = url.split_once("://").filter(|_| !url.contains('$')) else { return Ok(()) };
     let has_uri = match address.strip_prefix("unix:") {
-        Some(path) => path.contains(':'),
+        Some(path) => path.split_once(':').is_some_and(|(_, uri)| !uri.is_empty()),
         None => address.contains(['/', '?']),
     };
     let nameless = !level.place.and(Places::LOCATION_IF | Places::LIMIT_EXCEPT).is_none();

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{StartFails, predict_failed_start};
-use crate::deployment::{Bound, Deployment, Machine, PoolId, State};
+use crate::deployment::{Bound, Deployment, Machine, PoolId, State, back_ends};
 use crate::finding::{Finding, Program, Severity};
+use crate::host::facts::Facts;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::values::address::Endpoint;
 
 pub(super) static RULE: Rule =
@@ -22,6 +23,37 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             findings.findings.extend(finding(machine, first, second));
         }
+        // In containers each has addresses of its own.
+        if !machine.view.is_partial() && !machine.in_container {
+            with_nginx(machine, findings);
+        }
+    }
+}
+
+/// Pools that want a port on which nginx listens itself.
+fn with_nginx(machine: &Machine, findings: &mut Findings) {
+    let mut ports: BTreeMap<u16, Vec<(Endpoint, Span)>> = BTreeMap::new();
+    for (endpoint, back_end) in back_ends::known(&Facts::default(), &machine.nginx) {
+        if let (Endpoint::Tcp(address), Some(span)) = (&endpoint, back_end.span) {
+            ports.entry(address.port()).or_default().push((endpoint, span));
+        }
+    }
+    for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        let Some(listener) = &pool.listener else { continue };
+        let Bound::At(endpoint @ Endpoint::Tcp(address)) = &listener.bound else { continue };
+        let there = ports.get(&address.port()).into_iter().flatten();
+        let Some((other, span)) = there.into_iter().find(|(other, _)| endpoint.conflicts(other)) else { continue };
+        let name = named(machine, id, true);
+        let finding = RULE
+            .finding(
+                format!("{name} and nginx itself both want {endpoint}"),
+                listener.span,
+                format!("{name} wants {endpoint}"),
+            )
+            .label(*span, format!("nginx listens on {other} itself"))
+            .note("the one that starts second does not start: `Address already in use (98)`")
+            .help("give the pool another port or a socket, and let `fastcgi_pass` name it");
+        findings.push(finding);
     }
 }
 

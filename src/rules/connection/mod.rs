@@ -57,19 +57,21 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
     };
     // Of the branches of a variable no other answers: the request is for this one.
     let is_branch = peers[dial.peer].key.is_some();
-    // `error_page 502 = @other` answers with what the other place gives.
-    let pages = nginx.config.effective_list(hand_over.level, "error_page");
-    let is_softened = pages.iter().any(|page| {
-        let has = |test: &dyn Fn(&str) -> bool| page.args.iter().any(|word| test(&word.text));
-        has(&|word| word == "502") && has(&|word| word.starts_with('='))
-    });
-    let is_hidden =
-        is_softened || !is_branch && (peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry);
+    let is_hidden = is_softened(nginx, hand_over)
+        || !is_branch && (peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry);
     if is_hidden { Severity::Warning } else { Severity::Error }
 }
 
+/// Whether another place answers where a request would get 502: `error_page 502 = @other`.
+pub(in crate::rules) fn is_softened(nginx: &Nginx, hand_over: &HandOver) -> bool {
+    nginx.config.effective_list(hand_over.level, "error_page").iter().any(|page| {
+        let has = |test: &dyn Fn(&str) -> bool| page.args.iter().any(|word| test(&word.text));
+        has(&|word| word == "502") && has(&|word| word.starts_with('='))
+    })
+}
+
 /// Whether nginx asks no other peer when one fails.
-pub(super) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
+pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
     let prefix = hand_over.protocol.prefix();
     let (classes, tries) = (format!("{prefix}_next_upstream"), format!("{prefix}_next_upstream_tries"));
     let classes = nginx.config.effective(hand_over.level, &classes);

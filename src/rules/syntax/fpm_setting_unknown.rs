@@ -31,6 +31,10 @@ fn unknown(assigned: &Assigned, in_pool: bool) -> Option<Finding> {
         return None;
     }
     let refusal = match is_array {
+        true if !in_pool => "Array are not allowed in the global section".to_owned(),
+        true if assigned.index.as_deref() == Some("") && assigned.index_known => {
+            format!("You must provide a key for field '{key}'")
+        }
         true => format!("unknown directive '{key}'"),
         false => format!("unknown entry '{key}'"),
     };

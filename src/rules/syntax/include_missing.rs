@@ -3,7 +3,7 @@
 use crate::deployment::{Deployment, View};
 use crate::finding::{Program, Severity};
 use crate::host::ReadError;
-use crate::nginx::load::IncludeProblemKind;
+use crate::nginx::load::{IncludeProblemKind, is_packaged};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -38,11 +38,4 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push(finding.severity(if certain { Severity::Error } else { Severity::Warning }));
         }
     }
-}
-
-/// Whether nginx's package brings the file, so that a tree without it may be laid over the package.
-fn is_packaged(path: &std::path::Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let packaged = ["mime.types", "fastcgi_params", "fastcgi.conf", "scgi_params", "uwsgi_params", "proxy_params"];
-    packaged.contains(&name.as_ref()) || ["koi-utf", "koi-win", "win-utf"].contains(&name.as_ref())
 }

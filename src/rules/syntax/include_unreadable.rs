@@ -1,6 +1,9 @@
 //! An included file that could not be read here: what is in it was not checked.
 
+use std::path::Path;
+
 use crate::deployment::Deployment;
+use crate::finding::{Finding, Program};
 use crate::host::ReadError;
 use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH};
 use crate::php::load::IncludeProblemKind as FpmProblem;
@@ -14,6 +17,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
             let why = match &problem.kind {
+                IncludeProblemKind::Unreadable { error: ReadError::Directory, .. } => {
+                    findings.push(directory(&problem.path, problem.span));
+                    continue;
+                }
                 IncludeProblemKind::Unreadable { error, .. } => match unread(error) {
                     Some(why) => why,
                     None => continue,
@@ -25,6 +32,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     if problem.path.components().all(|part| part.as_os_str() != "modules") {
                         findings.unchecked(&RULE, format!("the included {}", problem.path.display()), "--root");
                     }
+                    continue;
+                }
+                IncludeProblemKind::NotInDump => {
+                    let lost = format!("the included {}, which the dump lacks", problem.path.display());
+                    findings.unchecked(&RULE, lost, "nginx -T");
                     continue;
                 }
                 IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
@@ -52,6 +64,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
+/// nginx reads a directory as if it were a file, and fails.
+fn directory(path: &Path, span: Span) -> Finding {
+    let path = path.display();
+    RULE.finding(format!("the included {path} is a directory"), span, "what is in it was not checked")
+        .help(format!("name the files in it with a pattern, such as `include {path}/*.conf;`"))
+        .refused_by(Program::Nginx, format!("pread() \"{path}\" failed (21: Is a directory)"))
+}
+
 fn unread(error: &ReadError) -> Option<String> {
     (!matches!(error, ReadError::NotFound | ReadError::Dangling { .. })).then(|| error.to_string())
 }
@@ -59,6 +79,6 @@ fn unread(error: &ReadError) -> Option<String> {
 fn report(findings: &mut Findings, path: &str, span: Span, why: &str) {
     let finding = RULE
         .finding(format!("the included {path} was not read: {why}"), span, "what is in it was not checked")
-        .help("run the check as a user who may read it; name a pattern such as `conf.d/*.conf` for a directory");
+        .help("run the check as a user who may read it");
     findings.push(finding);
 }

@@ -13,19 +13,22 @@ mod default_server_duplicate;
 mod directive_duplicate;
 mod directive_misplaced;
 mod directive_unknown;
-mod events_missing;
 mod file_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
+mod fpm_setting_missing;
 mod fpm_setting_unknown;
 mod fpm_value_invalid;
 mod include_cycle;
 mod include_missing;
 mod include_unreadable;
+mod ini_expression;
+mod ini_value_suspect;
 mod location_duplicate;
 mod placeholder_left;
 mod semicolon_swallowed;
 mod server_name_conflict;
+mod slowlog_invalid;
 mod syntax_error;
 mod value_invalid;
 mod variable_undefined;
@@ -39,10 +42,10 @@ pub const RULES: &[&Rule] = &[
     &directive_duplicate::RULE,
     &directive_misplaced::RULE,
     &directive_unknown::RULE,
-    &events_missing::RULE,
     &file_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
+    &fpm_setting_missing::RULE,
     &fpm_setting_unknown::RULE,
     &fpm_value_invalid::RULE,
     &include_cycle::RULE,
@@ -52,6 +55,9 @@ pub const RULES: &[&Rule] = &[
     &placeholder_left::RULE,
     &semicolon_swallowed::RULE,
     &server_name_conflict::RULE,
+    &ini_expression::RULE,
+    &ini_value_suspect::RULE,
+    &slowlog_invalid::RULE,
     &syntax_error::RULE,
     &value_invalid::RULE,
     &variable_undefined::RULE,

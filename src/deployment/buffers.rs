@@ -1,0 +1,158 @@
+//! nginx's buffers towards its back ends and clients, and the arithmetic with which it checks them.
+//!
+//! Each size is inherited by itself: `fastcgi_buffers` of `http` and `fastcgi_buffer_size` of a
+//! location are put together. Tried with nginx 1.22; the same from 1.18 to 1.31.
+
+use super::limits::effective;
+use super::{Nginx, Setting};
+use crate::nginx::levels::{Context, LevelId};
+use crate::nginx::literals;
+use crate::source::Span;
+
+/// Modules with these buffers, as their directives begin.
+pub const PREFIXES: [&str; 4] = ["fastcgi", "proxy", "uwsgi", "scgi"];
+
+/// Bytes of a memory page where no fact says otherwise.
+pub const PAGE: u64 = 4096;
+
+/// A number of buffers and the size of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Several {
+    /// How many.
+    pub count: u64,
+    /// Bytes of one.
+    pub size: u64,
+}
+
+impl Several {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.count.saturating_mul(self.size)
+    }
+}
+
+/// The buffers in force at a level. Where `busy`, `write` and `file` come from their defaults, these
+/// are computed from the others, as nginx does.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffers {
+    /// `*_buffer_size`: it holds the header of the answer.
+    pub header: Setting<u64>,
+    /// `*_buffers`.
+    pub body: Setting<Several>,
+    /// `*_busy_buffers_size`.
+    pub busy: Setting<u64>,
+    /// `*_temp_file_write_size`.
+    pub write: Setting<u64>,
+    /// `*_max_temp_file_size`.
+    pub file: Setting<u64>,
+}
+
+/// What nginx refuses about a level's buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Fewer than two buffers.
+    TooFew,
+    /// The busy size is below the largest single buffer.
+    BusyBelow,
+    /// The busy size leaves no buffer free.
+    BusyAbove,
+    /// The write size is below the largest single buffer.
+    WriteBelow,
+    /// The temporary file is smaller than the largest single buffer.
+    FileBelow,
+}
+
+impl Buffers {
+    /// The buffers of a module in force at a level; `None` where a value is one that nginx refuses.
+    pub fn at(nginx: &Nginx, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
+        let config = &nginx.config;
+        let place = config.level(level).opener.as_ref()?.head;
+        let bytes = |suffix: &str, default: u64| {
+            let default = Setting::default(default, place);
+            effective(config, level, &format!("{prefix}_{suffix}"), literals::size, default)
+        };
+        let header = bytes("buffer_size", page)?;
+        let body = match config.effective(level, &format!("{prefix}_buffers")) {
+            Some(directive) => Setting::written(several(directive.arg(0)?, directive.arg(1)?)?, directive.head),
+            None => Setting::default(Several { count: 8, size: page }, place),
+        };
+        let twice = 2 * header.value.max(body.value.size);
+        let (busy, write) = (bytes("busy_buffers_size", twice)?, bytes("temp_file_write_size", twice)?);
+        let file = bytes("max_temp_file_size", 1 << 30)?;
+        Some(Buffers { header, body, busy, write, file })
+    }
+
+    /// The largest single buffer.
+    pub fn largest(&self) -> u64 {
+        self.header.value.max(self.body.value.size)
+    }
+
+    /// What one answer may occupy.
+    pub fn total(&self) -> u64 {
+        self.header.value.saturating_add(self.body.value.total())
+    }
+
+    /// What nginx refuses first.
+    pub fn conflict(&self) -> Option<Conflict> {
+        let Several { count, size } = self.body.value;
+        let largest = self.largest();
+        match () {
+            () if count < 2 => Some(Conflict::TooFew),
+            () if self.busy.value < largest => Some(Conflict::BusyBelow),
+            () if self.busy.value > (count - 1).saturating_mul(size) => Some(Conflict::BusyAbove),
+            () if self.write.value < largest => Some(Conflict::WriteBelow),
+            () if self.file.value != 0 && self.file.value < largest => Some(Conflict::FileBelow),
+            () => None,
+        }
+    }
+}
+
+fn several(count: &str, size: &str) -> Option<Several> {
+    let several = Several { count: literals::number(count)?, size: literals::size(size)? };
+    (several.count > 0 && several.size > 0).then_some(several)
+}
+
+/// `large_client_header_buffers` in force at a server.
+pub fn client_headers(nginx: &Nginx, level: LevelId) -> Option<Setting<Several>> {
+    let directive = nginx.config.effective(level, "large_client_header_buffers")?;
+    Some(Setting::written(several(directive.arg(0)?, directive.arg(1)?)?, directive.head))
+}
+
+impl Conflict {
+    /// nginx's words, with the module's prefix in them.
+    pub fn message(self, prefix: &str) -> String {
+        let least = format!(
+            "must be equal to or greater than the maximum of the value of \"{prefix}_buffer_size\" and one of the \"{prefix}_buffers\""
+        );
+        match self {
+            Conflict::TooFew => format!("there must be at least 2 \"{prefix}_buffers\""),
+            Conflict::BusyBelow => format!("\"{prefix}_busy_buffers_size\" {least}"),
+            Conflict::BusyAbove => format!(
+                "\"{prefix}_busy_buffers_size\" must be less than the size of all \"{prefix}_buffers\" minus one buffer"
+            ),
+            Conflict::WriteBelow => format!("\"{prefix}_temp_file_write_size\" {least}"),
+            Conflict::FileBelow => format!(
+                "\"{prefix}_max_temp_file_size\" must be equal to zero to disable temporary files usage or {least}"
+            ),
+        }
+    }
+}
+
+impl Nginx {
+    /// The levels whose buffers nginx checks: servers, and what is in them. A level that sets none of
+    /// `names` has the values of the one around it, so only servers and levels that set some are told.
+    pub fn levels_setting<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = LevelId> + 'a {
+        let inner = self.config.levels(Context::Location).filter(move |level| {
+            let settings = &self.config.level(*level).settings;
+            settings.iter().any(|directive| names.iter().any(|name| name == directive.name()))
+        });
+        self.config.levels(Context::Server).chain(inner)
+    }
+
+    /// Where nginx sees what is wrong between the settings of `http`: at its closing brace.
+    pub fn end_of_http(&self) -> Option<Span> {
+        let http = self.config.levels(Context::Http).next()?;
+        let block = self.config.level(http).opener.as_ref()?.span;
+        Some(Span { start: block.end.saturating_sub(1), ..block })
+    }
+}

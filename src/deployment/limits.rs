@@ -1,0 +1,350 @@
+//! The limits that a request meets on its way to a pool, outside in: how long nginx waits, when FPM
+//! kills, what PHP counts; and how large a body may be at each.
+//!
+//! nginx's timers run between two reads or writes. FPM looks at its workers with every heartbeat, a
+//! third of the shortest timeout of all pools of the master, so it strikes up to a third later than
+//! it says. PHP counts processor time only (on Linux), so a script that waits is not stopped by
+//! `max_execution_time`. Tried with nginx 1.22 and PHP-FPM 8.2.
+
+use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
+use crate::nginx::levels::{Config, LevelId};
+use crate::nginx::literals;
+use crate::php::load::{Assigned, last};
+use crate::php::readers;
+use crate::source::Span;
+
+/// A timer of nginx towards its back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// Until the connection is made.
+    Connect,
+    /// Between two writes of the request.
+    Send,
+    /// Between two reads of the answer.
+    Read,
+}
+
+impl Timer {
+    /// All of them, in the order in which a request meets them.
+    pub const ALL: [Timer; 3] = [Timer::Connect, Timer::Send, Timer::Read];
+
+    /// How the directive's name ends.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Timer::Connect => "connect_timeout",
+            Timer::Send => "send_timeout",
+            Timer::Read => "read_timeout",
+        }
+    }
+
+    /// What nginx logs when it expires.
+    pub const fn log(self) -> &'static str {
+        match self {
+            Timer::Connect => "upstream timed out (110: Connection timed out) while connecting to upstream",
+            Timer::Send => "upstream timed out (110: Connection timed out) while sending request to upstream",
+            Timer::Read => "upstream timed out (110: Connection timed out) while reading response header from upstream",
+        }
+    }
+}
+
+/// What nginx waits without a directive, in milliseconds.
+const NGINX_WAITS: u64 = 60_000;
+
+/// The value in force at a level for a directive with one argument: what `read` makes of it, or the
+/// default; nothing where nginx would refuse it.
+pub fn effective<T>(
+    config: &Config,
+    level: LevelId,
+    name: &str,
+    read: impl Fn(&str) -> Option<T>,
+    default: Setting<T>,
+) -> Option<Setting<T>> {
+    match config.effective(level, name) {
+        Some(directive) => Some(Setting::written(read(directive.arg(0)?)?, directive.head)),
+        None => Some(default),
+    }
+}
+
+impl HandOver {
+    /// The name of a timer's directive.
+    pub fn timer_name(&self, timer: Timer) -> String {
+        format!("{}_{}", self.protocol.prefix(), timer.suffix())
+    }
+
+    /// How long nginx waits here, in milliseconds.
+    pub fn waits(&self, nginx: &Nginx, timer: Timer) -> Option<Setting<u64>> {
+        let default = Setting::default(NGINX_WAITS, self.span);
+        effective(&nginx.config, self.level, &self.timer_name(timer), literals::milliseconds, default)
+    }
+
+    /// The largest body that nginx takes here, in bytes; 0 is no limit.
+    pub fn body_limit(&self, nginx: &Nginx) -> Option<Setting<u64>> {
+        let default = Setting::default(1 << 20, self.span);
+        effective(&nginx.config, self.level, "client_max_body_size", literals::offset, default)
+    }
+}
+
+/// How often a master looks at its workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// No pool has a timeout.
+    #[default]
+    None,
+    /// So many milliseconds.
+    Every(u64),
+    /// Never, because of this value: FPM's sum overflows, and no timeout of any pool strikes.
+    Off(Span),
+    /// A value depends on the environment.
+    Unknown,
+}
+
+/// FPM's heart beats no faster, in milliseconds.
+const FASTEST: i32 = 130;
+
+impl Heartbeat {
+    /// The heartbeat of a master with these pools.
+    pub(super) fn of(pools: &[Pool]) -> Self {
+        let mut beat: Option<(i32, Span)> = None;
+        for pool in pools {
+            for key in ["request_terminate_timeout", "request_slowlog_timeout"] {
+                let Some(assigned) = pool.settings.get(key) else { continue };
+                let Some(text) = &assigned.text else { return Heartbeat::Unknown };
+                let seconds = readers::time(text).value().unwrap_or(0);
+                let third = seconds.wrapping_mul(1000) / 3;
+                if seconds != 0 && beat.is_none_or(|(least, _)| third < least) {
+                    beat = Some((third, assigned.value_span));
+                }
+            }
+        }
+        match beat {
+            None => Heartbeat::None,
+            Some((third, _)) if third > 0 => Heartbeat::Every(third.max(FASTEST) as u64),
+            Some((_, span)) => Heartbeat::Off(span),
+        }
+    }
+}
+
+/// How long a pool lets a request run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// `request_terminate_timeout` in seconds of the clock; 0 is never, also where the heart does not
+    /// beat.
+    pub terminate: Setting<u64>,
+    /// When FPM has struck at the latest, in milliseconds; 0 where it never does.
+    pub struck_by: u64,
+    /// The value that stops the heart, where one does.
+    pub stopped_by: Option<Span>,
+    /// `max_execution_time` in seconds of processor time; 0 is never.
+    pub cpu: Setting<u64>,
+}
+
+/// `max_execution_time` of PHP-FPM when nobody says, and of every php.ini that PHP ships.
+pub const STOCK_CPU: u64 = 30;
+
+impl Run {
+    /// When FPM has struck at the latest, in words.
+    pub fn latest(&self) -> String {
+        shown_time(self.struck_by.div_ceil(1000) * 1000)
+    }
+
+    /// Whether somebody chose `max_execution_time`: php.ini as shipped says 30 too.
+    pub fn cpu_is_chosen(&self) -> bool {
+        self.cpu.is_written() && self.cpu.value != STOCK_CPU
+    }
+}
+
+impl Master {
+    /// How long a pool lets a request run; `None` where a value depends on the environment.
+    pub fn run(&self, pool: &Pool) -> Option<Run> {
+        let written = pool.settings.get("request_terminate_timeout");
+        let terminate = match written {
+            Some(assigned) => Setting::written(fpm_seconds(assigned)?, assigned.span),
+            None => Setting::default(0, pool.header),
+        };
+        let (beat, stopped_by) = match self.heartbeat {
+            Heartbeat::None => (0, None),
+            Heartbeat::Every(beat) => (beat, None),
+            Heartbeat::Off(span) => (0, Some(span)),
+            Heartbeat::Unknown => return None,
+        };
+        let terminate = if stopped_by.is_some() { Setting { value: 0, ..terminate } } else { terminate };
+        let struck_by = if terminate.value == 0 { 0 } else { terminate.value * 1000 + beat };
+        let cpu = self.ini_size(pool, "max_execution_time", STOCK_CPU as i64)?;
+        let cpu = Setting { value: u64::try_from(cpu.value).unwrap_or(0), origin: cpu.origin };
+        Some(Run { terminate, struck_by, stopped_by, cpu })
+    }
+
+    /// A number or size of php.ini as a pool's scripts have it; `None` where it depends on the
+    /// environment.
+    pub fn ini_size(&self, pool: &Pool, name: &str, default: i64) -> Option<Setting<i64>> {
+        match self.ini.of_pool(&pool.settings, name) {
+            Some(found) => Some(Setting::written(readers::size(&found.text?).value()?, found.span)),
+            None => Some(Setting { value: default, origin: Origin::Packaged }),
+        }
+    }
+
+    /// Whether php.ini is in view, or a pool sets the value itself: else an image may bring another.
+    pub fn ini_is_known(&self, pool: &Pool, name: &str) -> bool {
+        !self.ini.files.is_empty() || self.ini.of_pool(&pool.settings, name).is_some()
+    }
+
+    /// `process_control_timeout` in seconds.
+    pub fn control_timeout(&self) -> Option<Setting<u64>> {
+        match last(&self.configuration.global, "process_control_timeout") {
+            Some(assigned) => Some(Setting::written(fpm_seconds(assigned)?, assigned.span)),
+            None => Some(Setting { value: 0, origin: Origin::Packaged }),
+        }
+    }
+}
+
+/// A time of FPM in seconds; `None` where it is refused or depends on the environment. A negative
+/// one never strikes.
+pub fn fpm_seconds(assigned: &Assigned) -> Option<u64> {
+    Some(u64::try_from(assigned.seconds()?).unwrap_or(0))
+}
+
+/// How large a body a pool's scripts take, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// `post_max_size`; 0 is no limit.
+    pub post: Setting<u64>,
+    /// `upload_max_filesize`; 0 is no limit.
+    pub upload: Setting<u64>,
+    /// `memory_limit`; 0 is no limit.
+    pub memory: Setting<u64>,
+}
+
+/// The sizes of PHP when nobody says, and of every php.ini that PHP ships.
+pub const STOCK_SIZES: [(&str, u64); 3] =
+    [("post_max_size", 8 << 20), ("upload_max_filesize", 2 << 20), ("memory_limit", 128 << 20)];
+
+/// What PHP needs to begin with. A smaller `memory_limit` is ignored without a word.
+const LEAST_MEMORY: i64 = 2 << 20;
+
+impl Sizes {
+    /// Whether somebody chose a size: php.ini as shipped says the same as PHP itself.
+    pub fn is_chosen(size: &Setting<u64>, stock: u64) -> bool {
+        size.is_written() && size.value != stock
+    }
+}
+
+impl Master {
+    /// How large a body a pool's scripts take; `None` where a value depends on the environment.
+    pub fn sizes(&self, pool: &Pool) -> Option<Sizes> {
+        let [post, upload, memory] = STOCK_SIZES.map(|(name, stock)| {
+            let found = self.ini_size(pool, name, stock as i64)?;
+            let value = match name {
+                "memory_limit" if (0..LEAST_MEMORY).contains(&found.value) => stock,
+                _ => u64::try_from(found.value).unwrap_or(0),
+            };
+            Some(Setting { value, origin: found.origin })
+        });
+        Some(Sizes { post: post?, upload: upload?, memory: memory? })
+    }
+}
+
+/// A hand-over, a pool that it reaches, and their limits of time.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a> {
+    /// The host.
+    pub machine: &'a Machine,
+    /// The nginx.
+    pub nginx: &'a Nginx,
+    /// The hand-over.
+    pub hand_over: &'a HandOver,
+    /// The pool.
+    pub id: PoolId,
+    /// nginx's read timeout, in milliseconds.
+    pub read: Setting<u64>,
+    /// How long the pool lets a request run.
+    pub run: Run,
+}
+
+impl<'a> Chain<'a> {
+    fn new(machine: &'a Machine, dial: &Dial, id: PoolId) -> Option<Self> {
+        let (nginx, hand_over) = machine.hand_over(dial);
+        let read = hand_over.waits(nginx, Timer::Read)?;
+        let run = machine.masters[id.master].run(machine.pool(id))?;
+        let status = is_status(nginx, hand_over, machine.pool(id));
+        (hand_over.protocol == Protocol::Fastcgi && !status).then_some(Chain {
+            machine,
+            nginx,
+            hand_over,
+            id,
+            read,
+            run,
+        })
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &'a Pool {
+        self.machine.pool(self.id)
+    }
+
+    /// Its master.
+    pub fn master(&self) -> &'a Master {
+        &self.machine.masters[self.id.master]
+    }
+
+    /// When the first of nginx and FPM ends a request that never answers, in milliseconds.
+    pub fn ends_by(&self) -> u64 {
+        match self.run.struck_by {
+            0 => self.read.value,
+            struck => struck.min(self.read.value),
+        }
+    }
+}
+
+/// Whether a hand-over serves FPM's status or ping page, which no script runs for.
+fn is_status(nginx: &Nginx, hand_over: &HandOver, pool: &Pool) -> bool {
+    let Some(location) = &nginx.config.level(hand_over.level).opener else { return false };
+    let pages = ["pm.status_path", "ping.path"].into_iter().filter_map(|key| pool.settings.get(key)?.text.as_deref());
+    pages.map(|page| page.trim_matches('/')).any(|page| !page.is_empty() && location.text().contains(page))
+}
+
+impl Machine {
+    /// Every hand-over with every pool that it reaches.
+    pub fn chains(&self) -> impl Iterator<Item = Chain<'_>> {
+        let reaching = self.dials.iter().filter_map(|dial| match &dial.reach {
+            Reach::Pools(pools) => Some((dial, pools)),
+            _ => None,
+        });
+        reaching.flat_map(move |(dial, pools)| pools.iter().filter_map(move |id| Chain::new(self, dial, *id)))
+    }
+}
+
+/// A time as people write it: `300ms`, `60s`.
+pub fn shown_time(milliseconds: u64) -> String {
+    match (milliseconds / 1000, milliseconds % 1000) {
+        (seconds, 0) => format!("{seconds}s"),
+        (0, rest) => format!("{rest}ms"),
+        (seconds, rest) => format!("{seconds}.{}s", format!("{rest:03}").trim_end_matches('0')),
+    }
+}
+
+/// A size as people write it: `64`, `8k`, `1m`, `2g`.
+pub fn shown_size(bytes: u64) -> String {
+    let units = [(30, "g"), (20, "m"), (10, "k")];
+    match units.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift) {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => bytes.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_shown_as_people_write_them() {
+        let times = [(0, "0s"), (300, "300ms"), (1000, "1s"), (1500, "1.5s"), (1050, "1.05s"), (400_000, "400s")];
+        for (milliseconds, shown) in times {
+            assert_eq!(shown_time(milliseconds), shown);
+        }
+        let sizes =
+            [(0, "0"), (64, "64"), (8192, "8k"), (1 << 20, "1m"), (5 << 30, "5g"), (1000, "1000"), (1 << 40, "1024g")];
+        for (bytes, shown) in sizes {
+            assert_eq!(shown_size(bytes), shown);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Whether PHP-FPM looks for a script in another place than where it lies.
+
+use std::path::Path;
+
+use super::scripts::Look;
+use super::{Machine, Pool, PoolId, Sample, Script, Sent};
+use crate::host::normalize;
+use crate::php::layers::IniValue;
+use crate::source::Span;
+
+/// Why the script is not where PHP-FPM looks.
+#[derive(Debug)]
+pub enum Misplaced<'a> {
+    /// `alias` is in force, and the value puts the whole URI behind it.
+    Alias,
+    /// The pool's `chroot` comes before the path, which holds it already.
+    Chroot(PoolId, &'a Look, Span),
+    /// The value has no directory at all.
+    NoDirectory,
+    /// The script lies where nginx maps the URI, and nothing lies where PHP-FPM looks.
+    Elsewhere,
+    /// `/scripts`, which stands for a directory in nginx's sample.
+    Placeholder,
+    /// With `cgi.fix_pathinfo = 0`, `PATH_TRANSLATED` decides: its place, its value, and the setting.
+    Translated(Span, String, IniValue),
+}
+
+impl Machine {
+    /// Why the sample of a script is not found, for certain.
+    pub fn misplaced<'a>(&self, script: &Script, sample: &'a Sample) -> Option<Misplaced<'a>> {
+        if let Some(translated) = self.translated(script, sample) {
+            return Some(translated);
+        }
+        let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { return None };
+        let path = sample.path().filter(|path| path.starts_with('/'))?;
+        let mapped = sample.mapped.as_deref();
+        let is_there = sample.looks.iter().any(|look| look.is_there || look.has_directory);
+        if is_there || mapped.is_some_and(|mapped| same(mapped, path)) && !self.has_chroot(script) {
+            return None;
+        }
+        for look in &sample.looks {
+            let Some(chroot) = self.pool(look.pool).settings.get("chroot") else { continue };
+            let root = chroot.text.as_deref().unwrap_or_default().trim_end_matches('/');
+            let inside = path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+            if !root.is_empty() && inside {
+                return Some(Misplaced::Chroot(look.pool, look, chroot.span));
+            }
+        }
+        if self.has_chroot(script) {
+            return None;
+        }
+        let by_variable = ["$document_root", "$realpath_root"].iter().any(|root| param.value.contains(root));
+        let whole = param.value.contains("$fastcgi_script_name") || param.value.contains("$uri");
+        if script.root.as_ref().is_some_and(|root| root.alias.is_some()) && by_variable && whole {
+            return Some(Misplaced::Alias);
+        }
+        // From here on both sides must see the same files.
+        if script.pools.is_empty() || self.in_container {
+            return None;
+        }
+        let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        match () {
+            () if !whole || name(path) != name(&sample.script_name) => None,
+            () if path == sample.script_name => Some(Misplaced::NoDirectory),
+            () if path == format!("/scripts{}", sample.script_name) => Some(Misplaced::Placeholder),
+            () if sample.is_real && !self.view.is_partial() => Some(Misplaced::Elsewhere),
+            () => None,
+        }
+    }
+
+    fn has_chroot(&self, script: &Script) -> bool {
+        let chroot = |pool: &Pool| pool.settings.get("chroot").is_some_and(|it| it.text.as_deref() != Some("/"));
+        script.pools.iter().any(|id| chroot(self.pool(*id)))
+    }
+
+    /// `PATH_TRANSLATED`, where it decides and names something that is no script.
+    fn translated<'a>(&self, script: &Script, sample: &'a Sample) -> Option<Misplaced<'a>> {
+        let Sent::Yes(param) = script.params.get("PATH_TRANSLATED") else { return None };
+        let off = script.pools.iter().find_map(|id| self.path_info_off(*id))?;
+        let (nginx, hand_over) = self.of_script(script);
+        let value = sample.fill(&nginx.config, hand_over.level, &param.value);
+        let value = value.text()?.to_owned();
+        let is_script = Some(value.as_str()) == sample.path() || value.ends_with(".php");
+        let is_left_out = param.if_not_empty && value.is_empty();
+        (!is_script && !is_left_out).then_some(Misplaced::Translated(param.span, value, off))
+    }
+
+    /// The line that turns `cgi.fix_pathinfo` off for a pool.
+    pub fn path_info_off(&self, id: PoolId) -> Option<IniValue> {
+        let value = self.masters[id.master].ini.of_pool(&self.pool(id).settings, "cgi.fix_pathinfo")?;
+        let text = value.text.clone()?.to_ascii_lowercase();
+        matches!(text.as_str(), "0" | "off" | "no" | "false" | "").then_some(value)
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    normalize(Path::new(one)) == normalize(Path::new(other))
+}

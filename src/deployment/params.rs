@@ -1,0 +1,246 @@
+//! The parameters that a hand-over sends to FastCGI.
+//!
+//! One `fastcgi_param` on a level wipes all that outer levels set. nginx sends a parameter that stands twice twice, and
+//! PHP keeps the last one.
+
+use std::path::Path;
+
+use crate::host::glob;
+use crate::nginx::ast::Directive;
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::source::Span;
+
+/// The parameters of a hand-over.
+#[derive(Debug, Default)]
+pub struct Params {
+    /// What stands on the level that decides, in order.
+    pub entries: Vec<Entry>,
+    /// The level that decides: the innermost that sets any.
+    pub level: Option<LevelId>,
+    /// The parameters that an outer level sets and that are therefore not sent.
+    wiped: Vec<Param>,
+}
+
+/// A parameter without which no script runs, and which is not sent.
+#[derive(Debug)]
+pub struct Lack<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// What an outer level sets, where one does.
+    pub wiped: Option<&'a Param>,
+}
+
+/// One of the parameters, or a place where some may come from.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// It is sent.
+    Param(Param),
+    /// A file that is not in view: it may bring this parameter, or any (`None`).
+    Unknown(Option<&'static str>),
+}
+
+/// A parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Its value as written.
+    pub value: String,
+    /// Whether it is left out when the value is empty.
+    pub if_not_empty: bool,
+    /// Where it is written; for a packaged file that is not in view, the include.
+    pub span: Span,
+    /// Whether it comes with a packaged file that is not in view.
+    pub is_packaged: bool,
+}
+
+/// What is sent under a name.
+#[derive(Debug)]
+pub enum Sent<'a> {
+    /// This: the last one of the name.
+    Yes(&'a Param),
+    /// Nothing.
+    No,
+    /// It hangs on a file that is not in view.
+    Unknown,
+}
+
+/// What every version of `fastcgi_params` sets, as far as it matters here.
+const PACKAGED: [(&str, &str); 10] = [
+    ("QUERY_STRING", "$query_string"),
+    ("REQUEST_METHOD", "$request_method"),
+    ("CONTENT_TYPE", "$content_type"),
+    ("CONTENT_LENGTH", "$content_length"),
+    ("SCRIPT_NAME", "$fastcgi_script_name"),
+    ("REQUEST_URI", "$request_uri"),
+    ("DOCUMENT_URI", "$document_uri"),
+    ("DOCUMENT_ROOT", "$document_root"),
+    ("SERVER_PROTOCOL", "$server_protocol"),
+    ("SERVER_NAME", "$server_name"),
+];
+
+impl Params {
+    /// The parameters in force on a level. `is_partial`: a pattern that matches nothing may match on the host.
+    pub fn of(config: &Config, level: LevelId, is_partial: bool) -> Self {
+        let mut params = Params::default();
+        let mut levels = config.outwards(level).map(|id| (id, entries(config, id, is_partial)));
+        let Some((decides, entries)) = levels.find(|(_, entries)| !entries.is_empty()) else {
+            // What includes a fragment may set them.
+            if config.level(config.main()).context != Context::Main {
+                params.entries.push(Entry::Unknown(None));
+            }
+            return params;
+        };
+        // What is not in view may or may not wipe the outer ones: then nothing is known of any.
+        params.level = entries.iter().any(|entry| matches!(entry, Entry::Param(_))).then_some(decides);
+        params.entries = entries;
+        params.wiped = levels.flat_map(|(_, entries)| entries).filter_map(Entry::param).collect();
+        params
+    }
+
+    /// What is sent under a name.
+    pub fn get(&self, name: &str) -> Sent<'_> {
+        for entry in self.entries.iter().rev() {
+            match entry {
+                Entry::Param(param) if param.name == name => return Sent::Yes(param),
+                Entry::Unknown(only) if only.is_none_or(|only| only == name) => {
+                    // What the site sets itself is kept, unless the file is one of the few that set it too.
+                    let own = self.sent().rfind(|param| param.name == name);
+                    return own.filter(|_| only.is_some()).map_or(Sent::Unknown, Sent::Yes);
+                }
+                Entry::Param(_) | Entry::Unknown(_) => {}
+            }
+        }
+        Sent::No
+    }
+
+    /// Whether nothing is sent under a name, for certain.
+    pub fn lacks(&self, name: &str) -> bool {
+        matches!(self.get(name), Sent::No)
+    }
+
+    /// What PHP-FPM needs and does not get: `REQUEST_METHOD`, without which any page is blank, or the script.
+    pub fn lack(&self) -> Option<Lack<'_>> {
+        let lacks_script = self.lacks("SCRIPT_FILENAME") && self.lacks("PATH_TRANSLATED");
+        let name = match () {
+            () if self.lacks("REQUEST_METHOD") => "REQUEST_METHOD",
+            () if lacks_script => "SCRIPT_FILENAME",
+            () => return None,
+        };
+        Some(Lack { name, wiped: self.wiped(name) })
+    }
+
+    /// The parameter of this name that an outer level sets and that is therefore not sent.
+    pub fn wiped(&self, name: &str) -> Option<&Param> {
+        self.wiped.iter().find(|param| param.name == name)
+    }
+
+    /// What is known to be sent, in order.
+    pub fn sent(&self) -> impl DoubleEndedIterator<Item = &Param> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Param(param) => Some(param),
+            Entry::Unknown(_) => None,
+        })
+    }
+}
+
+impl Entry {
+    fn param(self) -> Option<Param> {
+        match self {
+            Entry::Param(param) => Some(param),
+            Entry::Unknown(_) => None,
+        }
+    }
+}
+
+impl Param {
+    fn read(directive: &Directive) -> Option<Self> {
+        let (name, value) = (directive.arg(0)?.to_owned(), directive.arg(1)?.to_owned());
+        let if_not_empty = directive.arg(2) == Some("if_not_empty");
+        Some(Param { name, value, if_not_empty, span: directive.head, is_packaged: false })
+    }
+}
+
+/// The parameters that stand on one level.
+fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
+    let here = config.level(level);
+    let mut found = Vec::new();
+    let mut unread = here.unread.iter().peekable();
+    for at in 0..=here.settings.len() {
+        while let Some((_, include)) = unread.next_if(|(before, _)| *before == at) {
+            found.extend(brought(include, is_partial));
+        }
+        let setting = here.settings.get(at).filter(|setting| setting.name() == "fastcgi_param");
+        found.extend(setting.and_then(|setting| Param::read(setting)).map(Entry::Param));
+    }
+    found
+}
+
+/// What an include brings whose files are not in view.
+///
+/// Every nginx package has `fastcgi.conf` with `SCRIPT_FILENAME` and `fastcgi_params`, in which only distributions of
+/// before 2015 have it.
+fn brought(include: &Directive, is_partial: bool) -> Vec<Entry> {
+    let Some(argument) = include.args.first() else { return Vec::new() };
+    let name = Path::new(&argument.text).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let param = |name: &str, value: &str| {
+        let (name, value, span) = (name.to_owned(), value.to_owned(), argument.span);
+        Entry::Param(Param { name, value, if_not_empty: false, span, is_packaged: true })
+    };
+    let packaged = PACKAGED.iter().map(|(name, value)| param(name, value));
+    let script = "SCRIPT_FILENAME";
+    match name.as_str() {
+        "fastcgi.conf" => packaged.chain([param(script, "$document_root$fastcgi_script_name")]).collect(),
+        "fastcgi_params" => packaged.chain([Entry::Unknown(Some(script))]).collect(),
+        _ if glob::is_pattern(&argument.text) && !is_partial => Vec::new(),
+        _ => vec![Entry::Unknown(None)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::Memory;
+    use crate::nginx::load::Files;
+    use crate::source::Sources;
+
+    /// What the first location sends under a name: the value, `-` or `?`.
+    fn sent(server: &str, name: &str) -> String {
+        let mut host = Memory::default();
+        host.add("/c/nginx.conf", format!("http {{ server {{ {server} }} }}"));
+        host.add("/c/own", "fastcgi_param A own;");
+        let mut files = Files::default();
+        let main = files.load(&host, &mut Sources::default(), Path::new("/c/nginx.conf")).unwrap();
+        let config = Config::resolve(&files, main, Context::Main);
+        let location = config.levels(Context::Location).next().unwrap();
+        match Params::of(&config, location, false).get(name) {
+            Sent::Yes(param) => param.value.clone(),
+            Sent::No => "-".into(),
+            Sent::Unknown => "?".into(),
+        }
+    }
+
+    #[test]
+    fn one_parameter_wipes_what_outer_levels_set() {
+        assert_eq!(sent("fastcgi_param A 1; location / { }", "A"), "1");
+        assert_eq!(sent("fastcgi_param A 1; location / { fastcgi_param B 2; }", "A"), "-");
+        assert_eq!(sent("fastcgi_param A 1; location / { include own; }", "A"), "own");
+        assert_eq!(sent("location / { fastcgi_param A 1; include own; }", "A"), "own");
+        assert_eq!(sent("location / { include own; fastcgi_param A 1; }", "A"), "1");
+    }
+
+    #[test]
+    fn files_that_are_not_in_view() {
+        assert_eq!(sent("location / { include gone; }", "A"), "?");
+        assert_eq!(sent("location / { fastcgi_param A 1; include gone; }", "A"), "?");
+        assert_eq!(sent("location / { include gone; fastcgi_param A 1; }", "A"), "1");
+        assert_eq!(sent("location / { include gone/*; }", "A"), "-");
+        assert_eq!(sent("location / { include fastcgi_params; }", "A"), "-");
+        assert_eq!(sent("location / { include fastcgi_params; }", "REQUEST_METHOD"), "$request_method");
+        assert_eq!(sent("location / { include fastcgi_params; }", "SCRIPT_FILENAME"), "?");
+        let own = "location / { fastcgi_param SCRIPT_FILENAME /x; include fastcgi_params; }";
+        assert_eq!(sent(own, "SCRIPT_FILENAME"), "/x");
+        let own = "location / { fastcgi_param SCRIPT_FILENAME /x; include fastcgi.conf; }";
+        assert_eq!(sent(own, "SCRIPT_FILENAME"), "$document_root$fastcgi_script_name");
+    }
+}

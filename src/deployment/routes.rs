@@ -1,0 +1,322 @@
+//! Where the requests of a server end: its locations, the PHP files of its tree, and the scripts that its own lines
+//! name.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::scripts::Root;
+use super::{HandOver, Nginx, Protocol};
+use crate::host::{Host, Kind, normalize};
+use crate::nginx::ast::Directive;
+use crate::nginx::flow::{End, Router, Way};
+use crate::nginx::levels::{Config, LevelId};
+use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
+use crate::nginx::regex::{Pattern, Patterns};
+use crate::nginx::variables::{Piece, evaluate, split};
+use crate::source::Span;
+
+/// So many PHP files of one directory tree are followed, and so deep.
+const MAX_FILES: usize = 40;
+const MAX_DEPTH: usize = 3;
+
+/// So many directories are listed for all servers together.
+const MAX_LISTED: usize = 20_000;
+
+/// So many scripts that lines name, and so many locations, are followed in one server.
+const MAX_NAMED: usize = 60;
+
+/// What is known of a server's requests.
+#[derive(Debug, Default)]
+pub struct Site {
+    /// The server's number.
+    pub number: usize,
+    /// Its locations.
+    pub locations: Locations,
+    /// The scripts that `try_files`, `error_page` and `rewrite` name, with the place.
+    pub named: Vec<(String, Span)>,
+    /// Requests, followed.
+    pub visits: Vec<Visit>,
+    /// The request for `/`, and whether the tree has one of the files of `index` for it.
+    pub front: Option<(Way, bool)>,
+    server: Option<LevelId>,
+}
+
+/// A request and where it ends.
+#[derive(Debug)]
+pub struct Visit {
+    /// The URI that the client asks for.
+    pub uri: String,
+    /// What it asks for.
+    pub asks: Asks,
+    /// Where it ends.
+    pub way: Way,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A PHP file of the tree.
+    File,
+    /// A script that this line names.
+    Named(Span),
+    /// A page that is no file, below the location that opens here.
+    Page(Span),
+}
+
+thread_local! {
+    /// The expressions of rewrite code, each compiled once.
+    static PATTERNS: RefCell<Patterns> = RefCell::default();
+}
+
+/// An expression, compiled once for all servers.
+pub(super) fn pattern(text: &str) -> Arc<Pattern> {
+    PATTERNS.with(|patterns| patterns.borrow_mut().get(text, false))
+}
+
+/// The sites of an nginx, one for each server.
+pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
+    let mut patterns = Patterns::default();
+    let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
+    let mut sites = Vec::new();
+    // What nginx refuses to read takes no request.
+    let is_read = nginx.files.trees().all(|(_, tree)| tree.problems.is_empty());
+    for (number, server) in nginx.servers.iter().enumerate().filter(|_| is_read) {
+        let locations = Locations::new(&nginx.config, server.level, &mut patterns);
+        let named = named(&nginx.config, server.level);
+        let mut site = Site { number, locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
+        let serves_php = nginx.hand_overs_of(number).any(|hand_over| hand_over.protocol == Protocol::Fastcgi);
+        // Of a fragment, other locations are not in view.
+        let is_whole = server.level != nginx.config.main();
+        if is_whole && (serves_php || !site.named.is_empty()) {
+            site.visits = site.visit(nginx, host, &mut shelf, serves_php);
+            site.front = Some(site.front(nginx, host));
+        }
+        sites.push(site);
+    }
+    sites
+}
+
+impl Site {
+    /// Whether the expression of a location for PHP takes a URI, did no other location come first.
+    pub fn is_meant(&self, nginx: &Nginx, uri: &str) -> bool {
+        let config = &nginx.config;
+        let opens = |id: LevelId| config.level(id).opener.as_ref().and_then(|opener| parts(opener));
+        // Inside another location an expression is asked for that one's URIs only.
+        let admits = |id: LevelId| match opens(id) {
+            Some(("" | "^~", text)) => uri.starts_with(text),
+            _ => true,
+        };
+        let takes = |level: LevelId| {
+            let own = self.locations.all().into_iter().find(|location| location.level == level);
+            let by_regex =
+                |it: &Location| matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true));
+            own.is_some_and(by_regex) && config.outwards(level).all(admits)
+        };
+        nginx.hand_overs_of(self.number).any(|hand_over| hand_over.serves_php && takes(hand_over.level))
+    }
+
+    /// Follows requests of this server. A script that its lines name counts as there.
+    pub fn router<'a>(&'a self, nginx: &'a Nginx, host: &'a dyn Host) -> Following<'a> {
+        Following { site: self, nginx, host, is_partial: nginx.is_partial }
+    }
+
+    fn visit(&self, nginx: &Nginx, host: &dyn Host, shelf: &mut Shelf, serves_php: bool) -> Vec<Visit> {
+        let router = self.router(nginx, host);
+        let visit = |(uri, asks): (String, Asks)| {
+            let way = if matches!(asks, Asks::Page(_)) { router.follow_page(&uri) } else { router.follow(&uri) };
+            Visit { uri, asks, way }
+        };
+        let mut asked: Vec<(String, Asks)> = Vec::new();
+        if serves_php {
+            for (directory, prefix) in self.directories(&nginx.config) {
+                let files = shelf.scripts(&directory);
+                asked.extend(files.into_iter().map(|file| (format!("{prefix}{file}"), Asks::File)));
+            }
+        }
+        asked.extend(self.named.iter().map(|(uri, span)| (uri.clone(), Asks::Named(*span))));
+        let prefixes = self.locations.all().into_iter().filter(|location| !location.text.contains(".php"));
+        let prefixes = prefixes.filter(|it| matches!(it.takes, Takes::Prefix | Takes::FinalPrefix));
+        asked.extend(prefixes.take(MAX_NAMED).filter_map(|location| {
+            let opener = nginx.config.level(location.level).opener.as_ref()?;
+            Some((format!("{}/page", location.text.trim_end_matches('/')), Asks::Page(opener.head)))
+        }));
+        asked.into_iter().map(visit).collect()
+    }
+
+    /// The request for `/`.
+    fn front(&self, nginx: &Nginx, host: &dyn Host) -> (Way, bool) {
+        let way = self.router(nginx, host).follow("/");
+        let has_index = match way.end {
+            End::File(level) => {
+                let names = nginx.config.effective_list(level, "index");
+                let names = names.iter().flat_map(|index| index.args.iter().map(|name| name.text.clone()));
+                let names: Vec<String> = names.collect();
+                let usual = if names.is_empty() { vec!["index.html".to_owned()] } else { names };
+                usual.iter().any(|name| {
+                    name.contains('$')
+                        || self.has_file(nginx, host, level, &format!("/{}", name.trim_start_matches('/')))
+                })
+            }
+            _ => true,
+        };
+        (way, has_index)
+    }
+
+    /// The directories that hold the server's files, each with the start of their URIs.
+    fn directories(&self, config: &Config) -> Vec<(PathBuf, String)> {
+        let Some(server) = self.server else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut add = |level: LevelId, text: &str| {
+            let own = config.level(level).settings.iter().any(|it| matches!(it.name(), "root" | "alias"));
+            let Some(root) = Root::of(config, level).filter(|_| own) else { return };
+            let Some(written) = evaluate(config, level, &root.written).text().map(str::to_owned) else { return };
+            let (directory, prefix) = match root.alias {
+                Some(usize::MAX) => return,
+                Some(_) => (written, text.to_owned()),
+                None => (format!("{written}{text}"), text.to_owned()),
+            };
+            let prefix = prefix.strip_suffix('/').unwrap_or(&prefix).to_owned();
+            if directory.starts_with('/')
+                && !found.iter().any(|(known, start)| *known == *directory && *start == prefix)
+            {
+                found.push((directory, prefix));
+            }
+        };
+        add(server, "");
+        for location in self.locations.all() {
+            if matches!(location.takes, Takes::Prefix | Takes::FinalPrefix) {
+                add(location.level, &location.text);
+            }
+        }
+        found.into_iter().map(|(directory, prefix)| (normalize(Path::new(&directory)), prefix)).collect()
+    }
+}
+
+/// Follows the requests of one site.
+pub struct Following<'a> {
+    site: &'a Site,
+    nginx: &'a Nginx,
+    host: &'a dyn Host,
+    is_partial: bool,
+}
+
+impl Following<'_> {
+    /// Follows a request for a file, which counts as there.
+    pub fn follow(&self, uri: &str) -> Way {
+        self.way(uri, true)
+    }
+
+    /// Follows a request for a page that is no file.
+    pub fn follow_page(&self, uri: &str) -> Way {
+        self.way(uri, false)
+    }
+
+    fn way(&self, uri: &str, is_there: bool) -> Way {
+        let config = &self.nginx.config;
+        let is_file = |level: LevelId, candidate: &str| {
+            let named = self.site.named.iter().any(|(named, _)| named == candidate);
+            let asked = is_there && candidate == uri;
+            Some(named || asked || self.site.has_file(self.nginx, self.host, level, candidate))
+        };
+        let server = self.site.server.unwrap_or(config.main());
+        let locations = &self.site.locations;
+        PATTERNS.with(|patterns| {
+            Router { config, server, locations, patterns, is_partial: self.is_partial, is_file: &is_file }.follow(uri)
+        })
+    }
+}
+
+impl Site {
+    /// Whether the tree has a file under a URI.
+    pub fn has_file(&self, nginx: &Nginx, host: &dyn Host, level: LevelId, uri: &str) -> bool {
+        let Some(root) = Root::of(&nginx.config, level) else { return false };
+        let written = evaluate(&nginx.config, level, &root.written);
+        let path = nginx.absolute(written, root.alias.is_none()).and_then(|base| root.map(&base, uri));
+        let path = path.as_ref().and_then(|path| path.text());
+        path.is_some_and(|path| host.entry(Path::new(path)).is_ok_and(|entry| entry.kind == Kind::File))
+    }
+}
+
+/// Whether the location of a hand-over takes a URI.
+pub fn takes(nginx: &Nginx, hand_over: &HandOver, uri: &str) -> bool {
+    let found = nginx.sites.get(hand_over.server).map(|site| site.locations.find(uri));
+    matches!(found, Some(Found::At(location, _)) if location.level == hand_over.level)
+}
+
+/// The PHP files of directories, each listed once.
+struct Shelf<'a> {
+    host: &'a dyn Host,
+    listed: usize,
+    known: HashMap<PathBuf, Vec<String>>,
+}
+
+impl Shelf<'_> {
+    /// The files ending in `.php` below a directory, each with a leading slash.
+    fn scripts(&mut self, directory: &Path) -> Vec<String> {
+        if let Some(known) = self.known.get(directory) {
+            return known.clone();
+        }
+        let mut found = Vec::new();
+        self.walk(directory, "", 0, &mut found);
+        self.known.insert(directory.to_owned(), found.clone());
+        found
+    }
+
+    fn walk(&mut self, directory: &Path, below: &str, depth: usize, found: &mut Vec<String>) {
+        if depth >= MAX_DEPTH || self.listed >= MAX_LISTED {
+            return;
+        }
+        self.listed += 1;
+        let mut folders = Vec::new();
+        for name in self.host.list(directory) {
+            let path = directory.join(&name);
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            match self.host.entry(&path).map(|entry| entry.kind) {
+                Ok(Kind::File) if name.ends_with(".php") && found.len() < MAX_FILES => {
+                    found.push(format!("{below}/{name}"));
+                }
+                Ok(Kind::Directory) if folders.len() < MAX_FILES => folders.push((path, format!("{below}/{name}"))),
+                _ => {}
+            }
+        }
+        for (path, below) in folders {
+            self.walk(&path, &below, depth + 1, found);
+        }
+    }
+}
+
+/// The scripts that the lines of a server name: the URI and the statement.
+fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
+    let mut found: Vec<(String, Span)> = Vec::new();
+    let mut pending = vec![server];
+    while let Some(level) = pending.pop() {
+        let here = config.level(level);
+        for setting in &here.settings {
+            for uri in scripts_in(setting) {
+                if found.len() < MAX_NAMED && !found.iter().any(|(known, _)| *known == uri) {
+                    found.push((uri, setting.head));
+                }
+            }
+        }
+        pending.extend(here.blocks.iter().rev());
+    }
+    found
+}
+
+fn scripts_in(setting: &Directive) -> Vec<String> {
+    let literal = |text: &str| -> Option<String> {
+        let text = text.split('?').next()?;
+        let text = text.strip_suffix("$is_args$args").unwrap_or(text);
+        let whole = split(text).iter().all(|piece| matches!(piece, Piece::Text(_)));
+        (whole && text.starts_with('/') && text.ends_with(".php")).then(|| text.to_owned())
+    };
+    match setting.name() {
+        "try_files" | "error_page" => setting.args.last().and_then(|word| literal(&word.text)).into_iter().collect(),
+        "rewrite" if !matches!(setting.arg(2), Some("redirect" | "permanent")) => {
+            setting.arg(1).and_then(literal).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}

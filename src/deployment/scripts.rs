@@ -1,0 +1,460 @@
+//! Which script PHP-FPM is asked for: `SCRIPT_FILENAME` and its like for a sample request of each hand-over.
+//!
+//! The sample is a `.php` file of the tree that ends at the hand-over, else a URI that its location takes.
+
+use std::path::{Path, PathBuf};
+
+use super::params::{Params, Sent};
+use super::routes::{Asks, Site, pattern};
+use super::{HandOver, Machine, Nginx, PoolId, Protocol, Reach};
+use crate::host::{Host, Kind, normalize};
+use crate::nginx::ast::Directive;
+use crate::nginx::flow::{End, Way};
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::nginx::locations::{Found, Location, Takes, parts};
+use crate::nginx::variables::{Evaluated, Piece, evaluate};
+use crate::php::layers::IniValue;
+use crate::source::Span;
+
+/// A FastCGI hand-over that serves PHP, with what it asks for.
+#[derive(Debug)]
+pub struct Script {
+    /// The number of the nginx.
+    pub nginx: usize,
+    /// The number of the hand-over in it.
+    pub hand_over: usize,
+    /// Its parameters.
+    pub params: Params,
+    /// The `root` or `alias` in force.
+    pub root: Option<Root>,
+    /// A request that ends here, if one is known.
+    pub sample: Option<Sample>,
+    /// The pools that it reaches.
+    pub pools: Vec<PoolId>,
+    /// A URI that its expression takes and that another location gets instead, where it gets none at all.
+    pub shadowed: Option<(String, LevelId)>,
+    /// The pools whose status address ends here, each with the setting.
+    pub statuses: Vec<(PoolId, Span)>,
+    /// The script that it is asked for when the site's own address is, if that is known.
+    pub front: Option<String>,
+    /// Whether it is asked for style sheets, scripts and images as well.
+    pub takes_assets: bool,
+    /// The further endings that its location spells out, such as `.html`.
+    pub endings: Vec<&'static str>,
+    /// Whether nobody is known to answer: nothing is asked for then.
+    pub is_dead: bool,
+}
+
+/// The `root` or `alias` in force on a level.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The whole statement.
+    pub span: Span,
+    /// Its argument.
+    pub written: String,
+    /// For `alias`, how many bytes of the URI it replaces; `usize::MAX` where it replaces all.
+    pub alias: Option<usize>,
+    /// Whether it is relative, and the tree has the directory at its top.
+    pub is_beside: bool,
+}
+
+/// A request for a script.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The URI that the client asks for.
+    pub uri: String,
+    /// Whether nginx's own mapping of the URI names a file of the tree.
+    pub is_real: bool,
+    /// The file that nginx's own mapping gives; `None` where it is not known.
+    pub mapped: Option<String>,
+    /// `$fastcgi_script_name`
+    pub script_name: String,
+    /// `SCRIPT_FILENAME`, where one is sent.
+    pub filename: Option<Evaluated>,
+    /// Where each pool looks for it on the host.
+    pub looks: Vec<Look>,
+    values: Vec<(&'static str, Evaluated)>,
+    way: Way,
+}
+
+/// Where a pool looks for a script.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The pool.
+    pub pool: PoolId,
+    /// The path on the host, `chroot` included.
+    pub path: PathBuf,
+    /// Whether the tree has a file there.
+    pub is_there: bool,
+    /// Whether the tree has the directory.
+    pub has_directory: bool,
+    /// The `open_basedir` that leaves it out.
+    pub excluded: Option<IniValue>,
+}
+
+impl Sample {
+    /// `SCRIPT_FILENAME` where all of it is known.
+    pub fn path(&self) -> Option<&str> {
+        self.filename.as_ref()?.text()
+    }
+
+    /// The known end of `SCRIPT_FILENAME`, behind the last variable that is not known.
+    pub fn tail(&self) -> &str {
+        match self.filename.as_ref().and_then(|filename| filename.pieces.last()) {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// A value as it is sent with this request, as far as it is known.
+    pub fn fill(&self, config: &Config, level: LevelId, value: &str) -> Evaluated {
+        let written = evaluate(config, level, value);
+        let mut filled = Evaluated::default();
+        for piece in written.pieces {
+            let Piece::Variable(name) = &piece else {
+                filled.push(piece);
+                continue;
+            };
+            let own = self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.pieces.clone());
+            let group = || self.way.captures.get(name).map(|text| vec![Piece::Text(text.to_owned())]);
+            own.or_else(group).unwrap_or(vec![piece]).into_iter().for_each(|piece| filled.push(piece));
+        }
+        filled
+    }
+}
+
+impl Root {
+    /// The one in force on a level.
+    pub fn of(config: &Config, level: LevelId) -> Option<Self> {
+        config.outwards(level).find_map(|id| {
+            let mut here = config.level(id).settings.iter().rev();
+            let found = here.find(|setting| matches!(setting.name(), "root" | "alias"))?;
+            let alias = (found.name() == "alias").then(|| replaced(config, id));
+            Some(Root { span: found.head, written: found.arg(0)?.to_owned(), alias, is_beside: false })
+        })
+    }
+
+    /// The file that a URI stands for: `$request_filename`.
+    pub fn map(&self, base: &Evaluated, uri: &str) -> Option<Evaluated> {
+        let rest = match self.alias {
+            Some(usize::MAX) => "",
+            Some(cut) => uri.get(cut..)?,
+            None => uri,
+        };
+        Some(base.followed_by(rest))
+    }
+}
+
+/// How many bytes of a URI an `alias` on this level replaces.
+fn replaced(config: &Config, level: LevelId) -> usize {
+    let place = config.outwards(level).find(|id| config.level(*id).context == Context::Location);
+    let opener = place.and_then(|id| config.level(id).opener.as_ref());
+    match opener.and_then(|opener| parts(opener)) {
+        Some(("~" | "~*", _)) | None => usize::MAX,
+        Some((_, text)) => text.len(),
+    }
+}
+
+/// The scripts of all hand-overs that serve PHP.
+pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
+    let mut scripts = Vec::new();
+    for (number, nginx) in machine.nginx.iter().enumerate().filter(|(_, nginx)| !nginx.sites.is_empty()) {
+        for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
+            let from = machine.dials.partition_point(|dial| (dial.nginx, dial.hand_over) < (number, at));
+            let dials = machine.dials[from..].iter().take_while(|dial| (dial.nginx, dial.hand_over) == (number, at));
+            let reaches: Vec<_> = dials.map(|dial| &dial.reach).collect();
+            let mut pools: Vec<PoolId> = reaches.iter().flat_map(|reach| reach.pools()).copied().collect();
+            pools.sort();
+            pools.dedup();
+            let serves_php = hand_over.serves_php || !pools.is_empty();
+            if hand_over.protocol != Protocol::Fastcgi || !serves_php {
+                continue;
+            }
+            let params = Params::of(&nginx.config, hand_over.level, machine.view.is_partial());
+            let mut root = Root::of(&nginx.config, hand_over.level);
+            if let Some(root) = root.as_mut().filter(|root| !root.written.starts_with(['/', '$'])) {
+                let at_top = Path::new("/").join(&root.written);
+                let is_directory = host.entry(&at_top).is_ok_and(|entry| entry.kind == Kind::Directory);
+                let is_nested = nginx.prefix.as_ref().is_some_and(|it| host.entry(&it.join(&root.written)).is_ok());
+                root.is_beside = root.written.contains('/') && is_directory && !is_nested;
+            }
+            let is_dead = !reaches.is_empty() && reaches.iter().all(|it| matches!(it, Reach::Nobody | Reach::Other(_)));
+            let mut script = Script {
+                nginx: number,
+                hand_over: at,
+                params,
+                root,
+                sample: None,
+                pools,
+                shadowed: None,
+                statuses: Vec::new(),
+                front: None,
+                takes_assets: false,
+                endings: Vec::new(),
+                is_dead,
+            };
+            script.sample = sample(machine, nginx, hand_over, &script, host);
+            script.endings = endings(nginx, hand_over, &script);
+            if let Some(site) = nginx.sites.get(hand_over.server).filter(|site| site.front.is_some()) {
+                let router = site.router(nginx, host);
+                for id in &script.pools {
+                    let Some(status) = machine.pool(*id).settings.get("pm.status_path") else { continue };
+                    let Some(path) = status.text.as_deref().filter(|path| path.starts_with('/')) else { continue };
+                    let way = router.follow(path);
+                    if way.end == End::Passed(hand_over.level) && way.uri == path {
+                        script.statuses.push((*id, status.span));
+                    }
+                }
+                let assets = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
+                script.takes_assets = assets.iter().all(|asset| {
+                    let way = router.follow(asset);
+                    way.end == End::Passed(hand_over.level) && way.uri == *asset
+                });
+                let front =
+                    site.front.as_ref().filter(|(way, _)| way.end == End::Passed(hand_over.level) && way.uri == "/");
+                script.front = front.and_then(|(way, _)| {
+                    let front = asked(machine, nginx, hand_over, &script, host, ("/".to_owned(), false, way.clone()));
+                    front.path().map(str::to_owned)
+                });
+                script.shadowed = script.sample.is_none().then(|| shadowed(nginx, hand_over, site)).flatten();
+            }
+            scripts.push(script);
+        }
+    }
+    scripts
+}
+
+/// A request that ends at a hand-over.
+fn sample(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, script: &Script, host: &dyn Host) -> Option<Sample> {
+    let site = nginx.sites.get(hand_over.server)?;
+    let real =
+        site.visits.iter().find(|visit| visit.asks == Asks::File && visit.way.end == End::Passed(hand_over.level));
+    let (uri, is_real, way) = match real {
+        Some(visit) => (visit.uri.clone(), true, visit.way.clone()),
+        None => {
+            let router = site.router(nginx, host);
+            let found = candidates(nginx, hand_over, site).into_iter().find_map(|uri| {
+                let way = router.follow(&uri);
+                (way.end == End::Passed(hand_over.level)).then_some((uri, way))
+            })?;
+            (found.0, false, found.1)
+        }
+    };
+    Some(asked(machine, nginx, hand_over, script, host, (uri, is_real, way)))
+}
+
+/// What PHP-FPM is asked for when a request ends at a hand-over.
+fn asked(
+    machine: &Machine,
+    nginx: &Nginx,
+    hand_over: &HandOver,
+    script: &Script,
+    host: &dyn Host,
+    (uri, is_real, way): (String, bool, Way),
+) -> Sample {
+    let mut sample = Sample {
+        script_name: String::new(),
+        uri,
+        is_real,
+        mapped: None,
+        filename: None,
+        looks: Vec::new(),
+        values: Vec::new(),
+        way,
+    };
+    sample.evaluate(nginx, hand_over, script);
+    if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
+        sample.looks = script.pools.iter().filter_map(|pool| look(machine, *pool, &path, host)).collect();
+    }
+    sample
+}
+
+impl Sample {
+    fn evaluate(&mut self, nginx: &Nginx, hand_over: &HandOver, script: &Script) {
+        let (config, level) = (&nginx.config, hand_over.level);
+        let text = |text: &str| Evaluated { pieces: vec![Piece::Text(text.to_owned())], ..Evaluated::default() };
+        let uri = self.way.uri.clone();
+        let split = config.effective(level, "fastcgi_split_path_info").and_then(|split| split.arg(0));
+        let groups = split.and_then(|split| pattern(split).captures(&uri).flatten());
+        let groups = groups.as_ref().and_then(|groups| Some((groups.get("1")?, groups.get("2").unwrap_or_default())));
+        let (mut script_name, path_info) = match groups {
+            Some((script, info)) => (script.to_owned(), info.to_owned()),
+            None => (uri.clone(), String::new()),
+        };
+        if script_name.ends_with('/') {
+            let index = config.effective(level, "fastcgi_index").and_then(|index| index.arg(0));
+            script_name.push_str(index.unwrap_or_default());
+        }
+        self.values = vec![
+            ("uri", text(&uri)),
+            ("document_uri", text(&uri)),
+            ("request_uri", text(&self.uri)),
+            ("fastcgi_script_name", text(&script_name)),
+            ("fastcgi_path_info", text(&path_info)),
+            ("request_method", text("GET")),
+        ];
+        self.values
+            .extend(["args", "query_string", "is_args", "content_type", "content_length"].map(|it| (it, text(""))));
+        let base = match &script.root {
+            Some(root) => nginx.absolute(self.fill(config, level, &root.written), root.alias.is_none()),
+            None => nginx.prefix.as_ref().map(|prefix| text(&format!("{}/html", prefix.display()))),
+        };
+        if let Some(base) = base {
+            let mapped = match &script.root {
+                Some(root) => root.map(&base, &uri),
+                None => Some(base.followed_by(&uri)),
+            };
+            self.mapped = mapped.as_ref().and_then(Evaluated::text).map(str::to_owned);
+            self.values.extend(mapped.map(|mapped| ("request_filename", mapped)));
+            self.values.push(("realpath_root", base.clone()));
+            self.values.push(("document_root", base));
+        }
+        self.script_name = script_name;
+        if let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") {
+            self.filename = Some(self.fill(config, level, &param.value));
+        }
+    }
+}
+
+/// The endings besides `.php` that the location of a hand-over takes by an expression.
+fn endings(nginx: &Nginx, hand_over: &HandOver, script: &Script) -> Vec<&'static str> {
+    let found = script.sample.as_ref().and_then(|sample| sample.uri.strip_suffix(".php"));
+    let (Some(start), Some(site)) = (found, nginx.sites.get(hand_over.server)) else { return Vec::new() };
+    let takes = |ending: &&&str| match site.locations.find(&format!("{start}{ending}")) {
+        Found::At(location, _) => location.level == hand_over.level && is_regex(location),
+        Found::Server | Found::Unknown => false,
+    };
+    // One that takes anything spells nothing out.
+    let endings: Vec<_> = ENDINGS.iter().filter(takes).copied().collect();
+    if endings.contains(&".none") { Vec::new() } else { endings }
+}
+
+/// A URI that the expression of a hand-over takes, and the other location that gets it.
+fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String, LevelId)> {
+    let all = site.locations.all();
+    let own = all.iter().find(|location| location.level == hand_over.level)?;
+    let Takes::Regex(pattern) = &own.takes else { return None };
+    let mut uris = candidates(nginx, hand_over, site).into_iter().filter(|uri| uri.ends_with(".php"));
+    uris.find_map(|uri| match site.locations.find(&uri) {
+        Found::At(other, _) if other.level != own.level && pattern.matches(&uri) == Some(true) => {
+            // Inside another location an expression is asked for that one's URIs only.
+            let config = &nginx.config;
+            let is_outermost = config.level(own.level).parent == config.level(other.level).parent;
+            is_outermost.then_some((uri, other.level))
+        }
+        _ => None,
+    })
+}
+
+/// Endings that locations are known to name.
+const ENDINGS: [&str; 9] = [".html", ".htm", ".phtml", ".inc", ".php3", ".php5", ".php7", ".phar", ".none"];
+
+/// URIs that the location of a hand-over may take.
+fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
+    let config = &nginx.config;
+    let openers = config.outwards(hand_over.level).filter_map(|id| config.level(id).opener.as_ref());
+    let mut found = Vec::new();
+    let named = |opener: &Directive| opener.arg(0).is_some_and(|name| name.starts_with('@'));
+    for opener in openers.filter(|opener| opener.name() == "location" && !named(opener)) {
+        let Some((modifier, text)) = parts(opener) else { continue };
+        match modifier {
+            "=" => found.push(text.to_owned()),
+            "~" | "~*" => found.extend(words(text).into_iter().map(|word| format!("/{word}"))),
+            _ if text.ends_with('/') => found.push(format!("{text}index.php")),
+            _ => found.extend([format!("{text}/index.php"), text.to_owned()]),
+        }
+    }
+    // Of an expression inside a prefix, both texts count.
+    let inner: Vec<String> = found.iter().filter(|uri| uri.ends_with("/index.php")).cloned().collect();
+    found.extend(inner.iter().filter_map(|uri| Some(format!("{}/x.php", uri.strip_suffix("/index.php")?))));
+    found.insert(0, "/index.php".to_owned());
+    found.extend(["/x.php", "/status", "/ping", "/fpm-status", "/fpm-ping", "/php-status"].map(str::to_owned));
+    found.extend(site.named.iter().map(|(uri, _)| uri.clone()));
+    found
+}
+
+/// The file names ending in `.php` that an expression spells out, with the folders before them.
+fn words(pattern: &str) -> Vec<String> {
+    let plain = pattern.replace('\\', "");
+    let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '/');
+    let Some(end) = plain.find(".php") else {
+        let start = plain.trim_start_matches('^').trim_start_matches('/');
+        let start: String = start.chars().take_while(|char| is_part(*char)).collect();
+        return vec![format!("{start}index.php"), format!("{start}/index.php")];
+    };
+    let mut before = &plain[..end];
+    let mut folders = String::new();
+    if let Some((outside, inside)) = before.rsplit_once('(').filter(|_| before.ends_with(')')) {
+        folders = outside.trim_start_matches(['^', '/']).chars().take_while(|char| is_part(*char)).collect();
+        before = inside.trim_start_matches("?:").trim_end_matches(')');
+    }
+    let names = before.split('|').map(|name| {
+        let name = name.trim_start_matches(['^', '/']);
+        let from = name.rfind(|char: char| !is_part(char)).map_or(0, |at| at + 1);
+        name.get(from..).unwrap_or_default()
+    });
+    let names = names.filter(|name| !name.is_empty());
+    names.map(|name| format!("{folders}{}.php", name.trim_start_matches('/'))).collect()
+}
+
+/// Where a pool looks for a path.
+fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Look> {
+    let root = match machine.pool(id).settings.get("chroot") {
+        Some(chroot) => chroot.text.clone()?,
+        None => String::new(),
+    };
+    let path = normalize(Path::new(&format!("{root}{path}")));
+    let kind = |path: &Path| host.entry(path).ok().map(|entry| entry.kind);
+    let is_there = kind(&path) == Some(Kind::File);
+    let parent = path.parent().filter(|parent| *parent != Path::new("/"));
+    let has_directory = parent.is_some_and(|parent| kind(parent) == Some(Kind::Directory));
+    let excluded = excluded(machine, id, &path, host).filter(|_| root.is_empty());
+    Some(Look { pool: id, path, is_there, has_directory, excluded })
+}
+
+/// The `open_basedir` of a pool that leaves a path out: PHP compares both without links.
+fn excluded(machine: &Machine, id: PoolId, path: &Path, host: &dyn Host) -> Option<IniValue> {
+    let value = machine.masters[id.master].ini.of_pool(&machine.pool(id).settings, "open_basedir")?;
+    let text = value.text.clone().filter(|text| !text.is_empty() && text != "none")?;
+    let real = |path: &Path| host.entry(path).map_or_else(|_| normalize(path), |entry| entry.real);
+    let script = path.parent().map(|directory| real(directory).join(path.file_name().unwrap_or_default()));
+    let script = script?.to_string_lossy().into_owned();
+    let admits = |base: &str| {
+        let resolved = real(Path::new(base)).to_string_lossy().into_owned();
+        // Without a slash at its end an entry is the start of a path.
+        let start = if base.ends_with('/') { format!("{}/", resolved.trim_end_matches('/')) } else { resolved };
+        !base.starts_with('/') || script.starts_with(&start)
+    };
+    (!text.split(':').filter(|base| !base.is_empty()).any(admits)).then_some(value)
+}
+
+impl Machine {
+    /// The nginx and the hand-over of a script.
+    pub fn of_script(&self, script: &Script) -> (&Nginx, &HandOver) {
+        let nginx = &self.nginx[script.nginx];
+        (nginx, &nginx.hand_overs[script.hand_over])
+    }
+}
+
+impl Nginx {
+    /// A path as nginx completes it: without the last slash where it is a `root`; `None` where it is relative and the
+    /// prefix is not known.
+    pub(super) fn absolute(&self, mut path: Evaluated, is_root: bool) -> Option<Evaluated> {
+        if let Some(Piece::Text(start)) = path.pieces.first_mut() {
+            if !start.starts_with('/') {
+                *start = self.prefix.as_ref()?.join(&start).to_string_lossy().into_owned();
+            }
+        }
+        if let (true, Some(Piece::Text(end))) = (is_root, path.pieces.last_mut()) {
+            if end.ends_with('/') {
+                end.pop();
+            }
+        }
+        Some(path)
+    }
+}
+
+/// Whether a location takes URIs by an expression.
+pub fn is_regex(location: &Location) -> bool {
+    matches!(location.takes, Takes::Regex(_))
+}

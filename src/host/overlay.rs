@@ -1,0 +1,150 @@
+//! A tree whose files lie elsewhere than on the host they are for, with texts that are on no disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::disk::Disk;
+use super::{Access, Entry, Host, Kind, ReadError, normalize, shown};
+
+/// A file or directory of the tree, and where it is when it is deployed. Both are absolute inside the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathMap {
+    /// Where it lies.
+    pub from: PathBuf,
+    /// Where it belongs.
+    pub to: PathBuf,
+}
+
+/// A text that is on no disk: what was read from the standard input, what an image brings.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The path at which it is found.
+    pub path: PathBuf,
+    /// What it is called in reports.
+    pub shown: String,
+    /// The text.
+    pub text: Vec<u8>,
+}
+
+/// The tree. A path is looked up where maps lead, then among the added texts, then as it is.
+#[derive(Debug)]
+pub struct Overlay {
+    disk: Disk,
+    maps: Vec<PathMap>,
+    added: BTreeMap<PathBuf, Added>,
+}
+
+impl Overlay {
+    /// Lays maps and texts over a tree.
+    pub fn new(disk: Disk, maps: &[PathMap], added: &[Added]) -> Self {
+        let mut maps = maps.to_vec();
+        // The map that says most about a path counts; of two that say as much, the first.
+        maps.sort_by_key(|map| std::cmp::Reverse(map.to.components().count()));
+        let added = added.iter().map(|added| (normalize(&added.path), added.clone())).collect();
+        Overlay { disk, maps, added }
+    }
+
+    /// Where maps put a path, the most telling first.
+    fn mapped(&self, path: &Path) -> impl Iterator<Item = PathBuf> {
+        let path = normalize(path);
+        self.maps.iter().filter_map(move |map| {
+            let rest = path.strip_prefix(&map.to).ok()?;
+            Some(if rest.as_os_str().is_empty() { map.from.clone() } else { map.from.join(rest) })
+        })
+    }
+
+    /// The mapped place at which something is.
+    fn found(&self, path: &Path) -> Option<PathBuf> {
+        self.mapped(path).find(|place| self.disk.entry(place) != Err(ReadError::NotFound))
+    }
+
+    /// The paths that exist here and perhaps not on the disk.
+    fn virtual_paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.maps.iter().map(|map| &map.to).chain(self.added.keys())
+    }
+}
+
+impl Host for Overlay {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        match (self.found(path), self.added.get(&normalize(path))) {
+            (Some(place), _) => self.disk.read(&place),
+            (None, Some(added)) if self.disk.entry(path).is_err() => Ok(added.text.clone()),
+            (None, _) => self.disk.read(path),
+        }
+    }
+
+    fn list(&self, directory: &Path) -> Vec<OsString> {
+        let directory = normalize(directory);
+        let below =
+            |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
+        let mut names: BTreeSet<OsString> = self.disk.list(&directory).into_iter().collect();
+        names.extend(self.virtual_paths().filter_map(below));
+        names.extend(self.mapped(&directory).flat_map(|place| self.disk.list(&place)));
+        names.into_iter().collect()
+    }
+
+    fn is_closed(&self, directory: &Path) -> bool {
+        self.disk.is_closed(&self.found(directory).unwrap_or_else(|| directory.to_owned()))
+    }
+
+    fn entry(&self, path: &Path) -> Result<Entry, ReadError> {
+        if let Some(place) = self.found(path) {
+            return self.disk.entry(&place);
+        }
+        let own = self.disk.entry(path);
+        let real = normalize(path);
+        let kind = match () {
+            () if own.is_ok() => return own,
+            () if self.added.contains_key(&real) => Kind::File,
+            () if self.virtual_paths().any(|path| path.starts_with(&real) && *path != real) => Kind::Directory,
+            () => return own,
+        };
+        Ok(Entry { real, kind, access: Access::default(), has_acl: false, by_text: false })
+    }
+
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        self.disk.link_target(&self.found(path).unwrap_or_else(|| path.to_owned()))
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    fn known_as(&self, path: &Path) -> Option<String> {
+        match (self.found(path), self.added.get(&normalize(path))) {
+            (Some(place), _) => Some(shown(&place)),
+            (None, Some(added)) if self.disk.entry(path).is_err() => Some(added.shown.clone()),
+            (None, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+    use super::*;
+    use crate::host::{glob, names};
+    use std::fs;
+
+    #[test]
+    fn files_are_found_where_they_belong_and_named_as_they_lie() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("docker/nginx")).unwrap();
+        fs::write(directory.path().join("docker/nginx/a.conf"), "a").unwrap();
+        fs::write(directory.path().join("docker/b.conf"), "b").unwrap();
+        let map = |from: &str, to: &str| PathMap { from: from.into(), to: to.into() };
+        let maps = [map("/docker/nginx", "/etc/nginx/conf.d"), map("/docker/b.conf", "/etc/nginx/conf.d/b.conf")];
+        let added = Added { path: "/etc/nginx/nginx.conf".into(), shown: "image:nginx".into(), text: b"c".to_vec() };
+        let host = Overlay::new(Disk::new(directory.path()).unwrap(), &maps, &[added]);
+        let found = glob::expand(&host, "/etc/nginx/conf.d/*.conf");
+        assert_eq!(found, [Path::new("/etc/nginx/conf.d/a.conf"), Path::new("/etc/nginx/conf.d/b.conf")]);
+        let shown: Vec<_> = found.iter().map(|path| names(&host, path)).collect();
+        assert_eq!(shown, [("docker/nginx/a.conf".into(), None), ("docker/b.conf".into(), None)]);
+        assert_eq!(host.read(&found[1]).unwrap(), b"b");
+        assert_eq!(host.read(Path::new("/etc/nginx/nginx.conf")).unwrap(), b"c");
+        assert_eq!(names(&host, Path::new("/etc/nginx/nginx.conf")), ("image:nginx".into(), None));
+        assert_eq!(host.entry(Path::new("/etc/nginx")).unwrap().kind, Kind::Directory);
+        assert_eq!(host.entry(Path::new("/etc/php")), Err(ReadError::NotFound));
+    }
+}

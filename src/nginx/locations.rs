@@ -1,0 +1,223 @@
+//! Which location of a server takes a URI: nginx's own search (`ngx_http_core_find_location`).
+//!
+//! On each level an exact location wins at once; else the longest prefix is remembered, whatever the order, and its
+//! nested locations are searched; then, unless the prefix is `^~`, the level's expressions are tried in the order of
+//! the file, and the first that matches wins. A nested hit of an expression ends the search.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ast::Directive;
+use super::levels::{Config, Context, LevelId};
+use super::regex::{Captures, Pattern, Patterns};
+
+/// The locations of one level: of a server or, nested, of a location.
+#[derive(Debug, Default)]
+pub struct Locations {
+    places: Vec<Location>,
+    exact: HashMap<String, usize>,
+    prefixes: HashMap<String, usize>,
+    regexes: Vec<usize>,
+    named: HashMap<String, LevelId>,
+}
+
+/// A location.
+#[derive(Debug)]
+pub struct Location {
+    /// Its level.
+    pub level: LevelId,
+    /// How it takes URIs.
+    pub takes: Takes,
+    /// The text without the modifier.
+    pub text: String,
+    /// The locations inside.
+    pub nested: Locations,
+}
+
+/// How a location takes URIs.
+#[derive(Clone, Debug)]
+pub enum Takes {
+    /// `= /x`
+    Exact,
+    /// `/x`
+    Prefix,
+    /// `^~ /x`
+    FinalPrefix,
+    /// `~ x` and `~* x`
+    Regex(Arc<Pattern>),
+    /// `@x`, reached by name only.
+    Named,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// This location, with the groups of the last expression that matched.
+    At(&'a Location, Captures),
+    /// No location: the server itself.
+    Server,
+    /// An expression on the way is not understood.
+    Unknown,
+}
+
+/// The modifier and the text of a `location` statement.
+pub fn parts(opener: &Directive) -> Option<(&str, &str)> {
+    let first = opener.arg(0)?;
+    if let Some(text) = opener.arg(1) {
+        return Some((first, text));
+    }
+    let modifier = ["~*", "^~", "~", "="].into_iter().find(|modifier| first.starts_with(modifier)).unwrap_or("");
+    Some((modifier, &first[modifier.len()..]))
+}
+
+impl Locations {
+    /// The locations on a level.
+    pub fn new(config: &Config, level: LevelId, patterns: &mut Patterns) -> Self {
+        let mut locations = Locations::default();
+        for block in &config.level(level).blocks {
+            let here = config.level(*block);
+            let Some(opener) = here.opener.as_ref().filter(|_| here.context == Context::Location) else { continue };
+            let Some((modifier, text)) = parts(opener) else { continue };
+            let at = locations.places.len();
+            let text = text.to_owned();
+            let takes = match modifier {
+                "=" => Takes::Exact,
+                "^~" => Takes::FinalPrefix,
+                "~" | "~*" => Takes::Regex(patterns.get(&text, modifier == "~*")),
+                _ if text.starts_with('@') => Takes::Named,
+                _ => Takes::Prefix,
+            };
+            match takes {
+                Takes::Exact => drop(locations.exact.entry(text.clone()).or_insert(at)),
+                Takes::Prefix | Takes::FinalPrefix => drop(locations.prefixes.entry(text.clone()).or_insert(at)),
+                Takes::Regex(_) => locations.regexes.push(at),
+                Takes::Named => drop(locations.named.entry(text.clone()).or_insert(*block)),
+            }
+            let nested = Locations::new(config, *block, patterns);
+            locations.places.push(Location { level: *block, takes, text, nested });
+        }
+        locations
+    }
+
+    /// Searches the location of a URI: decoded, without arguments.
+    pub fn find(&self, uri: &str) -> Found<'_> {
+        match self.search(uri) {
+            Ok(Some((location, captures, _))) => Found::At(location, captures),
+            Ok(None) => Found::Server,
+            Err(NotKnown) => Found::Unknown,
+        }
+    }
+
+    /// The named location.
+    pub fn named(&self, name: &str) -> Option<LevelId> {
+        self.named.get(name).copied()
+    }
+
+    /// All locations, with those inside behind each.
+    pub fn all(&self) -> Vec<&Location> {
+        let mut found = Vec::new();
+        for place in &self.places {
+            found.push(place);
+            found.extend(place.nested.all());
+        }
+        found
+    }
+
+    /// The location, its groups, and whether the search ends with it.
+    fn search(&self, uri: &str) -> Result<Option<(&Location, Captures, bool)>, NotKnown> {
+        if let Some(at) = self.exact.get(uri) {
+            return Ok(Some((&self.places[*at], Captures::default(), true)));
+        }
+        let ends = (0..=uri.len()).rev().filter(|end| uri.is_char_boundary(*end));
+        let longest = ends.into_iter().find_map(|end| self.prefixes.get(&uri[..end]));
+        let mut remembered = None;
+        if let Some(at) = longest {
+            let prefix = &self.places[*at];
+            let nested = prefix.nested.search(uri)?;
+            match nested {
+                Some((_, _, true)) => return Ok(nested),
+                other => remembered = other.or(Some((prefix, Captures::default(), false))),
+            }
+            if matches!(prefix.takes, Takes::FinalPrefix) {
+                return Ok(remembered);
+            }
+        }
+        for at in &self.regexes {
+            let place = &self.places[*at];
+            let Takes::Regex(pattern) = &place.takes else { continue };
+            let Some(captures) = pattern.captures(uri).ok_or(NotKnown)? else { continue };
+            return Ok(Some(match place.nested.search(uri)? {
+                // A nested expression has groups of its own.
+                Some((inner, own, _)) if matches!(inner.takes, Takes::Regex(_)) => (inner, own, true),
+                Some((inner, _, _)) => (inner, captures, true),
+                None => (place, captures, true),
+            }));
+        }
+        Ok(remembered)
+    }
+}
+
+/// An expression is not understood.
+struct NotKnown;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::Memory;
+    use crate::nginx::load::Files;
+    use crate::source::Sources;
+    use std::path::Path;
+
+    /// The argument of `mark` in the location that takes the URI.
+    fn taken(server: &str, uri: &str) -> String {
+        let mut host = Memory::default();
+        host.add("/c", format!("http {{ server {{ {server} }} }}"));
+        let mut files = Files::default();
+        let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
+        let config = Config::resolve(&files, main, Context::Main);
+        let server = config.levels(Context::Server).next().unwrap();
+        let locations = Locations::new(&config, server, &mut Patterns::default());
+        match locations.find(uri) {
+            Found::At(location, captures) => {
+                let mark = config.own(location.level, "mark").next();
+                let mark = mark.and_then(|mark| mark.arg(0)).unwrap_or("-");
+                format!("{mark}{}", captures.get("1").unwrap_or_default())
+            }
+            Found::Server => "server".into(),
+            Found::Unknown => "unknown".into(),
+        }
+    }
+
+    #[test]
+    fn exact_then_longest_prefix_then_expressions_in_order() {
+        let server = r"location ~ ^/s { mark first; } location / { mark root; } location = /shop { mark exact; }
+            location /shop/ { mark shop; } location ~ \.(php)$ { mark php; } location ^~ /static/ { mark static; }";
+        assert_eq!(taken(server, "/shop"), "exact");
+        assert_eq!(taken(server, "/shop/x"), "first");
+        assert_eq!(taken(server, "/x"), "root");
+        assert_eq!(taken(server, "/x.php"), "phpphp");
+        assert_eq!(taken(server, "/x.PHP"), "root");
+        assert_eq!(taken(server, "/static/x.php"), "static");
+        assert_eq!(taken("location /a { mark a; }", "/b"), "server");
+        assert_eq!(taken("location ~*\\.php$ { mark glued; }", "/B.PHP"), "glued");
+    }
+
+    #[test]
+    fn nested_locations() {
+        let server = r"location ~ \.php$ { mark outer; }
+            location /a/ { mark a; location ~ ^/a/in { mark in; } location /a/b/ { mark b; } }
+            location ^~ /f/ { mark f; location ~ \.php$ { mark fphp; } }";
+        assert_eq!(taken(server, "/a/in.php"), "in");
+        assert_eq!(taken(server, "/a/b/x"), "b");
+        assert_eq!(taken(server, "/a/b/x.php"), "outer");
+        assert_eq!(taken(server, "/f/x.php"), "fphp");
+        assert_eq!(taken(server, "/f/x"), "f");
+    }
+
+    #[test]
+    fn named_ones_and_expressions_that_are_not_understood() {
+        assert_eq!(taken("location @x { mark named; }", "@x"), "server");
+        assert_eq!(taken("location ~ ( { mark odd; } location / { mark root; }", "/x"), "unknown");
+        assert_eq!(taken("location ~ ( { mark odd; } location = /x { mark exact; }", "/x"), "exact");
+    }
+}

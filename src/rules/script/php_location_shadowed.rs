@@ -1,0 +1,32 @@
+//! A location for PHP gets no request: another one takes them first.
+
+use super::scripts;
+use crate::deployment::Deployment;
+use crate::rules::connection::server_name;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(script / "php-location-shadowed", Warning, "another location takes the requests of a location for PHP");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (script, nginx, hand_over) in scripts(machine) {
+            let Some((uri, level)) = &script.shadowed else { continue };
+            let opener = |level| nginx.config.level(level).opener.as_ref().map(|opener| opener.head);
+            let (Some(own), Some(other)) = (opener(hand_over.level), opener(*level)) else { continue };
+            // An included file may stand twice on purpose.
+            if own == other {
+                continue;
+            }
+            let finding = RULE
+                .finding("this location gets no request", own, format!("{uri} would be handed over here"))
+                .label(other, format!("this one takes {uri} first"))
+                .help(
+                    "of expressions the first that matches wins, and `^~` lets none be asked: move this location up, \
+                     narrow the other, or remove one of the two",
+                );
+            findings.push_for(server_name(nginx, hand_over), finding);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Health checks that nginx itself does not have.
+
+use crate::deployment::Deployment;
+use crate::nginx::levels::Context;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(upstream / "health-check-foreign", Advice, "health checks need a module that nginx does not bring");
+
+/// The directives with the module or product they belong to, and a part of the module's name as builds list it.
+const FOREIGN: [(&str, &str, &str); 6] = [
+    ("check", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    ("check_http_send", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    ("check_http_expect_alive", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    ("check_status", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    ("health_check", "the commercial NGINX Plus", "health_check"),
+    ("queue", "the commercial NGINX Plus", "plus"),
+];
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for nginx in &machine.nginx {
+            let upstreams = nginx.config.levels(Context::Upstream);
+            let levels = upstreams.chain(nginx.config.levels(Context::Location));
+            for level in levels {
+                let mut here = nginx.config.level(level).settings.iter();
+                let found = here.find_map(|setting| {
+                    let row = FOREIGN.iter().find(|(name, ..)| *name == setting.name())?;
+                    Some((setting, row))
+                });
+                let Some((setting, (name, needs, module))) = found else { continue };
+                if machine.facts.build.modules.iter().any(|built| built.contains(module)) {
+                    continue;
+                }
+                let finding = RULE
+                    .finding(format!("`{name}` needs {needs}"), setting.head, "nginx itself refuses this directive")
+                    .note("without it a server is left out for `fail_timeout` after `max_fails` requests have failed on it")
+                    .help("run this with the nginx that has it, or use `max_fails` and `fail_timeout` of each `server`");
+                findings.push(finding);
+            }
+        }
+    }
+}

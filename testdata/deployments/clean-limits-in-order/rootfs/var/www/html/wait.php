@@ -1,0 +1,1 @@
+<?php usleep(2500000); echo "OK waited\n";

@@ -1,0 +1,1 @@
+<?php header("X-Big: " . str_repeat("h", 3000)); echo "OK\n";

@@ -1,0 +1,1 @@
+<?php sleep(4); echo "OK\n";

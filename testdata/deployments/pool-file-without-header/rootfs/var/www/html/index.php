@@ -1,0 +1,1 @@
+<?php echo getenv('SHOP') ? 'LEAKED' : 'OK', "\n";

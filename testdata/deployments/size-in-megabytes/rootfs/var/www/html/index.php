@@ -1,0 +1,1 @@
+<?php echo count($_POST) ? 'OK' : 'EMPTY', "\n";
