@@ -511,6 +511,12 @@ impl<'a> Examiner<'a> {
             (_, Some(next)) => self.lose_line(directive, next, String::new()),
             _ => {}
         }
+        let patterns = directive.args.iter().enumerate().filter_map(|(at, word)| match entry.name {
+            "server_name" => Some((at, word.text.strip_prefix('~')?)),
+            "rewrite" if at == 0 => Some((at, word.text.as_str())),
+            _ => None,
+        });
+        patterns.for_each(|(at, pattern)| self.check_regex(directive, at, pattern));
         self.names.note(entry, directive);
         self.refer(directive, level);
         match entry.name {
