@@ -197,12 +197,11 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None if matches!(plan.view, View::Live | View::Files) => None,
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
-    facts.declared_directives.clone_from(&terms.declared_directives);
     if let Some((profile, why)) = profile {
         checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    let machine = build::machine(host, facts, plan, &mut checked.sources)
+    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     checked.notes.extend(versions(&machine));

@@ -27,6 +27,9 @@ use gatelint::rules::Thresholds;
 /// The files of a configuration, by their path below its directory.
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// A finding: rule, message, and the files and lines that it shows.
+type Said = (String, String, BTreeSet<(String, usize)>);
+
 /// Damage of which some is refused for certain must be refused so often by both.
 const LEAST_AGREEMENT: f64 = 0.99;
 
@@ -83,7 +86,7 @@ struct Verdict {
     /// nginx's first complaint, with file and line where it names them; none where it accepts.
     nginx: Option<(String, Option<(String, usize)>)>,
     /// What gatelint says nginx refuses: rule, message, and the lines.
-    gatelint: Vec<(String, String, BTreeSet<(String, usize)>)>,
+    gatelint: Vec<Said>,
 }
 
 impl Verdict {
@@ -224,14 +227,19 @@ fn nginx(files: &Files, folder: &Path) -> Option<(String, Option<(String, usize)
     Some((message.to_owned(), place))
 }
 
-fn gatelint(files: &Files, build: &FactsFile) -> Vec<(String, String, BTreeSet<(String, usize)>)> {
+fn gatelint(files: &Files, build: &FactsFile) -> Vec<Said> {
     let mut host = Memory::default();
     for (path, text) in files {
-        host.add(&format!("/{path}"), text.as_slice());
+        host.add(format!("/{path}"), text.as_slice());
     }
     let selection = Selection { nginx_mains: vec!["/nginx.conf".into()], ..Selection::default() };
     let plan = Plan::new("/".into(), View::Root, selection);
-    let terms = Terms { facts: vec![build.clone()], thresholds: Thresholds::default(), selected: &|_| true };
+    let terms = Terms {
+        facts: vec![build.clone()],
+        thresholds: Thresholds::default(),
+        declared_directives: BTreeSet::new(),
+        selected: &|_| true,
+    };
     let mut checked = Checked::default();
     if check_host(&host, &plan, &terms, &mut checked).is_err() {
         return Vec::new();

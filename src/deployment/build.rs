@@ -42,7 +42,15 @@ pub enum BuildError {
 }
 
 /// Builds the model of one host.
-pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources) -> Result<Machine, BuildError> {
+///
+/// `declared` are the directives of nginx that modules of the user's own bring.
+pub fn machine(
+    host: &dyn Host,
+    facts: Facts,
+    plan: &Plan,
+    declared: &BTreeSet<String>,
+    sources: &mut Sources,
+) -> Result<Machine, BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
     let (mut nginx, mut mains) = (Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
@@ -72,8 +80,14 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
         };
         loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
         let config = Config::resolve(&files, id, context);
+        // A repository's nginx.conf may be what an image includes into `http`.
+        let place = match context_of_tree(files.tree(id)) {
+            Some(Context::Main) => Places::MAIN,
+            _ if view != View::Files => Places::MAIN,
+            _ => selection.context.map_or(Places::ANY, place_of),
+        };
         let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
-        found.refusals = refusals(&found, sources, id, &facts, main, plan);
+        found.refusals = refusals(&found, sources, (id, main, place), &facts, declared);
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
         mains.push((host, main));
@@ -119,26 +133,39 @@ pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources
     Ok(machine)
 }
 
-/// What nginx refuses of a configuration that begins with a file.
+/// What nginx refuses of a configuration that begins with a file, whose statements stand at a place.
 fn refusals(
     nginx: &Nginx,
     sources: &Sources,
-    id: FileId,
+    (id, main, place): (FileId, &Path, Places),
     facts: &Facts,
-    main: &Path,
-    plan: &Plan,
+    declared: &BTreeSet<String>,
 ) -> Vec<examine::Refusal> {
     let modules = &facts.build.modules;
     let build = Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
-        declared: facts.declared_directives.clone(),
-        is_whole: nginx.is_whole && !plan.view.is_partial(),
+        declared: declared.clone(),
+        is_whole: nginx.is_whole && !nginx.is_partial,
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
     };
-    let is_main = nginx.config.level(nginx.config.main()).context == Context::Main;
-    let top = if is_main { Places::MAIN } else { Places::ANY };
-    examine::examine(&nginx.files, sources, id, top, &build)
+    examine::examine(&nginx.files, sources, id, place, &build)
+}
+
+/// The place of the statements of a fragment whose context the user names.
+fn place_of(context: Context) -> Places {
+    match context {
+        Context::Main => Places::MAIN,
+        Context::Events => Places::named("events"),
+        Context::Http => Places::HTTP,
+        Context::Server => Places::SERVER,
+        Context::Location => Places::LOCATION,
+        Context::IfInServer => Places::SERVER_IF,
+        Context::IfInLocation => Places::LOCATION_IF,
+        Context::LimitExcept => Places::LIMIT_EXCEPT,
+        Context::Upstream => Places::named("upstream"),
+        Context::Records | Context::Other => Places::ANY,
+    }
 }
 
 fn unreadable(path: &Path, source: ReadError) -> BuildError {

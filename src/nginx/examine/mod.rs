@@ -89,8 +89,6 @@ pub enum Flaw {
     Taken(Taken),
     /// A variable that nothing defines.
     Variable,
-    /// The whole configuration has no block `events`.
-    NoEvents,
     /// A server that is to speak TLS has no certificate.
     NoCertificate,
     /// A next line that became arguments, which nginx accepts.
@@ -141,7 +139,7 @@ impl Refusal {
 
 /// Goes through a configuration that begins with a file; `top` is where the file's statements stand.
 pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, build: &Build) -> Vec<Refusal> {
-    let mut examiner = Examiner::new(files, sources, main, build);
+    let mut examiner = Examiner::new(files, sources, build);
     examiner.find_modules();
     let tree = files.tree(main);
     let top = if top.is_one() { top } else { common_places(files, tree, top) };
@@ -150,7 +148,7 @@ pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, buil
         return Vec::new();
     }
     examiner.statements(&tree.directives, &mut level);
-    examiner.end(top);
+    examiner.end();
     let mut found = examiner.found;
     found.sort_by_key(|refusal| (refusal.span, refusal.noticed));
     found
@@ -204,8 +202,6 @@ struct Level {
     inside: Vec<servers::Location>,
     /// The server that it is or is in.
     server: Option<usize>,
-    /// The servers of a group, and statements that may have been meant for one.
-    members: usize,
     /// What was found to be in the wrong place here: what follows it came there with it.
     astray: Option<Span>,
 }
@@ -218,7 +214,6 @@ impl Level {
             locations: BTreeMap::new(),
             inside: Vec::new(),
             server: None,
-            members: 0,
             astray: None,
         }
     }
@@ -243,11 +238,10 @@ struct Examiner<'a> {
     servers: servers::Servers,
     upstreams: BTreeMap<String, Span>,
     references: references::References,
-    main: FileId,
 }
 
 impl<'a> Examiner<'a> {
-    fn new(files: &'a Files, sources: &'a Sources, main: FileId, build: &'a Build) -> Self {
+    fn new(files: &'a Files, sources: &'a Sources, build: &'a Build) -> Self {
         Examiner {
             files,
             sources,
@@ -261,7 +255,6 @@ impl<'a> Examiner<'a> {
             servers: servers::Servers::default(),
             upstreams: BTreeMap::new(),
             references: references::References::default(),
-            main,
         }
     }
 
@@ -295,7 +288,6 @@ impl<'a> Examiner<'a> {
             Flaw::Taken(Taken::Name(..)) => "name",
             Flaw::Taken(_) => "taken",
             Flaw::Variable => "variable",
-            Flaw::NoEvents => "events",
             Flaw::NoCertificate => "certificate",
             Flaw::Swallowed { .. } => "swallowed",
         };
@@ -341,7 +333,6 @@ impl<'a> Examiner<'a> {
         if directive.name().is_empty() && !directive.name.quoted {
             return;
         }
-        level.members += usize::from(directive.flawed);
         let Some(entry) = self.entry(directive, level) else {
             self.names.leave_open(directive);
             return;
@@ -520,6 +511,12 @@ impl<'a> Examiner<'a> {
             (_, Some(next)) => self.lose_line(directive, next, String::new()),
             _ => {}
         }
+        let patterns = directive.args.iter().enumerate().filter_map(|(at, word)| match entry.name {
+            "server_name" => Some((at, word.text.strip_prefix('~')?)),
+            "rewrite" if at == 0 => Some((at, word.text.as_str())),
+            _ => None,
+        });
+        patterns.for_each(|(at, pattern)| self.check_regex(directive, at, pattern));
         self.names.note(entry, directive);
         self.refer(directive, level);
         match entry.name {
@@ -530,7 +527,6 @@ impl<'a> Examiner<'a> {
                 self.servers.tls(directive, level.server);
             }
             "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
-            "server" if !entry.is_block => level.members += 1,
             _ => {}
         }
     }
@@ -576,9 +572,9 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn end(&mut self, top: Places) {
+    fn end(&mut self) {
         self.end_servers();
-        self.end_references(top);
+        self.end_references();
         self.end_names();
     }
 }

@@ -13,7 +13,6 @@ mod default_server_duplicate;
 mod directive_duplicate;
 mod directive_misplaced;
 mod directive_unknown;
-mod events_missing;
 mod file_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
@@ -43,7 +42,6 @@ pub const RULES: &[&Rule] = &[
     &directive_duplicate::RULE,
     &directive_misplaced::RULE,
     &directive_unknown::RULE,
-    &events_missing::RULE,
     &file_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
