@@ -74,7 +74,11 @@ fn problem(allow: &Allow, ran: &dyn Fn(&Rule) -> bool) -> Option<crate::finding:
 /// The comments of a file.
 fn comments(deployment: &Deployment, file: FileId, source: &Source) -> Vec<Allow> {
     // Most files have none: one search over the bytes, and nothing else.
-    if !source.bytes().windows(MARK.len()).any(|window| window == MARK.as_bytes()) {
+    let has_mark = match std::str::from_utf8(source.bytes()) {
+        Ok(text) => text.contains(MARK),
+        Err(_) => source.bytes().windows(MARK.len()).any(|window| window == MARK.as_bytes()),
+    };
+    if !has_mark {
         return Vec::new();
     }
     let lines = 1..=source.line_count();

@@ -65,6 +65,8 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
+    /// What was looked at.
+    pub deployments: Vec<Deployment>,
 }
 
 /// Checks everything that a request names.
@@ -195,11 +197,12 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None if matches!(plan.view, View::Live | View::Files) => None,
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
+    facts.declared_directives.clone_from(&terms.declared_directives);
     if let Some((profile, why)) = profile {
         checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
+    let machine = build::machine(host, facts, plan, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
     checked.notes.extend(versions(&machine));
@@ -207,14 +210,11 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
 }
 
 fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
-    let deployment = Deployment {
-        machines: vec![machine],
-        thresholds: terms.thresholds.clone(),
-        declared_directives: terms.declared_directives.clone(),
-    };
+    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
     let found = rules::run(&deployment, &checked.sources, terms.selected);
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
+    checked.deployments.push(deployment);
 }
 
 /// Which versions' behaviour is predicted, and why.

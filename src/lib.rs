@@ -48,6 +48,7 @@ pub mod discover;
 pub mod finding;
 pub mod host;
 pub mod nginx;
+pub mod parallel;
 pub mod php;
 pub mod report;
 pub mod required;

@@ -4,6 +4,7 @@
 //! Lines and columns exist only where something is shown to a person, and are worked out there.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 /// One text that was read, by its number in [`Sources`].
@@ -117,6 +118,7 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    paths: HashSet<String>,
     /// What stands before the paths of texts that are taken in: the directory of the deployment's
     /// root in a repository, with a closing `/`.
     pub prefix: String,
@@ -128,6 +130,7 @@ impl Sources {
         bytes.truncate(u32::MAX as usize);
         let path = format!("{}{path}", self.prefix);
         let real_path = real_path.map(|path| format!("{}{path}", self.prefix));
+        self.paths.extend(real_path.iter().chain([&path]).cloned());
         self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
     }
@@ -150,7 +153,7 @@ impl Sources {
 
     /// Whether a text of this path was read.
     pub fn has(&self, path: &str) -> bool {
-        self.files.iter().any(|file| file.path == path || file.real_path.as_deref() == Some(path))
+        self.paths.contains(path)
     }
 
     /// How many texts were read.

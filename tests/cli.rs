@@ -154,6 +154,20 @@ fn hostile_includes_end_with_findings() {
 }
 
 #[test]
+fn the_number_of_dialled_addresses_is_bounded() {
+    let here = tempfile::tempdir().unwrap();
+    let peers: String = (0..50_000).map(|n| format!("server 10.0.{}.{};", n / 250, n % 250 + 1)).collect();
+    let check = |servers: usize| {
+        let servers = "server { location / { fastcgi_pass php; } }".repeat(servers);
+        let text = format!("events {{}} http {{ upstream php {{ {peers} }} {servers} }}");
+        write(here.path(), "etc/nginx/nginx.conf", text);
+        run(here.path(), "check . --select listener-missing").1
+    };
+    assert!(!check(5).contains("hand-overs of more than"));
+    assert!(check(7).contains("2 hand-overs of more than 250000 dialled addresses"));
+}
+
+#[test]
 fn includes_that_multiply_end_in_time() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "etc/nginx/nginx.conf", "events {}\nhttp { include 0; }\n");

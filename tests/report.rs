@@ -320,6 +320,27 @@ fn nothing() -> Case {
     Case::new()
 }
 
+#[test]
+fn of_a_rule_so_many_findings_are_shown() {
+    let shown = |count: usize| {
+        let mut case = Case::new();
+        let file = case.file("a.conf", "x\n".repeat(count));
+        for number in 0..count {
+            let label = Label { span: Span::new(file, 2 * number, 2 * number + 1), text: String::new() };
+            let message = format!("finding {number}");
+            case.findings.push(Finding::new("a-rule", Category::Connection, Severity::Error, message, label));
+        }
+        case
+    };
+    let text = |count| shown(count).render(Format::Text, Style::default());
+    assert_eq!(text(100).matches("error[a-rule]").count(), 100);
+    assert!(!text(100).contains("more findings"));
+    assert_eq!(text(102).matches("error[a-rule]").count(), 100);
+    assert!(text(102).contains("and 2 more findings of a-rule; --format json and compact list all"));
+    assert!(text(102).contains("102 errors"));
+    assert_eq!(shown(102).render(Format::Json, Style::default()).matches("\"finding ").count(), 102);
+}
+
 /// More labels than anybody reads.
 fn many_labels() -> Case {
     let mut case = Case::new();

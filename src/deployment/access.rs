@@ -15,11 +15,12 @@ pub struct Paths {
 
 impl Paths {
     /// Takes the facts, and on a running host looks at the paths and everything above them.
-    pub fn gather(host: &dyn Host, facts: &Facts, paths: impl Iterator<Item = PathBuf>) -> Self {
+    pub fn gather(host: &dyn Host, facts: &Facts, paths: impl FnOnce() -> Vec<PathBuf>) -> Self {
         let mut known = facts.paths.clone();
         if host.is_live() {
-            for path in paths.flat_map(|path| path.ancestors().map(Path::to_owned).collect::<Vec<_>>()) {
-                known.entry(path.clone()).or_insert_with(|| look(host, &facts.accounts, path));
+            let paths: BTreeSet<PathBuf> = paths().into_iter().collect();
+            for path in paths.iter().flat_map(|path| path.ancestors()) {
+                known.entry(path.to_owned()).or_insert_with(|| look(host, &facts.accounts, path.to_owned()));
             }
         }
         Paths { known }

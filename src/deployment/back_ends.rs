@@ -1,5 +1,6 @@
 //! What listens on a host besides the pools: other servers that facts, units or nginx itself name.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -43,8 +44,10 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
             }
         }
     }
+    // Thousands of servers listen in the same places.
+    let mut seen = HashSet::new();
     for server in nginx.iter().flat_map(|nginx| &nginx.servers) {
-        for listen in &server.listens {
+        for listen in server.listens.iter().filter(|listen| seen.insert(&listen.text)) {
             let span = Some(listen.span);
             let other = BackEnd { protocol: Protocol::Http, what: "nginx itself".into(), span };
             found.extend(nginx_listen(&listen.text).map(|place| (place, other)));

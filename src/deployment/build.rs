@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
-use super::{Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded};
+use super::{
+    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded,
+};
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
 use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, names, rotation};
+use crate::host::{Host, ReadError, glob, name, rotation};
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
@@ -40,15 +42,7 @@ pub enum BuildError {
 }
 
 /// Builds the model of one host.
-///
-/// `declared` are the directives of nginx that modules of the user's own bring.
-pub fn machine(
-    host: &dyn Host,
-    facts: Facts,
-    plan: &Plan,
-    declared: &BTreeSet<String>,
-    sources: &mut Sources,
-) -> Result<Machine, BuildError> {
+pub fn machine(host: &dyn Host, facts: Facts, plan: &Plan, sources: &mut Sources) -> Result<Machine, BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
     let (mut nginx, mut mains) = (Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
@@ -64,7 +58,7 @@ pub fn machine(
     let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root));
     for (host, main, view) in nginx_mains.iter().map(|main| (host, main, view)).chain(dumps) {
         // A fragment that a main file includes is checked there.
-        let shown = format!("{}{}", sources.prefix, names(host, main).0);
+        let shown = format!("{}{}", sources.prefix, name(host, main));
         if loaded.contains(&shown) {
             continue;
         }
@@ -78,14 +72,14 @@ pub fn machine(
         };
         loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
         let config = Config::resolve(&files, id, context);
+        let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
         // A repository's nginx.conf may be what an image includes into `http`.
-        let place = match context_of_tree(files.tree(id)) {
+        let place = match context_of_tree(found.files.tree(id)) {
             Some(Context::Main) => Places::MAIN,
             _ if view != View::Files => Places::MAIN,
             _ => selection.context.map_or(Places::ANY, place_of),
         };
-        let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
-        found.refusals = refusals(&found, sources, (id, main, place), &facts, declared);
+        found.refusals = refusals(&found, sources, (id, main, place), &facts);
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
         mains.push((host, main));
@@ -101,7 +95,7 @@ pub fn machine(
     for (nginx, (host, main)) in nginx.iter().zip(mains) {
         unloaded.extend(unloaded::servers(host, sources, nginx, main));
     }
-    let paths = Paths::gather(host, &facts, sockets(&nginx, &masters));
+    let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
     let mut machine = Machine {
@@ -117,9 +111,12 @@ pub fn machine(
         scripts: Vec::new(),
         unloaded,
         rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
+        left_out: 0,
+        lookup: Lookup::default(),
     };
-    machine.dials = connect::dials(&machine, host, others);
+    (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
+    machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
     for nginx in &mut machine.nginx {
         nginx.sites = routes::sites(nginx, host);
@@ -128,19 +125,18 @@ pub fn machine(
     Ok(machine)
 }
 
-/// What nginx refuses of a configuration that begins with a file, whose statements stand at a place.
+/// What nginx refuses of a configuration that begins with a file.
 fn refusals(
     nginx: &Nginx,
     sources: &Sources,
     (id, main, place): (FileId, &Path, Places),
     facts: &Facts,
-    declared: &BTreeSet<String>,
 ) -> Vec<examine::Refusal> {
     let modules = &facts.build.modules;
     let build = Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
-        declared: declared.clone(),
+        declared: facts.declared_directives.clone(),
         is_whole: nginx.is_whole && !nginx.is_partial,
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
     };
@@ -242,7 +238,7 @@ fn read(
 }
 
 /// The sockets that are dialled or created: their owners and directories matter.
-fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf> {
+fn sockets(nginx: &[Nginx], masters: &[Master]) -> Vec<PathBuf> {
     let peers = nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().flat_map(|hand_over| hand_over.peers(nginx)));
     let dialled = peers.filter_map(|peer| match &peer.address {
         Ok(Address::Unix(path)) => Some(Endpoint::unix(Path::new(path))),
@@ -250,14 +246,11 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> impl Iterator<Item = PathBuf>
     });
     let listeners = masters.iter().flat_map(|master| &master.pools).filter_map(|pool| pool.listener.as_ref());
     let created = listeners.flat_map(|listener| listener.bound.endpoints().to_vec());
-    let paths: Vec<PathBuf> = dialled
-        .chain(created)
-        .filter_map(|endpoint| match endpoint {
-            Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
-        })
-        .collect();
-    paths.into_iter()
+    let paths = dialled.chain(created).filter_map(|endpoint| match endpoint {
+        Endpoint::Unix(path) => Some(path),
+        Endpoint::Tcp(_) => None,
+    });
+    paths.collect()
 }
 
 /// Whether a master runs: from facts, else from the units of the tree.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::back_ends::BackEnd;
 use super::nearest::{Candidates, Nearest};
+use super::places::Places;
 use super::pools::addresses;
 use super::{HandOver, Machine, Master, Pool, PoolId, Target};
 use crate::host::Host;
@@ -63,23 +64,36 @@ impl Reach {
 /// Everything that listens on a machine, by place.
 #[derive(Debug, Default)]
 struct Index {
-    sockets: HashMap<PathBuf, Vec<PoolId>>,
-    ports: HashMap<u16, Vec<(Endpoint, PoolId)>>,
-    others: Vec<(Endpoint, BackEnd)>,
+    pools: Places<PoolId>,
+    others: Vec<BackEnd>,
+    /// The numbers of the others.
+    other_places: Places<usize>,
+    /// What Debian's link `/run/php/php-fpm.sock` leads to.
+    debian_alternative: Option<PoolId>,
     /// Whether every pool's socket is known.
     complete: bool,
 }
 
-/// Resolves every dial of a machine.
-pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> Vec<Dial> {
+/// More dials than this are not resolved. A group of many members that many servers name has as many dials
+/// as the two numbers multiply to.
+pub const MAX_DIALS: usize = 250_000;
+
+/// Resolves every dial of a machine, and says how many hand-overs were left out for [`MAX_DIALS`].
+pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> (Vec<Dial>, usize) {
     let index = Index::new(machine, others);
-    let mut dials = Vec::new();
+    let mut links = HashMap::new();
+    let (mut dials, mut left_out) = (Vec::new(), 0);
     for (number, nginx) in machine.nginx.iter().enumerate() {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
+            // Of the members of a group either all are known or none.
+            if dials.len() + hand_over.peers(nginx).len() > MAX_DIALS {
+                left_out += 1;
+                continue;
+            }
             for (peer_number, peer) in hand_over.peers(nginx).iter().enumerate() {
                 // nginx never dials a peer that is marked `down`.
                 let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
-                let endpoints = endpoints(address, machine, host);
+                let endpoints = endpoints(address, machine, host, &mut links);
                 let (reach, missed) = index.reach(&endpoints, machine, hand_over);
                 let (address, span) = (address.clone(), peer.span);
                 let dial = Dial {
@@ -97,12 +111,12 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
             }
         }
     }
-    dials
+    (dials, left_out)
 }
 
 /// Finds the nearest listener for every dial that reaches nobody.
 pub fn nearest(machine: &mut Machine) {
-    let candidates = Candidates::new(machine);
+    let mut candidates = Candidates::new(machine);
     let mut known: HashMap<Endpoint, Option<Nearest>> = HashMap::new();
     for dial in machine.dials.iter_mut().filter(|dial| dial.reach == Reach::Nobody) {
         let Some(missed) = dial.missed.first() else { continue };
@@ -123,9 +137,22 @@ pub fn callers(dials: &[Dial]) -> BTreeMap<PoolId, Vec<usize>> {
 }
 
 /// The local places that an address stands for; none when it is another host's or not known.
-fn endpoints(address: &Address, machine: &Machine, host: &dyn Host) -> Vec<Endpoint> {
+/// `links` are the sockets that were looked for before.
+fn endpoints(
+    address: &Address,
+    machine: &Machine,
+    host: &dyn Host,
+    links: &mut HashMap<String, Endpoint>,
+) -> Vec<Endpoint> {
     match address {
-        Address::Unix(path) => vec![socket(Path::new(path), &machine.facts, host)],
+        Address::Unix(path) => match links.get(path) {
+            Some(known) => vec![known.clone()],
+            None => {
+                let found = socket(Path::new(path), &machine.facts, host);
+                links.insert(path.clone(), found.clone());
+                vec![found]
+            }
+        },
         Address::Ip(address) if is_local(address.ip()) => vec![Endpoint::Tcp(*address)],
         Address::Ip(_) => Vec::new(),
         Address::Name(name, port) => {
@@ -156,17 +183,17 @@ pub(super) fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
 
 impl Index {
     fn new(machine: &Machine, others: Vec<(Endpoint, BackEnd)>) -> Self {
-        let mut index = Index { others, complete: machine.pools_complete(), ..Index::default() };
+        let (complete, debian_alternative) = (machine.pools_complete(), debian_alternative(machine));
+        let mut index = Index { complete, debian_alternative, ..Index::default() };
         for (id, pool) in machine.pools() {
             let bound = pool.listener.iter().flat_map(|listener| listener.bound.endpoints());
             for endpoint in bound.chain(&pool.status) {
-                match endpoint {
-                    Endpoint::Unix(path) => index.sockets.entry(path.clone()).or_default().push(id),
-                    Endpoint::Tcp(address) => {
-                        index.ports.entry(address.port()).or_default().push((endpoint.clone(), id));
-                    }
-                }
+                index.pools.add(endpoint, id);
             }
+        }
+        for (place, other) in others {
+            index.other_places.add(&place, index.others.len());
+            index.others.push(other);
         }
         index
     }
@@ -175,7 +202,7 @@ impl Index {
         let mut pools = Vec::new();
         let mut missed = Vec::new();
         for endpoint in endpoints {
-            let found = self.pools_at(endpoint);
+            let found = self.pools.answering(endpoint);
             if found.is_empty() {
                 missed.push(endpoint.clone());
             }
@@ -184,9 +211,12 @@ impl Index {
         pools.sort();
         pools.dedup();
         let other = match pools.is_empty() {
-            true => endpoints.iter().find_map(|endpoint| self.other_at(endpoint)),
+            true => {
+                endpoints.iter().find_map(|endpoint| self.other_places.first_answering(std::slice::from_ref(endpoint)))
+            }
             false => None,
         };
+        let other = other.map(|number| self.others[number].clone());
         let reach = match other {
             _ if !pools.is_empty() => Reach::Pools(pools),
             // Before a reload the old listener may still be there: only what speaks another language is
@@ -206,7 +236,8 @@ impl Index {
         if matches!(hand_over.target, Target::Unknown) {
             return Reach::Unknown("the values of variables", "--facts");
         }
-        if let Some(id) = debian_alternative(machine, endpoints) {
+        let is_link = |place: &Endpoint| matches!(place, Endpoint::Unix(path) if path == Path::new(DEBIAN_LINK));
+        if let Some(id) = self.debian_alternative.filter(|_| matches!(endpoints, [place] if is_link(place))) {
             return Reach::Pools(vec![id]);
         }
         if machine.masters.is_empty() {
@@ -217,28 +248,13 @@ impl Index {
         }
         Reach::Nobody
     }
-
-    fn pools_at(&self, dialled: &Endpoint) -> Vec<PoolId> {
-        match dialled {
-            Endpoint::Unix(path) => self.sockets.get(path).cloned().unwrap_or_default(),
-            Endpoint::Tcp(address) => {
-                let here = self.ports.get(&address.port()).map_or(&[][..], Vec::as_slice);
-                here.iter().filter(|(listening, _)| listening.accepts(dialled)).map(|(_, id)| *id).collect()
-            }
-        }
-    }
-
-    fn other_at(&self, dialled: &Endpoint) -> Option<BackEnd> {
-        self.others.iter().find(|(listening, _)| listening.accepts(dialled)).map(|(_, other)| other.clone())
-    }
 }
 
-/// Debian keeps `/run/php/php-fpm.sock` as a link to the socket of the highest version's `www.conf`.
-fn debian_alternative(machine: &Machine, endpoints: &[Endpoint]) -> Option<PoolId> {
-    let link = Endpoint::unix(Path::new("/run/php/php-fpm.sock"));
-    if endpoints != [link] {
-        return None;
-    }
+/// Debian keeps this as a link to the socket of the highest version's `www.conf`.
+const DEBIAN_LINK: &str = "/run/php/php-fpm.sock";
+
+/// What [`DEBIAN_LINK`] leads to.
+fn debian_alternative(machine: &Machine) -> Option<PoolId> {
     let candidates = machine.pools().filter(|(id, pool)| {
         let debian = machine.masters[id.master].layout.main.starts_with("/etc/php/");
         let is_unix = pool.listener.as_ref().is_some_and(|listener| listener.bound.socket().is_some());

@@ -9,8 +9,8 @@ use super::certificates::MissingFile;
 use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
 use crate::host::glob;
-use crate::nginx::ast::{Directive, Word};
-use crate::nginx::branches::branches;
+use crate::nginx::ast::{Directive, Key, Word};
+use crate::nginx::branches::Variables;
 use crate::nginx::examine::Refusal;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
@@ -35,18 +35,22 @@ pub struct Nginx {
     pub servers: Vec<Server>,
     /// The groups of `http`.
     pub upstreams: Vec<Upstream>,
+    /// The numbers of the groups by their names in lower case.
+    by_name: HashMap<String, usize>,
     /// The places where requests are handed over.
     pub hand_overs: Vec<HandOver>,
-    /// What `nginx -t` refuses in it.
-    pub refusals: Vec<Refusal>,
-    /// The files that it opens at the start and that are not there.
-    pub missing_files: Vec<MissingFile>,
+    /// The passes whose variables can take more values than are followed.
+    pub more_branches: Vec<Span>,
     /// Where requests end, for each server.
     pub sites: Vec<Site>,
     /// Whether what is not in view may still be there when it runs.
     pub is_partial: bool,
     /// Where relative paths begin, if it is known.
     pub prefix: Option<PathBuf>,
+    /// What `nginx -t` refuses in it.
+    pub refusals: Vec<Refusal>,
+    /// The files that it opens at the start and that are not there.
+    pub missing_files: Vec<MissingFile>,
 }
 
 /// The identity of nginx's workers: `setgid(group)`, `initgroups(user, group)`, `setuid(user)`.
@@ -111,6 +115,12 @@ pub struct Peer {
     pub port_defaulted: bool,
     /// The key by which a `map` or the like chooses the address.
     pub key: Option<String>,
+    /// The values on the way to it.
+    pub via: Vec<Span>,
+    /// The group that it is a member of, where a variable names the group.
+    pub group: Option<usize>,
+    /// The number of the branch of a variable that it belongs to: of one branch, peers stand in for another.
+    pub branch: usize,
 }
 
 /// What a hand-over speaks.
@@ -190,6 +200,16 @@ pub struct HandOver {
     pub serves_php: bool,
 }
 
+/// The directives that hand a request over.
+const PASSES: [(Key, &str); 6] = [
+    (Key::of("fastcgi_pass"), "fastcgi_pass"),
+    (Key::of("proxy_pass"), "proxy_pass"),
+    (Key::of("uwsgi_pass"), "uwsgi_pass"),
+    (Key::of("scgi_pass"), "scgi_pass"),
+    (Key::of("grpc_pass"), "grpc_pass"),
+    (Key::of("memcached_pass"), "memcached_pass"),
+];
+
 /// Where a hand-over leads.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -197,7 +217,8 @@ pub enum Target {
     Upstream(usize),
     /// One address.
     Direct(Peer),
-    /// One of several addresses, as a variable decides; some values may not be known.
+    /// One of several addresses, as a variable decides, the members of groups last; some values may not
+    /// be known.
     Branches(Vec<Peer>),
     /// It depends on the request.
     Unknown,
@@ -208,7 +229,7 @@ impl HandOver {
     pub fn named(&self) -> &[Peer] {
         match &self.target {
             Target::Direct(peer) => std::slice::from_ref(peer),
-            Target::Branches(peers) => peers,
+            Target::Branches(peers) => &peers[..peers.partition_point(|peer| peer.group.is_none())],
             Target::Upstream(_) | Target::Unknown => &[],
         }
     }
@@ -244,28 +265,32 @@ impl Nginx {
             is_whole,
             servers: Vec::new(),
             upstreams: Vec::new(),
+            by_name: HashMap::new(),
             hand_overs: Vec::new(),
-            refusals: Vec::new(),
-            missing_files: Vec::new(),
+            more_branches: Vec::new(),
             sites: Vec::new(),
             is_partial: view.is_partial(),
             prefix: facts.build.prefix.clone(),
+            refusals: Vec::new(),
+            missing_files: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();
         nginx.upstreams = upstreams.into_iter().filter_map(|level| upstream(&nginx.config, level)).collect();
-        let by_name: HashMap<String, usize> =
-            nginx.upstreams.iter().enumerate().rev().map(|(at, group)| (group.name.to_ascii_lowercase(), at)).collect();
+        let names = nginx.upstreams.iter().enumerate().rev();
+        nginx.by_name = names.map(|(at, group)| (group.name.to_ascii_lowercase(), at)).collect();
         let mut servers: Vec<_> = nginx.config.levels(Context::Server).collect();
         // A fragment may hold what stands in a server or in a location: its top level is that place.
         let top = nginx.config.main();
         if nginx.config.level(top).context == Context::Location {
             servers.push(top);
         }
+        let (config, upstreams, by_name) = (&nginx.config, &nginx.upstreams[..], &nginx.by_name);
+        let reader = Reader { config, variables: Variables::new(config), upstreams, by_name };
         for level in servers {
-            let server = server(&nginx.config, level);
-            collect(&nginx.config, level, nginx.servers.len(), &by_name, &mut nginx.hand_overs);
-            nginx.servers.push(server);
+            reader.collect(level, nginx.servers.len(), &mut nginx.hand_overs);
+            nginx.servers.push(server(config, level));
         }
+        nginx.more_branches = reader.variables.into_exceeded();
         nginx
     }
 
@@ -301,7 +326,7 @@ impl Nginx {
 
     /// The upstream group of a name.
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
-        self.upstreams.iter().find(|group| group.name.eq_ignore_ascii_case(name))
+        self.by_name.get(&name.to_ascii_lowercase()).map(|at| &self.upstreams[*at])
     }
 }
 
@@ -381,27 +406,83 @@ impl Peer {
             resolve: false,
             port_defaulted: false,
             key: None,
+            via: Vec::new(),
+            group: None,
+            branch: 0,
         }
     }
 }
 
-/// Adds the hand-overs of a level and of the levels inside it.
-fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<String, usize>, found: &mut Vec<HandOver>) {
-    // Of several handlers in one location the last one in the file is in force.
-    let here = config.level(level);
-    let pass = here.settings.iter().rev().find(|directive| Protocol::of(directive.name()).is_some());
-    let pass = pass.filter(|_| !is_answered_before(config, level));
-    if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
-        if let Some(protocol) = Protocol::of(directive.name()) {
-            let evaluated = evaluate(config, level, &argument.text);
-            let target = target(config, protocol, &evaluated, argument.span, groups);
-            let serves_php = protocol == Protocol::Fastcgi && serves_php(config, level, &argument.text);
-            let (directive, span) = (directive.clone(), argument.span);
-            found.push(HandOver { protocol, directive, span, level, server, target, evaluated, serves_php });
+/// What is known when hand-overs are read.
+struct Reader<'a> {
+    config: &'a Config,
+    variables: Variables<'a>,
+    upstreams: &'a [Upstream],
+    by_name: &'a HashMap<String, usize>,
+}
+
+impl Reader<'_> {
+    /// Adds the hand-overs of a level and of the levels inside it.
+    fn collect(&self, level: LevelId, server: usize, found: &mut Vec<HandOver>) {
+        // Of several handlers in one location the last one in the file is in force.
+        let config = self.config;
+        // Elsewhere nginx refuses it.
+        let context = config.level(level).context;
+        let has_place = !matches!(context, Context::Main | Context::Http | Context::Server | Context::IfInServer);
+        let pass = config.last_of(level, &PASSES).filter(|_| has_place && !is_answered_before(config, level));
+        if let Some((directive, argument)) = pass.and_then(|directive| Some((directive, directive.args.first()?))) {
+            if let Some(protocol) = Protocol::of(directive.name()) {
+                let evaluated = evaluate(config, level, &argument.text);
+                let target = self.target(level, protocol, &evaluated, argument.span);
+                let serves_php = protocol == Protocol::Fastcgi && serves_php(config, level, &argument.text);
+                let (directive, span) = (directive.clone(), argument.span);
+                found.push(HandOver { protocol, directive, span, level, server, target, evaluated, serves_php });
+            }
+        }
+        for block in &config.level(level).blocks {
+            self.collect(*block, server, found);
         }
     }
-    for block in &here.blocks {
-        collect(config, *block, server, groups, found);
+
+    fn target(&self, level: LevelId, protocol: Protocol, evaluated: &Evaluated, span: Span) -> Target {
+        let Some((host, default_port)) = authority(protocol, evaluated) else {
+            return match self.branches(level, protocol, evaluated, span) {
+                peers if peers.is_empty() => Target::Unknown,
+                peers => Target::Branches(peers),
+            };
+        };
+        match self.by_name.get(&host.to_ascii_lowercase()) {
+            Some(group) => Target::Upstream(*group),
+            None => Target::Direct(Peer::new(&host, span, default_port)),
+        }
+    }
+
+    /// The addresses that variables can choose: those that they name, then the members of groups.
+    fn branches(&self, level: LevelId, protocol: Protocol, evaluated: &Evaluated, span: Span) -> Vec<Peer> {
+        let (mut peers, mut members) = (Vec::new(), Vec::new());
+        for (number, branch) in self.variables.branches(level, evaluated, span).into_iter().enumerate() {
+            let whole = Evaluated { pieces: vec![Piece::Text(branch.text)], ..Evaluated::default() };
+            let Some((host, default_port)) = authority(protocol, &whole) else { continue };
+            let key = Some(branch.key);
+            match self.by_name.get(&host.to_ascii_lowercase()) {
+                Some(group) => {
+                    let via: Vec<Span> = branch.via.into_iter().chain([branch.span]).collect();
+                    members.extend(self.upstreams[*group].peers.iter().map(|peer| Peer {
+                        key: key.clone(),
+                        via: via.clone(),
+                        group: Some(*group),
+                        branch: number,
+                        ..peer.clone()
+                    }));
+                }
+                None => {
+                    let peer = Peer::new(&host, branch.span, default_port);
+                    peers.push(Peer { key, via: branch.via, branch: number, ..peer });
+                }
+            }
+        }
+        peers.append(&mut members);
+        peers
     }
 }
 
@@ -410,50 +491,11 @@ fn collect(config: &Config, level: LevelId, server: usize, groups: &HashMap<Stri
 fn is_answered_before(config: &Config, level: LevelId) -> bool {
     let is_place = |id: &LevelId| *id == level || config.level(*id).context == Context::Server;
     let returns = config.outwards(level).filter(is_place).any(|id| config.own(id, "return").next().is_some());
-    let rules = config.outwards(level).map(|id| {
-        let here = config.level(id).settings.iter();
-        here.filter(|rule| matches!(rule.name(), "allow" | "deny")).collect::<Vec<_>>()
-    });
-    let rules = rules.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default();
-    let denies = rules.iter().all(|rule| rule.name() == "deny") && rules.iter().any(|rule| rule.arg(0) == Some("all"));
+    let here = |id: &LevelId, name| config.own(*id, name).next().is_some();
+    let ruled = config.outwards(level).find(|id| here(id, "deny") || here(id, "allow"));
+    let denies =
+        ruled.is_some_and(|id| !here(&id, "allow") && config.own(id, "deny").any(|rule| rule.arg(0) == Some("all")));
     returns || denies && config.effective(level, "satisfy").is_none()
-}
-
-fn target(
-    config: &Config,
-    protocol: Protocol,
-    evaluated: &Evaluated,
-    span: Span,
-    groups: &HashMap<String, usize>,
-) -> Target {
-    let Some((host, default_port)) = authority(protocol, evaluated) else {
-        return match branch_peers(config, protocol, evaluated, groups) {
-            peers if peers.is_empty() => Target::Unknown,
-            peers => Target::Branches(peers),
-        };
-    };
-    if let Some(group) = groups.get(&host.to_ascii_lowercase()) {
-        return Target::Upstream(*group);
-    }
-    Target::Direct(Peer::new(&host, span, default_port))
-}
-
-/// The addresses that a `map` or the like can choose. A value that names a group is that group's
-/// affair: its members are dialled in turn, and are not followed from here.
-fn branch_peers(
-    config: &Config,
-    protocol: Protocol,
-    evaluated: &Evaluated,
-    groups: &HashMap<String, usize>,
-) -> Vec<Peer> {
-    let peers = branches(config, evaluated).into_iter().filter_map(|branch| {
-        let whole = Evaluated { pieces: vec![Piece::Text(branch.text)], ..Evaluated::default() };
-        let (host, default_port) = authority(protocol, &whole)?;
-        let is_group = groups.contains_key(&host.to_ascii_lowercase());
-        let peer = Peer { key: Some(branch.key), ..Peer::new(&host, branch.span, default_port) };
-        (!is_group).then_some(peer)
-    });
-    peers.collect()
 }
 
 /// The address of a pass without scheme and URI, and the port the scheme implies; `None` where it
@@ -494,13 +536,13 @@ fn starts_with(text: &str, scheme: &str) -> bool {
 /// Whether a FastCGI hand-over evidently serves PHP: its location, its parameters or its address
 /// speak of PHP. Other FastCGI programs (fcgiwrap, mailman, munin) are told apart by that.
 fn serves_php(config: &Config, level: LevelId, argument: &str) -> bool {
-    let locations = config.outwards(level).filter_map(|id| opener(config, id));
-    let locations: Vec<String> =
-        locations.filter(|opener| opener.name() == "location").map(|opener| opener.text()).collect();
     let php = |text: &str| has_word(text, &["php", "fpm"]);
     if php(argument) {
         return !has_word(argument, &["fcgiwrap"]);
     }
+    let locations = config.outwards(level).filter_map(|id| opener(config, id));
+    let locations: Vec<String> =
+        locations.filter(|opener| opener.name() == "location").map(|opener| opener.text()).collect();
     let cgi = |text: &str| has_word(text, &["fcgiwrap", "cgi-bin", ".cgi", ".pl", ".py", "munin", "mailman"]);
     if cgi(argument) || locations.iter().any(|location| cgi(location) && !php(location)) {
         return false;

@@ -8,7 +8,7 @@
 //! listener that was probably meant, [`Pool::overridden`] the `listen` lines that no longer count, and
 //! [`Machine::unloaded`] the files that nothing loads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::host::facts::Facts;
 use crate::host::rotation::Rotation;
@@ -25,9 +25,11 @@ pub mod connect;
 pub mod extensions;
 pub mod frontend;
 pub mod limits;
+pub mod lookup;
 pub mod misplaced;
 pub mod nearest;
 pub mod params;
+pub mod places;
 pub mod plan;
 pub mod pools;
 pub mod routes;
@@ -38,6 +40,7 @@ pub mod versions;
 pub use access::Paths;
 pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use lookup::Lookup;
 pub use params::{Param, Params, Sent};
 pub use plan::{Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
@@ -100,8 +103,6 @@ pub struct Deployment {
     pub machines: Vec<Machine>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
-    /// Directives of third-party modules, as the user declares them.
-    pub declared_directives: BTreeSet<String>,
 }
 
 /// One host with the servers on it.
@@ -123,6 +124,8 @@ pub struct Machine {
     pub masters: Vec<Master>,
     /// Every address that a hand-over can dial, with what is there.
     pub dials: Vec<Dial>,
+    /// How many hand-overs have no dials because there are too many.
+    pub left_out: usize,
     /// The numbers of the dials that reach a pool.
     pub callers: BTreeMap<PoolId, Vec<usize>>,
     /// What each hand-over that serves PHP asks for.
@@ -131,6 +134,8 @@ pub struct Machine {
     pub unloaded: Vec<Unloaded>,
     /// How logs are rotated.
     pub rotations: Vec<Rotation>,
+    /// What is found without looking at everything.
+    pub lookup: Lookup,
 }
 
 /// A pool by the numbers of its master and itself.
@@ -170,10 +175,16 @@ impl Machine {
 
     /// The dials of the same hand-over as a dial, itself included.
     pub fn dials_of<'a>(&'a self, dial: &'a Dial) -> impl Iterator<Item = &'a Dial> {
+        self.dials_of_hand_over(dial.nginx, dial.hand_over).iter()
+    }
+
+    /// The dials of a hand-over, by the numbers of its nginx and itself.
+    pub fn dials_of_hand_over(&self, nginx: usize, hand_over: usize) -> &[Dial] {
         // A hand-over's dials stand side by side.
-        let same = |other: &Dial| other.nginx == dial.nginx && other.hand_over == dial.hand_over;
-        let first = self.dials.partition_point(|other| (other.nginx, other.hand_over) < (dial.nginx, dial.hand_over));
-        self.dials[first..].iter().take_while(move |other| same(other))
+        let place = |other: &Dial| (other.nginx, other.hand_over);
+        let first = self.dials.partition_point(|other| place(other) < (nginx, hand_over));
+        let behind = self.dials[first..].partition_point(|other| place(other) <= (nginx, hand_over));
+        &self.dials[first..first + behind]
     }
 
     /// The dials that reach a pool.

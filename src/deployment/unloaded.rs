@@ -1,6 +1,6 @@
 //! Files that look like part of the configuration and that no include reaches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Master, Nginx};
@@ -66,7 +66,7 @@ pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Pat
     }
     let directory = main.parent().unwrap_or(Path::new("/"));
     let paths = nginx.files.trees().map(|(file, _)| sources.get(file));
-    let loaded: BTreeSet<String> =
+    let loaded: HashSet<String> =
         paths.flat_map(|source| std::iter::once(source.path.clone()).chain(source.real_path.clone())).collect();
     let mut found = Vec::new();
     // Many servers include the same pattern.
@@ -83,7 +83,7 @@ pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Pat
 fn server_files(
     host: &dyn Host,
     sources: &mut Sources,
-    loaded: &BTreeSet<String>,
+    loaded: &HashSet<String>,
     pattern: &str,
     include: Option<Span>,
 ) -> Vec<Unloaded> {
@@ -107,7 +107,7 @@ fn server_files(
 
 /// The regular files of a pattern's directory that are not loaded and no package manager's or
 /// editor's leftovers.
-fn others(host: &dyn Host, pattern: &str, loaded: &BTreeSet<String>) -> Vec<(PathBuf, Vec<u8>)> {
+fn others(host: &dyn Host, pattern: &str, loaded: &HashSet<String>) -> Vec<(PathBuf, Vec<u8>)> {
     let Some((directory, _)) = pattern.rsplit_once('/') else { return Vec::new() };
     if crate::host::glob::is_pattern(directory) {
         return Vec::new();
@@ -115,9 +115,11 @@ fn others(host: &dyn Host, pattern: &str, loaded: &BTreeSet<String>) -> Vec<(Pat
     let directory = Path::new(directory);
     let names = host.list(directory).into_iter().map(|name| directory.join(name));
     let files = names.filter_map(|path| {
+        if loaded.contains(&shown(&path)) || is_leftover(&path) {
+            return None;
+        }
         let entry = host.entry(&path).ok()?;
-        let known = loaded.contains(&shown(&path)) || loaded.contains(&shown(&entry.real));
-        let candidate = entry.kind == Kind::File && !known && !is_leftover(&path);
+        let candidate = entry.kind == Kind::File && !loaded.contains(&shown(&entry.real));
         let bytes = candidate.then(|| host.read(&path).ok()).flatten()?;
         (bytes.len() <= MAX_SIZE).then_some((path, bytes))
     });

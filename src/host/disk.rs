@@ -3,15 +3,15 @@
 //! Every file of a deployment is read through this.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 
-use super::{Access, Entry, Host, Kind, MAX_FILE, ReadError, normalize, shown};
+use super::{Access, Entry, Host, Kind, MAX_FILE, Opened, ReadError, normalize, shown};
 
 /// As many links as Linux follows on one path.
 const MAX_LINKS: usize = 40;
@@ -25,8 +25,8 @@ pub struct Disk {
     root: PathBuf,
     /// Whether this is the running host, and is meant as such.
     live: bool,
-    /// Directories that were resolved before: thousands of sites lie in the same few.
-    directories: RefCell<HashMap<PathBuf, PathBuf>>,
+    /// Directories that were looked for before: thousands of sites lie in the same few.
+    directories: Mutex<HashMap<OsString, Result<PathBuf, ReadError>>>,
 }
 
 /// A path with its links followed.
@@ -39,17 +39,23 @@ struct Resolved {
 impl Disk {
     /// The tree below this directory.
     pub fn new(root: &Path) -> io::Result<Self> {
-        Ok(Disk { root: root.canonicalize()?, live: false, directories: RefCell::default() })
+        Ok(Disk { root: root.canonicalize()?, live: false, directories: Mutex::default() })
     }
 
     /// The running host.
     pub fn running() -> Self {
-        Disk { root: PathBuf::from("/"), live: true, directories: RefCell::default() }
+        Disk { root: PathBuf::from("/"), live: true, directories: Mutex::default() }
     }
 
     /// The path on disk of a path inside the root that holds no links.
     fn on_disk(&self, real: &Path) -> PathBuf {
-        self.root.join(real.strip_prefix("/").unwrap_or(real))
+        // Joined by bytes: taking paths apart and putting them together costs more than looking a file up.
+        let mut path = self.root.as_os_str().to_owned();
+        if path != "/" {
+            path.push(real);
+            return path.into();
+        }
+        real.to_owned()
     }
 
     /// Follows the links of a path inside the root.
@@ -57,16 +63,27 @@ impl Disk {
         let path = absolute(path);
         let (parent, name) = (path.parent(), path.file_name());
         let (Some(parent), Some(name)) = (parent, name) else { return self.walk(&path) };
-        let known = self.directories.borrow().get(parent).cloned();
-        let parent_real = match known {
-            Some(real) => real,
-            None => {
-                let real = self.walk(parent)?.real;
-                self.directories.borrow_mut().insert(parent.to_owned(), real.clone());
-                real
+        let directory = self.directory(parent)?;
+        // Mostly there is no link.
+        let real = directory.join(name);
+        match fs::symlink_metadata(self.on_disk(&real)) {
+            Ok(metadata) if name != ".." && self.link_at(&real, &metadata).is_none() => {
+                Ok(Resolved { real, metadata, by_text: false })
             }
-        };
-        self.walk_from(parent_real, Path::new(name))
+            _ => self.walk_from(directory, Path::new(name)),
+        }
+    }
+
+    /// A directory without links.
+    fn directory(&self, path: &Path) -> Result<PathBuf, ReadError> {
+        // A thread that panicked has left a map that is whole all the same.
+        let known = || self.directories.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let found = known().get(path.as_os_str()).cloned();
+        found.unwrap_or_else(|| {
+            let real = self.walk(path).map(|resolved| resolved.real);
+            known().insert(path.into(), real.clone());
+            real
+        })
     }
 
     /// Where the link at a path without links leads; `None` when no link is there.
@@ -98,7 +115,8 @@ impl Disk {
         let mut links = 0;
         let mut last_link: Option<(String, String)> = None;
         let mut ahead: Vec<OsString> = names(path);
-        let mut metadata = fs::symlink_metadata(self.on_disk(&real)).map_err(read_error)?;
+        let look = |real: &Path| fs::symlink_metadata(self.on_disk(real)).map_err(read_error);
+        let mut metadata = None;
         while let Some(name) = ahead.pop() {
             if name == ".." {
                 if !real.pop() {
@@ -107,22 +125,24 @@ impl Disk {
                         return Err(ReadError::LeavesRoot { link });
                     }
                 }
-                metadata = fs::symlink_metadata(self.on_disk(&real)).map_err(read_error)?;
+                metadata = None;
                 continue;
             }
             let here = real.join(&name);
             let on_disk = self.on_disk(&here);
-            metadata = fs::symlink_metadata(&on_disk).map_err(|error| match (read_error(error), &last_link) {
+            let found = fs::symlink_metadata(&on_disk).map_err(|error| match (read_error(error), &last_link) {
                 (ReadError::NotFound, Some((link, target))) => {
                     ReadError::Dangling { link: link.clone(), target: target.clone() }
                 }
                 (error, _) => error,
             })?;
-            let Some(target) = self.link_at(&here, &metadata) else {
+            let Some(target) = self.link_at(&here, &found) else {
                 real = here;
+                metadata = Some(found);
                 continue;
             };
-            by_text |= !metadata.is_symlink();
+            metadata = None;
+            by_text |= !found.is_symlink();
             links += 1;
             if links > MAX_LINKS {
                 return Err(ReadError::TooManyLinks);
@@ -133,13 +153,14 @@ impl Disk {
             }
             ahead.extend(names(&target));
         }
+        let metadata = metadata.map_or_else(|| look(&real), Ok)?;
         Ok(Resolved { real, metadata, by_text })
     }
 }
 
 impl Host for Disk {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        let Resolved { real, metadata, .. } = self.resolve(path)?;
+    fn open(&self, path: &Path) -> Result<Opened, ReadError> {
+        let Resolved { real, metadata, by_text } = self.resolve(path)?;
         // Looked at before it is opened: opening a pipe would wait for a writer for ever.
         if metadata.is_dir() {
             return Err(ReadError::Directory);
@@ -150,7 +171,11 @@ impl Host for Disk {
         if metadata.len() > MAX_FILE {
             return Err(ReadError::TooLarge { size: metadata.len() });
         }
-        fs::read(self.on_disk(&real)).map_err(read_error)
+        // A file that became a link or a pipe since it was looked at is not followed and not waited for.
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(self.on_disk(&real));
+        let bytes = file.and_then(|file| contents(file, metadata.len() as usize)).map_err(read_error)?;
+        Ok(Opened { bytes, real, by_text })
     }
 
     fn list(&self, directory: &Path) -> Vec<OsString> {
@@ -186,7 +211,7 @@ impl Host for Disk {
 
     fn link_target(&self, path: &Path) -> Option<PathBuf> {
         let path = absolute(path);
-        let directory = self.walk(path.parent()?).ok()?.real;
+        let directory = self.directory(path.parent()?).ok()?;
         let here = directory.join(path.file_name()?);
         let metadata = fs::symlink_metadata(self.on_disk(&here)).ok()?;
         self.link_at(&here, &metadata).map(|target| directory.join(target))
@@ -195,6 +220,21 @@ impl Host for Disk {
     fn is_live(&self) -> bool {
         self.live
     }
+}
+
+/// The bytes of an open file whose size was looked up: of a file that stays as it is, one read brings
+/// all, and says so by bringing less than there is room for.
+fn contents(mut file: fs::File, size: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; size + 1];
+    let length = match file.read(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        read => read?,
+    };
+    bytes.truncate(length);
+    if length != size {
+        file.take(MAX_FILE - length as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// A path of this machine with its links followed; as it is when nothing is there.
@@ -272,6 +312,16 @@ mod tests {
         assert!(matches!(read("out"), Err(ReadError::LeavesRoot { .. })));
         let entry = disk.entry(Path::new("/etc/nginx/sites-enabled/absolute")).unwrap();
         assert_eq!(entry.real, Path::new("/etc/nginx/sites-available/a"));
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_a_size() {
+        let (keep, disk) = tree();
+        let file = fs::File::create(keep.path().join("large")).unwrap();
+        file.set_len(MAX_FILE).unwrap();
+        assert_eq!(disk.read(Path::new("/large")).unwrap().len() as u64, MAX_FILE);
+        file.set_len(MAX_FILE + 1).unwrap();
+        assert_eq!(disk.read(Path::new("/large")), Err(ReadError::TooLarge { size: MAX_FILE + 1 }));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::memory::Memory;
-use super::{Entry, Host, ReadError, normalize};
+use super::{Entry, Host, Opened, ReadError, normalize};
 
 const HEADER: &str = "# configuration file ";
 
@@ -81,8 +81,8 @@ fn is_logged(line: &str) -> bool {
 }
 
 impl Host for Dump {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        self.files.read(path)
+    fn open(&self, path: &Path) -> Result<Opened, ReadError> {
+        self.files.open(path)
     }
 
     fn list(&self, directory: &Path) -> Vec<OsString> {

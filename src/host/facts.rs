@@ -358,6 +358,8 @@ pub struct Facts {
     pub kernel: BTreeMap<String, toml::Value>,
     /// Proxies in front, outermost first.
     pub edges: Vec<Edge>,
+    /// Directives that modules of the user's own bring to nginx.
+    pub declared_directives: BTreeSet<String>,
 }
 
 /// Why a facts file cannot be used.

@@ -16,12 +16,20 @@ pub fn is_pattern(text: &str) -> bool {
 
 /// The paths that match an absolute pattern, in bytewise order, at most [`MAX_MATCHES`].
 pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
+    expand_up_to(host, pattern, MAX_MATCHES)
+}
+
+fn expand_up_to(host: &dyn Host, pattern: &str, most: usize) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("/")];
     let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
     for (index, component) in components.iter().enumerate() {
         let is_last = index + 1 == components.len();
+        let matcher = Matcher::new(component);
         let mut next = Vec::new();
         for directory in &found {
+            if next.len() >= most {
+                break;
+            }
             if !is_pattern(component) {
                 let path = directory.join(unescape(component));
                 // A dangling link still matches at the end of a pattern, as it does for glob(3).
@@ -31,27 +39,47 @@ pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
                 continue;
             }
             for name in host.list(directory) {
-                if matches(component, &name.to_string_lossy()) {
+                if matcher.matches(&name.to_string_lossy()) {
                     next.push(directory.join(name));
-                }
-                if next.len() > MAX_MATCHES {
-                    break;
                 }
             }
         }
         found = next;
     }
     found.sort();
-    found.truncate(MAX_MATCHES);
+    found.truncate(most);
     found.into_iter().map(|path| normalize(&path)).collect()
 }
 
 /// Whether a file name matches one component of a pattern.
 pub fn matches(component: &str, name: &str) -> bool {
-    let options =
-        MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    // A pattern that cannot be compiled (`[` never closed) is taken literally, as glob(3) does.
-    Pattern::new(&translate(component)).map_or(component == name, |pattern| pattern.matches_with(name, options))
+    Matcher::new(component).matches(name)
+}
+
+/// One component of a pattern, ready to be compared with many names.
+struct Matcher<'a> {
+    component: &'a str,
+    /// None where the component cannot be compiled (`[` never closed): then it is taken literally, as
+    /// glob(3) does.
+    pattern: Option<Pattern>,
+}
+
+impl<'a> Matcher<'a> {
+    fn new(component: &'a str) -> Self {
+        Matcher { component, pattern: Pattern::new(&translate(component)).ok() }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let options =
+            MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+        match (&self.pattern, self.component) {
+            // By far the most common ones.
+            (_, "*") => !name.starts_with('.'),
+            (_, "*.conf") => name.ends_with(".conf") && !name.starts_with('.'),
+            (Some(pattern), _) => pattern.matches_with(name, options),
+            (None, component) => component == name,
+        }
+    }
 }
 
 /// Whether an absolute path matches an absolute pattern, component by component.
@@ -118,6 +146,16 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), want, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn the_number_of_matches_is_bounded() {
+        let mut host = Memory::default();
+        for number in 0..10 {
+            host.add(format!("/{}/{number}", number % 2), "");
+        }
+        let found = |most| expand_up_to(&host, "/*/*", most).len();
+        assert_eq!((found(11), found(10), found(9), found(1)), (10, 10, 9, 1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Access, Entry, Host, Kind, ReadError, normalize};
+use super::{Access, Entry, Host, Kind, Opened, ReadError, normalize};
 
 /// Files by their absolute path. There are no links, and everything belongs to root.
 #[derive(Clone, Debug, Default)]
@@ -26,10 +26,11 @@ impl Memory {
 }
 
 impl Host for Memory {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
-        match self.entry(path)?.kind {
-            Kind::File => Ok(self.files[&normalize(path)].clone()),
-            _ => Err(ReadError::Directory),
+    fn open(&self, path: &Path) -> Result<Opened, ReadError> {
+        let real = normalize(path);
+        match self.files.get(&real) {
+            Some(bytes) => Ok(Opened { bytes: bytes.clone(), real, by_text: false }),
+            None => Err(self.entry(path).map_or_else(|error| error, |_| ReadError::Directory)),
         }
     }
 
@@ -46,7 +47,9 @@ impl Host for Memory {
         let real = normalize(path);
         let kind = match () {
             () if self.files.contains_key(&real) => Kind::File,
-            () if self.below(&real).next().is_some() => Kind::Directory,
+            () if self.files.range(real.clone()..).next().is_some_and(|(file, _)| file.starts_with(&real)) => {
+                Kind::Directory
+            }
             () => return Err(ReadError::NotFound),
         };
         Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, has_acl: false, by_text: false })

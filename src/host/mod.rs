@@ -26,9 +26,16 @@ pub mod units;
 pub const MAX_FILE: u64 = 64 << 20;
 
 /// The files of a host. Paths are absolute inside its root; links are followed inside the root only.
-pub trait Host {
+///
+/// Files are read by several threads at once.
+pub trait Host: Sync {
+    /// Reads a regular file of at most [`MAX_FILE`] bytes, and says which file it was.
+    fn open(&self, path: &Path) -> Result<Opened, ReadError>;
+
     /// Reads a regular file of at most [`MAX_FILE`] bytes.
-    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError>;
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        self.open(path).map(|opened| opened.bytes)
+    }
 
     /// The names in a directory in bytewise order; empty when there is no directory.
     fn list(&self, directory: &Path) -> Vec<OsString>;
@@ -54,6 +61,31 @@ pub trait Host {
     /// What a file is called in reports, where that is not its path.
     fn known_as(&self, _path: &Path) -> Option<String> {
         None
+    }
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// The path without links.
+    pub real: PathBuf,
+    /// Whether a link on the way is written out as text, as in a checkout made without links.
+    pub by_text: bool,
+}
+
+impl Opened {
+    /// The names of a file that was reached at `path`, for `Sources::add`: the path, and the file it
+    /// names when a link lies between. A link that is written out as text holds none of the lines that
+    /// reports speak of, so there the file itself is named.
+    pub fn names(&self, host: &dyn Host, path: &Path) -> (String, Option<String>) {
+        match host.known_as(path) {
+            Some(name) => (name, None),
+            None if self.real == path => (shown(path), None),
+            None if self.by_text => (shown(&self.real), None),
+            None => (shown(path), Some(shown(&self.real))),
+        }
     }
 }
 
@@ -97,7 +129,7 @@ pub enum Kind {
 }
 
 /// Why a path cannot be read.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, Hash)]
 pub enum ReadError {
     /// Nothing is there.
     #[error("no such file")]
@@ -154,18 +186,12 @@ pub fn normalize(path: &Path) -> PathBuf {
     out
 }
 
-/// The names of a file that was reached at `path`, for `Sources::add`: the path, and the file it
-/// names when a link lies between. A link that is written out as text holds none of the lines that
-/// reports speak of, so there the file itself is named.
-pub fn names(host: &dyn Host, path: &Path) -> (String, Option<String>) {
-    if let Some(name) = host.known_as(path) {
-        return (name, None);
-    }
-    match host.entry(path) {
-        Ok(entry) if entry.by_text => (shown(&entry.real), None),
-        Ok(entry) if entry.real != path => (shown(path), Some(shown(&entry.real))),
-        _ => (shown(path), None),
-    }
+/// What a file is called in reports that was reached at `path`.
+pub fn name(host: &dyn Host, path: &Path) -> String {
+    host.known_as(path).unwrap_or_else(|| match host.entry(path) {
+        Ok(entry) if entry.by_text => shown(&entry.real),
+        _ => shown(path),
+    })
 }
 
 /// Whether a path lies below a directory at the top that the host's tree does not hold at all: of what

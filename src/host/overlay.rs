@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
-use super::{Access, Entry, Host, Kind, ReadError, normalize, shown};
+use super::{Access, Entry, Host, Kind, Opened, ReadError, normalize, shown};
 
 /// A file or directory of the tree, and where it is when it is deployed. Both are absolute inside the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,11 +66,13 @@ impl Overlay {
 }
 
 impl Host for Overlay {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+    fn open(&self, path: &Path) -> Result<Opened, ReadError> {
         match (self.found(path), self.added.get(&normalize(path))) {
-            (Some(place), _) => self.disk.read(&place),
-            (None, Some(added)) if self.disk.entry(path).is_err() => Ok(added.text.clone()),
-            (None, _) => self.disk.read(path),
+            (Some(place), _) => self.disk.open(&place),
+            (None, Some(added)) if self.disk.entry(path).is_err() => {
+                Ok(Opened { bytes: added.text.clone(), real: normalize(path), by_text: false })
+            }
+            (None, _) => self.disk.open(path),
         }
     }
 
@@ -124,7 +126,7 @@ impl Host for Overlay {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
     use super::*;
-    use crate::host::{glob, names};
+    use crate::host::{glob, name};
     use std::fs;
 
     #[test]
@@ -139,11 +141,11 @@ mod tests {
         let host = Overlay::new(Disk::new(directory.path()).unwrap(), &maps, &[added]);
         let found = glob::expand(&host, "/etc/nginx/conf.d/*.conf");
         assert_eq!(found, [Path::new("/etc/nginx/conf.d/a.conf"), Path::new("/etc/nginx/conf.d/b.conf")]);
-        let shown: Vec<_> = found.iter().map(|path| names(&host, path)).collect();
+        let shown: Vec<_> = found.iter().map(|path| host.open(path).unwrap().names(&host, path)).collect();
         assert_eq!(shown, [("docker/nginx/a.conf".into(), None), ("docker/b.conf".into(), None)]);
         assert_eq!(host.read(&found[1]).unwrap(), b"b");
         assert_eq!(host.read(Path::new("/etc/nginx/nginx.conf")).unwrap(), b"c");
-        assert_eq!(names(&host, Path::new("/etc/nginx/nginx.conf")), ("image:nginx".into(), None));
+        assert_eq!(name(&host, Path::new("/etc/nginx/nginx.conf")), "image:nginx");
         assert_eq!(host.entry(Path::new("/etc/nginx")).unwrap().kind, Kind::Directory);
         assert_eq!(host.entry(Path::new("/etc/php")), Err(ReadError::NotFound));
     }

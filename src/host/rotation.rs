@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Host, names};
+use super::Host;
 use crate::source::{Sources, Span};
 
 /// One block of names with its directives.
@@ -28,14 +28,14 @@ pub fn read(host: &dyn Host, sources: &mut Sources) -> Vec<Rotation> {
     let mut found = Vec::new();
     for name in host.list(directory) {
         let path = directory.join(&name);
-        let Ok(bytes) = host.read(&path) else { continue };
-        let Ok(text) = String::from_utf8(bytes.clone()) else { continue };
+        let Ok(opened) = host.open(&path) else { continue };
+        let Ok(text) = String::from_utf8(opened.bytes.clone()) else { continue };
         // A host rotates dozens of logs that have nothing to do with this.
         if !["nginx", "php", "fpm"].iter().any(|word| text.contains(word)) {
             continue;
         }
-        let (shown, real) = names(host, &path);
-        let file = sources.add(shown, real, bytes);
+        let (shown, real) = opened.names(host, &path);
+        let file = sources.add(shown, real, opened.bytes);
         found.extend(parse(&text, |start, end| Span::new(file, start, end)));
     }
     found

@@ -11,11 +11,15 @@ pub struct Tree {
     pub directives: Vec<Arc<Directive>>,
     /// Where the text breaks nginx's grammar, in order.
     pub problems: Vec<Problem>,
+    /// The statements that include files, at any depth, in order.
+    pub includes: Vec<Arc<Directive>>,
 }
 
 /// A statement: a name, arguments, and a block if it opens one.
 #[derive(Debug)]
 pub struct Directive {
+    /// A short form of the name.
+    pub key: Key,
     /// The first word.
     pub name: Word,
     /// The words behind the name.
@@ -30,6 +34,30 @@ pub struct Directive {
     pub ender: Span,
     /// Whether a breach of the grammar lies inside, so that the words are not what was meant.
     pub flawed: bool,
+}
+
+/// A short form of a name: equal names have equal keys, and different names seldom do. Looking for a
+/// directive among many compares keys first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(u32);
+
+impl Key {
+    /// The key of a name (FNV-1a).
+    pub const fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let (mut hash, mut at) = (0x811c_9dc5_u32, 0);
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
+            at += 1;
+        }
+        Key(hash)
+    }
+
+    /// A number below `limit`, spread evenly.
+    pub(super) const fn below(self, limit: u32) -> u32 {
+        // The upper bits of the product depend on all bits of the key.
+        ((self.0.wrapping_mul(0x9e37_79b1) as u64 * limit as u64) >> 32) as u32
+    }
 }
 
 /// What a statement ends in.

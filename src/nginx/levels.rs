@@ -6,9 +6,10 @@
 //! [`Config::effective_list`] the one for a directive that may be repeated: a level with at least
 //! one entry of its own inherits none.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ast::{Body, Directive, Tree};
+use super::ast::{Body, Directive, Key, Tree};
 use super::load::Files;
 use crate::source::FileId;
 
@@ -17,6 +18,8 @@ pub const MAX_STATEMENTS: usize = 2_000_000;
 
 /// Blocks and includes nested deeper than this, counted together, are not expanded.
 pub const MAX_DEPTH: usize = 300;
+
+const INCLUDE: Key = Key::of("include");
 
 /// The number of a level in its [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +52,8 @@ pub enum Context {
     Other,
 }
 
+/// How many kinds of levels there are.
+const CONTEXTS: usize = Context::Other as usize + 1;
 impl Context {
     /// The context of a path of blocks, outermost first: `http,server,location`, `main` for none.
     pub fn of_path(path: &str) -> Option<Self> {
@@ -85,11 +90,61 @@ pub struct Level {
     pub blocks: Vec<LevelId>,
     /// Includes whose files are not known, each with the number of settings before it.
     pub unread: Vec<(usize, Arc<Directive>)>,
+    /// The keys of `settings`.
+    keys: Box<[Key]>,
+    /// Where the keys of a long list of settings stand.
+    positions: Option<Box<Positions>>,
+    /// The names of the settings here and on the levels around.
+    names: Names,
+}
+
+/// Where settings stand in a list, by their keys.
+#[derive(Debug, Default)]
+struct Positions(HashMap<Key, Vec<u32>>);
+
+/// A list of settings that is longer than this is not searched from end to end.
+const LONG_LIST: usize = 64;
+
+/// The names that may be in a set: a name that is in it is never denied, another one seldom admitted.
+/// Most settings are not written anywhere, and this tells so at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names([u64; 4]);
+
+impl Names {
+    fn add(&mut self, key: Key) {
+        let bit = key.below(256) as usize;
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
+    fn may_have(&self, key: Key) -> bool {
+        let bit = key.below(256) as usize;
+        self.0[bit / 64] >> (bit % 64) & 1 == 1
+    }
 }
 
 impl Level {
     fn new(context: Context, opener: Option<Arc<Directive>>, parent: Option<LevelId>) -> Self {
-        Level { context, opener, parent, settings: Vec::new(), blocks: Vec::new(), unread: Vec::new() }
+        Level {
+            context,
+            opener,
+            parent,
+            settings: Vec::new(),
+            blocks: Vec::new(),
+            unread: Vec::new(),
+            keys: Box::default(),
+            positions: None,
+            names: Names::default(),
+        }
+    }
+
+    /// The positions of the settings with a key.
+    fn with_key(&self, key: Key) -> impl DoubleEndedIterator<Item = usize> {
+        let (listed, searched) = match &self.positions {
+            Some(positions) => (positions.0.get(&key).map_or(&[][..], Vec::as_slice), &[][..]),
+            None => (&[][..], &self.keys[..]),
+        };
+        let searched = searched.iter().enumerate().filter(move |(_, found)| **found == key).map(|(at, _)| at);
+        listed.iter().map(|at| *at as usize).chain(searched)
     }
 }
 
@@ -97,6 +152,8 @@ impl Level {
 #[derive(Debug)]
 pub struct Config {
     levels: Vec<Level>,
+    /// The levels of each kind.
+    by_context: [Vec<LevelId>; CONTEXTS],
     /// Whether [`MAX_STATEMENTS`] or [`MAX_DEPTH`] was reached and the rest left out.
     pub truncated: bool,
     statements: usize,
@@ -107,9 +164,35 @@ impl Config {
     /// context for a main file, another one for a fragment.
     pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
         let top = Level::new(context, None, None);
-        let mut config = Config { levels: vec![top], truncated: false, statements: 0 };
+        let by_context = Default::default();
+        let mut config = Config { levels: vec![top], by_context, truncated: false, statements: 0 };
         config.expand(files, &files.tree(main).directives, config.main(), 0);
+        config.index();
         config
+    }
+
+    /// Prepares the levels for being asked.
+    fn index(&mut self) {
+        for at in 0..self.levels.len() {
+            // The level around was opened before, so it is ready.
+            let around = self.levels[at].parent.map(|parent| self.levels[parent.0 as usize].names);
+            let level = &mut self.levels[at];
+            level.names = around.unwrap_or_default();
+            level.keys = level.settings.iter().map(|directive| directive.key).collect();
+            for key in &level.keys {
+                level.names.add(*key);
+            }
+            if level.keys.len() > LONG_LIST {
+                let mut positions = Positions::default();
+                for (position, key) in level.keys.iter().enumerate() {
+                    positions.0.entry(*key).or_default().push(position as u32);
+                }
+                level.positions = Some(Box::new(positions));
+            }
+            level.settings.shrink_to_fit();
+            level.blocks.shrink_to_fit();
+            self.by_context[level.context as usize].push(LevelId(at as u32));
+        }
     }
 
     fn expand(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize) {
@@ -119,7 +202,7 @@ impl Config {
                 self.truncated = true;
                 return;
             }
-            if directive.name() == "include" {
+            if directive.key == INCLUDE && directive.name() == "include" {
                 if files.is_unread(directive) {
                     let here = &mut self.levels[level.0 as usize];
                     here.unread.push((here.settings.len(), directive.clone()));
@@ -154,8 +237,7 @@ impl Config {
 
     /// All levels of a kind, in the order in which they open.
     pub fn levels(&self, context: Context) -> impl Iterator<Item = LevelId> {
-        let of_kind = self.levels.iter().enumerate().filter(move |(_, level)| level.context == context);
-        of_kind.map(|(index, _)| LevelId(index as u32))
+        self.by_context[context as usize].iter().copied()
     }
 
     /// A level and the levels around it, innermost first.
@@ -165,19 +247,50 @@ impl Config {
 
     /// The statements of a name that stand on the level itself.
     pub fn own<'a>(&'a self, level: LevelId, name: &'a str) -> impl Iterator<Item = &'a Arc<Directive>> {
-        self.level(level).settings.iter().filter(move |directive| directive.name() == name)
+        self.keyed(level, Key::of(name), name)
+    }
+
+    fn keyed<'a>(
+        &'a self,
+        level: LevelId,
+        key: Key,
+        name: &'a str,
+    ) -> impl DoubleEndedIterator<Item = &'a Arc<Directive>> {
+        let level = self.level(level);
+        level.with_key(key).map(|at| &level.settings[at]).filter(move |directive| directive.name() == name)
+    }
+
+    /// The last statement on the level itself that has one of the names.
+    pub fn last_of(&self, level: LevelId, names: &[(Key, &str)]) -> Option<&Arc<Directive>> {
+        let level = self.level(level);
+        let is_one = |at: &usize| {
+            let named = |(key, name): &(Key, &str)| level.keys[*at] == *key && level.settings[*at].name() == *name;
+            names.iter().any(named)
+        };
+        (0..level.keys.len()).rev().find(is_one).map(|at| &level.settings[at])
     }
 
     /// The statement in force for a directive with one value.
     pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
-        let last = |id| self.level(id).settings.iter().rfind(|directive| directive.name() == name);
-        self.outwards(level).find_map(last)
+        let key = Key::of(name);
+        let last = |id| {
+            let here = self.level(id);
+            let mut named = here.with_key(key).map(|at| &here.settings[at]);
+            named.rfind(|directive| directive.name() == name)
+        };
+        self.named_around(level, key).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.
     pub fn effective_list<'a>(&'a self, level: LevelId, name: &'a str) -> Vec<&'a Arc<Directive>> {
-        let lists = self.outwards(level).map(|id| self.own(id, name).collect::<Vec<_>>());
-        lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
+        let key = Key::of(name);
+        let mut lists = self.named_around(level, key).map(|id| self.keyed(id, key, name).collect::<Vec<_>>());
+        lists.find(|list| !list.is_empty()).unwrap_or_default()
+    }
+
+    /// A level and the levels around it, as far out as the name may be written.
+    fn named_around(&self, level: LevelId, key: Key) -> impl Iterator<Item = LevelId> {
+        self.outwards(level).take_while(move |id| self.level(*id).names.may_have(key))
     }
 }
 

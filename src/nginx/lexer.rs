@@ -3,10 +3,10 @@
 //! The source of every rule here is `src/core/ngx_conf_file.c`; the test vectors were tried with
 //! nginx 1.22 and 1.31.
 
+use std::borrow::Cow;
+
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till, take_while1};
-use nom::combinator::{recognize, value};
-use nom::multi::many0_count;
+use nom::bytes::complete::tag;
 use nom::{IResult, Parser};
 
 /// The size of nginx's read buffer: a word or a comment that reaches it is fatal.
@@ -35,32 +35,45 @@ pub enum Token<'a> {
 
 /// Skips blanks and comments and takes one token. Never fails on complete input.
 pub fn token(input: &[u8]) -> IResult<&[u8], Token<'_>> {
-    let (input, _) = many0_count(alt((recognize(take_while1(is_blank)), short_comment))).parse(input)?;
-    if input.is_empty() {
-        return Ok((input, Token::End));
+    let input = behind_blanks(input);
+    let Some(first) = input.first() else { return Ok((input, Token::End)) };
+    match *first {
+        b';' => Ok((&input[1..], Token::Semicolon)),
+        b'{' => Ok((&input[1..], Token::Open)),
+        b'}' => Ok((&input[1..], Token::Close)),
+        b'#' => {
+            let (comment, rest) = input.split_at(comment(input));
+            Ok((rest, Token::LongComment(comment)))
+        }
+        b'"' | b'\'' => quoted(input),
+        _ => bare(input),
     }
-    alt((
-        value(Token::Semicolon, tag(&b";"[..])),
-        value(Token::Open, tag(&b"{"[..])),
-        value(Token::Close, tag(&b"}"[..])),
-        comment.map(Token::LongComment),
-        quoted,
-        bare,
-    ))
-    .parse(input)
+}
+
+/// What comes behind blanks and comments; a comment that nginx's buffer does not hold stays.
+fn behind_blanks(input: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while let Some(byte) = input.get(at) {
+        match *byte {
+            b'#' => match comment(&input[at..]) {
+                length if length < BUFFER => at += length,
+                _ => break,
+            },
+            byte if is_blank(byte) => at += 1,
+            _ => break,
+        }
+    }
+    &input[at..]
+}
+
+/// The length of the comment that begins here, without its line end.
+fn comment(input: &[u8]) -> usize {
+    input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len())
 }
 
 /// nginx's blanks; a form feed or a no-break space is an ordinary byte.
 pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-fn comment(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    recognize((tag(&b"#"[..]), take_till(|byte| byte == b'\n'))).parse(input)
-}
-
-fn short_comment(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    nom::combinator::verify(comment, |text: &[u8]| text.len() < BUFFER).parse(input)
 }
 
 /// A word in quotes: only the same quote ends it, and a backslash protects the next byte.
@@ -112,7 +125,10 @@ pub fn fits(token: &Token<'_>) -> bool {
 
 /// The value of a raw word: `\"`, `\'` and `\\` lose the backslash, `\t`, `\r` and `\n` become the
 /// control character, every other backslash stays.
-pub fn unescape(raw: &[u8]) -> Vec<u8> {
+pub fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.contains(&b'\\') {
+        return Cow::Borrowed(raw);
+    }
     let mut out = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
@@ -125,7 +141,7 @@ pub fn unescape(raw: &[u8]) -> Vec<u8> {
         };
         out.push(replacement.unwrap_or(byte));
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The length of a Lua block's text up to its closing brace, as lua-nginx-module scans it: braces

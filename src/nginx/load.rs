@@ -5,17 +5,22 @@
 //! `glob(3)` when a pattern character is in the full path, no match is fine for a pattern only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ast::{Directive, Tree};
 use super::parse::parse;
-use crate::host::{Host, ReadError, glob, is_outside_tree, names, normalize};
+use crate::host::{Host, ReadError, glob, is_outside_tree, normalize};
+use crate::parallel;
 use crate::source::{FileId, Sources, Span};
 
 /// Files that include each other deeper than this are not followed. nginx itself ends at its limit
 /// of open files.
 pub const MAX_INCLUDE_DEPTH: usize = 100;
+
+/// So many files are worth the start of a thread.
+const MANY: usize = 32;
 
 /// The parsed files of a configuration.
 #[derive(Debug, Default)]
@@ -25,8 +30,8 @@ pub struct Files {
     /// What is wrong with includes, in the order in which it was met.
     pub problems: Vec<IncludeProblem>,
     trees: BTreeMap<FileId, Tree>,
-    includes: HashMap<Span, Vec<FileId>>,
-    by_path: HashMap<PathBuf, FileId>,
+    includes: HashMap<Span, Arc<[FileId]>>,
+    by_path: HashMap<OsString, FileId>,
     patterns: Vec<(Span, String)>,
     /// The arguments of includes that bring less than they say, a pattern without a match among them.
     unread: HashSet<Span>,
@@ -72,7 +77,15 @@ impl Files {
     pub fn load(&mut self, host: &dyn Host, sources: &mut Sources, main: &Path) -> Result<FileId, ReadError> {
         let main = normalize(main);
         let prefix = main.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut loader = Loader { files: self, host, sources, prefix, open: Vec::new() };
+        let mut loader = Loader {
+            files: self,
+            host,
+            sources,
+            prefix,
+            open: Vec::new(),
+            followed: HashMap::new(),
+            ahead: HashMap::new(),
+        };
         let id = loader.load(&main)?;
         self.mains.push(id);
         Ok(id)
@@ -95,7 +108,7 @@ impl Files {
 
     /// The files an `include` brings in, in order.
     pub fn included_by(&self, include: &Directive) -> &[FileId] {
-        self.includes.get(&include.span).map_or(&[], Vec::as_slice)
+        self.includes.get(&include.span).map_or(&[], |files| &files[..])
     }
 
     /// Whether an `include` names files that are not known.
@@ -110,8 +123,17 @@ impl Files {
 
     /// The number under which a path was read.
     pub fn file_at(&self, path: &Path) -> Option<FileId> {
-        self.by_path.get(path).copied()
+        self.by_path.get(path.as_os_str()).copied()
     }
+}
+
+/// What an include brought.
+struct Followed {
+    files: Arc<[FileId]>,
+    /// The same in the order of their numbers.
+    sorted: Vec<FileId>,
+    /// The absolute pattern, if it is one.
+    pattern: Option<String>,
 }
 
 struct Loader<'a> {
@@ -122,47 +144,67 @@ struct Loader<'a> {
     prefix: PathBuf,
     /// The files that are being read, outermost first.
     open: Vec<FileId>,
+    /// What includes brought without problems, by the argument: thousands of sites include the same files.
+    followed: HashMap<String, Followed>,
+    /// What was read ahead of being included.
+    ahead: HashMap<OsString, Result<(FileId, Tree), ReadError>>,
 }
 
 impl Loader<'_> {
     fn load(&mut self, path: &Path) -> Result<FileId, ReadError> {
-        let bytes = self.host.read(path)?;
-        let (shown, real) = names(self.host, path);
-        let id = self.sources.add(shown, real, bytes);
-        let tree = parse(id, self.sources.get(id).bytes());
-        self.files.by_path.insert(path.to_owned(), id);
-        let mut includes = Vec::new();
-        collect_includes(&tree.directives, &mut includes);
+        let (id, tree) = match self.ahead.remove(path.as_os_str()) {
+            Some(read) => read?,
+            None => {
+                let opened = self.host.open(path)?;
+                let (shown, real) = opened.names(self.host, path);
+                let id = self.sources.add(shown, real, opened.bytes);
+                (id, parse(id, self.sources.get(id).bytes()))
+            }
+        };
+        self.files.by_path.insert(path.into(), id);
+        let includes = tree.includes.clone();
         self.files.trees.insert(id, tree);
         self.open.push(id);
         for include in includes {
-            let found = self.follow(&include);
+            let argument = &include.args[0];
+            let found = match self.followed.get(&argument.text) {
+                Some(known) if !self.open.iter().any(|file| known.sorted.binary_search(file).is_ok()) => {
+                    let pattern = known.pattern.clone().map(|pattern| (argument.span, pattern));
+                    self.files.patterns.extend(pattern);
+                    known.files.clone()
+                }
+                _ => self.follow(&include),
+            };
             self.files.includes.insert(include.span, found);
         }
         self.open.pop();
         Ok(id)
     }
 
-    fn follow(&mut self, include: &Directive) -> Vec<FileId> {
+    fn follow(&mut self, include: &Directive) -> Arc<[FileId]> {
         let argument = &include.args[0];
         let full = self.prefix.join(&argument.text);
         let pattern = full.to_string_lossy().into_owned();
         let by_pattern = glob::is_pattern(&pattern);
         let paths = if by_pattern { glob::expand(self.host, &pattern) } else { vec![normalize(&full)] };
         if by_pattern {
-            self.files.patterns.push((argument.span, pattern));
+            self.files.patterns.push((argument.span, pattern.clone()));
         }
-        let outside = !self.host.is_dump() && is_outside_tree(self.host, &full);
+        let outside = || !self.host.is_dump() && is_outside_tree(self.host, &full);
         let directory = full.parent().unwrap_or(Path::new("/"));
         if paths.is_empty() && self.host.is_closed(directory) {
             let error = ReadError::PermissionDenied;
             self.problem(argument.span, directory, IncludeProblemKind::Unreadable { error, by_pattern });
         } else if paths.is_empty() {
-            let kind = if outside { IncludeProblemKind::OutsideTree } else { IncludeProblemKind::NoMatch };
+            let kind = if outside() { IncludeProblemKind::OutsideTree } else { IncludeProblemKind::NoMatch };
             self.problem(argument.span, &full, kind);
         } else if paths.len() == glob::MAX_MATCHES {
             self.problem(argument.span, &full, IncludeProblemKind::TooManyMatches);
         }
+        if paths.len() >= 2 * MANY && self.open.len() < MAX_INCLUDE_DEPTH {
+            self.read_ahead(&paths);
+        }
+        let problems = self.files.problems.len();
         let mut found = Vec::new();
         for path in paths {
             match self.files.file_at(&path) {
@@ -176,30 +218,48 @@ impl Loader<'_> {
                 None => match self.load(&path) {
                     Ok(id) => found.push(id),
                     Err(_) if self.host.is_dump() => self.problem(argument.span, &path, IncludeProblemKind::NotInDump),
-                    Err(_) if outside => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
+                    Err(_) if outside() => self.problem(argument.span, &path, IncludeProblemKind::OutsideTree),
                     Err(error) => {
                         self.problem(argument.span, &path, IncludeProblemKind::Unreadable { error, by_pattern });
                     }
                 },
             }
         }
+        let found: Arc<[FileId]> = found.into();
+        if self.files.problems.len() == problems && !found.is_empty() {
+            let mut sorted = found.to_vec();
+            sorted.sort();
+            let known = Followed { files: found.clone(), sorted, pattern: by_pattern.then_some(pattern) };
+            self.followed.insert(argument.text.clone(), known);
+        }
         found
+    }
+
+    /// Reads and parses many files, on all processors.
+    fn read_ahead(&mut self, paths: &[PathBuf]) {
+        let host = self.host;
+        let new: Vec<&PathBuf> = paths.iter().filter(|path| self.files.file_at(path).is_none()).collect();
+        let opened = parallel::map(&new, MANY, |path| host.open(path));
+        let mut ids = Vec::new();
+        for (path, opened) in new.into_iter().zip(opened) {
+            match opened {
+                Ok(opened) => {
+                    let (shown, real) = opened.names(self.host, path);
+                    ids.push((path, self.sources.add(shown, real, opened.bytes)));
+                }
+                Err(error) => {
+                    self.ahead.insert(path.into(), Err(error));
+                }
+            }
+        }
+        let sources = &*self.sources;
+        let trees = parallel::map(&ids, MANY, |(_, id)| parse(*id, sources.get(*id).bytes()));
+        self.ahead.extend(ids.into_iter().zip(trees).map(|((path, id), tree)| (path.into(), Ok((id, tree)))));
     }
 
     fn problem(&mut self, span: Span, path: &Path, kind: IncludeProblemKind) {
         self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
-    }
-}
-
-/// The includes of a file, at any depth. In `split_clients` and `charset_map` the word means nothing.
-fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive>>) {
-    for directive in directives {
-        match directive.name() {
-            "include" if directive.args.len() == 1 && directive.block().is_empty() => found.push(directive.clone()),
-            "split_clients" | "charset_map" => {}
-            _ => collect_includes(directive.block(), found),
-        }
     }
 }
 

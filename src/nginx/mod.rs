@@ -6,6 +6,7 @@ pub mod crossplane;
 pub mod directives;
 pub mod examine;
 pub mod flow;
+pub mod groups;
 pub mod levels;
 pub mod lexer;
 pub mod literals;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::ast::{Body, Directive, Problem, ProblemKind, Tree, Word};
+use super::ast::{Body, Directive, Key, Problem, ProblemKind, Tree, Word};
 use super::directives::Places;
 use super::lexer::{self, Token};
 use super::recover::{self, Ending};
@@ -24,6 +24,7 @@ pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
         tree = Parser::new(file, bytes, braces).run().0;
         recover::note(&mut tree, noticed, bytes.len());
     }
+    collect_includes(&tree.directives, &mut tree.includes);
     tree
 }
 
@@ -261,7 +262,8 @@ impl<'a> Parser<'a> {
         let args = words.split_off(1);
         let flawed = std::mem::take(&mut self.flawed);
         let Some(name) = words.pop() else { return };
-        let directive = Arc::new(Directive { name, args, body, head, span, ender, flawed });
+        let key = Key::of(&name.text);
+        let directive = Arc::new(Directive { key, name, args, body, head, span, ender, flawed });
         let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
         siblings.push(directive);
     }
@@ -355,6 +357,17 @@ fn blank_prefix(input: &[u8]) -> usize {
         }
     }
     at
+}
+
+/// The includes of a file, at any depth. In `split_clients` and `charset_map` the word means nothing.
+fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive>>) {
+    for directive in directives {
+        match directive.name() {
+            "include" if directive.args.len() == 1 && !directive.is_block() => found.push(directive.clone()),
+            "split_clients" | "charset_map" => {}
+            _ => collect_includes(directive.block(), found),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Only `set` with a value that is itself known is followed, and only where no `if` and no other
 //! branch can decide differently. Everything else is unknown, and unknown stays unknown.
 
+use super::ast::Directive;
+use super::groups;
 use super::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
@@ -11,7 +13,7 @@ const MAX_STEPS: usize = 64;
 const MAX_BYTES: usize = 4096;
 
 /// A piece of an argument.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
     /// Text that stands for itself.
     Text(String),
@@ -31,6 +33,14 @@ pub struct Evaluated {
 }
 
 impl Piece {
+    /// The name, if this is a variable.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Piece::Text(_) => None,
+            Piece::Variable(name) => Some(name),
+        }
+    }
+
     /// Whether this is a variable whose value begins with a slash: behind a host, it begins the URI.
     pub fn begins_uri(&self) -> bool {
         matches!(self, Piece::Variable(name) if matches!(name.as_str(), "request_uri" | "uri" | "document_uri"))
@@ -67,6 +77,13 @@ impl Evaluated {
 /// Replaces the variables of an argument that stands on `level`.
 pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
     let mut result = Evaluated::default();
+    if !argument.contains('$') {
+        result.pieces = match argument {
+            "" => Vec::new(),
+            text => vec![Piece::Text(text.to_owned())],
+        };
+        return result;
+    }
     // What is still to be put in, the next piece last; one budget holds for the whole argument, since
     // `set $v "$v$v"` doubles with each step.
     let mut ahead: Vec<Piece> = split(argument).into_iter().rev().collect();
@@ -100,8 +117,12 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span
     let path: Vec<LevelId> = config.outwards(level).collect();
     while let Some(id) = pending.pop() {
         let here = config.level(id);
-        // Lua may set any variable before the request is handed over.
-        if here.settings.iter().any(|directive| runs_lua(directive.name())) {
+        // Lua may set any variable before the request is handed over, and so may a group of an expression.
+        let captures = |directive: &Directive| directive.args.iter().any(|word| groups::has(&word.text, name));
+        let is_open = |directive: &Directive| {
+            runs_lua(directive.name()) || matches!(directive.name(), "rewrite" | "server_name") && captures(directive)
+        };
+        if here.settings.iter().any(|directive| is_open(directive)) || here.opener.as_deref().is_some_and(captures) {
             return None;
         }
         for set in here.settings.iter().filter(|directive| sets(directive.name(), directive.arg(0), name)) {

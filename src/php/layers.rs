@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::ast::{Item, Problem, Setting, Value};
 use super::ini::parse_ini;
 use super::load::{Assigned, PoolSettings};
-use crate::host::{Host, names};
+use crate::host::Host;
 use crate::source::{Sources, Span};
 
 /// The settings of php.ini and the files of `conf.d`.
@@ -56,9 +56,9 @@ impl Ini {
         let scanned = host.list(scan).into_iter().map(|name| scan.join(name));
         let scanned = scanned.filter(|path| path.extension().is_some_and(|ending| ending == "ini"));
         for path in inis.iter().cloned().chain(scanned) {
-            let Ok(bytes) = host.read(&path) else { continue };
-            let (shown, real) = names(host, &path);
-            let file = sources.add(shown, real, bytes);
+            let Ok(opened) = host.open(&path) else { continue };
+            let (shown, real) = opened.names(host, &path);
+            let file = sources.add(shown, real, opened.bytes);
             let document = parse_ini(file, sources.get(file).bytes());
             ini.read(&document.items);
             ini.problems.extend(document.problems);

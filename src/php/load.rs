@@ -5,14 +5,15 @@
 //! section named again is the same pool; the last value of a setting is in force, except for the
 //! array settings (`php_value[…]`, `env[…]`), where the first is. Verified with PHP-FPM 8.2.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
 use super::settings;
 use super::test_output;
-use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, names, normalize, shown};
+use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, normalize, shown};
 use crate::source::{FileId, Sources, Span};
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
@@ -76,7 +77,7 @@ pub struct Assigned {
 }
 
 /// An include that does not bring what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IncludeProblem {
     /// The value of the include.
     pub span: Span,
@@ -87,7 +88,7 @@ pub struct IncludeProblem {
 }
 
 /// What can be wrong with an include.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum IncludeProblemKind {
     /// The pattern depends on the environment.
     NotKnown,
@@ -170,7 +171,7 @@ pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> 
     let document = test_output::parse(id, loader.sources.get(id).bytes());
     loader.configuration.files.push(id);
     loader.configuration.has_main = true;
-    loader.parsed.insert(id, document);
+    loader.parsed.insert(id, Rc::new(document));
     loader.read(id, 1, None);
     Ok(loader.configuration)
 }
@@ -198,8 +199,12 @@ struct Loader<'a> {
     sources: &'a mut Sources,
     prefix: PathBuf,
     documents: HashMap<PathBuf, FileId>,
-    parsed: HashMap<FileId, Document>,
+    parsed: HashMap<FileId, Rc<Document>>,
     configuration: Configuration,
+    /// The numbers of the pools by name, in lower case.
+    by_name: HashMap<String, usize>,
+    /// The problems that were told.
+    told: HashSet<IncludeProblem>,
     /// The pool that is open; none is `[global]`.
     open: Option<usize>,
     /// Whether includes were nested too deeply, where FPM ends.
@@ -218,30 +223,40 @@ impl<'a> Loader<'a> {
             include_problems: Vec::new(),
             problems: Vec::new(),
         };
-        let (documents, parsed) = (HashMap::new(), HashMap::new());
-        Loader { host, sources, prefix: prefix.to_owned(), documents, parsed, configuration, open: None, ended: false }
+        Loader {
+            host,
+            sources,
+            prefix: prefix.to_owned(),
+            documents: HashMap::new(),
+            parsed: HashMap::new(),
+            by_name: HashMap::new(),
+            told: HashSet::new(),
+            configuration,
+            open: None,
+            ended: false,
+        }
     }
 
     fn document(&mut self, path: &Path) -> Result<FileId, ReadError> {
         if let Some(id) = self.documents.get(path) {
             return Ok(*id);
         }
-        let bytes = self.host.read(path)?;
-        let (shown, real) = names(self.host, path);
-        let id = self.sources.add(shown, real, bytes);
+        let opened = self.host.open(path)?;
+        let (shown, real) = opened.names(self.host, path);
+        let id = self.sources.add(shown, real, opened.bytes);
         let document = parse_fpm(id, self.sources.get(id).bytes());
         self.configuration.problems.extend(document.problems.iter().cloned());
         self.configuration.files.push(id);
         self.documents.insert(path.to_owned(), id);
-        self.parsed.insert(id, document);
+        self.parsed.insert(id, Rc::new(document));
         Ok(id)
     }
 
     /// Reads a file. `own` is the section that is open by the headers of the files above it and its own.
     fn read(&mut self, file: FileId, depth: usize, mut own: Option<usize>) {
-        let items = self.parsed[&file].items.clone();
+        let document = Rc::clone(&self.parsed[&file]);
         let mut header = None;
-        for item in &items {
+        for item in &document.items {
             match item {
                 Item::Section(section) => {
                     header = Some(section.span);
@@ -264,7 +279,7 @@ impl<'a> Loader<'a> {
             return;
         }
         let pools = &mut self.configuration.pools;
-        self.open = Some(pools.iter().position(|pool| pool.name.eq_ignore_ascii_case(&name)).unwrap_or_else(|| {
+        self.open = Some(*self.by_name.entry(name.to_ascii_lowercase()).or_insert_with(|| {
             pools.push(PoolSettings { name, header: section.span, assigned: Vec::new() });
             pools.len() - 1
         }));
@@ -345,7 +360,7 @@ impl<'a> Loader<'a> {
     fn problem(&mut self, span: Span, pattern: String, kind: IncludeProblemKind) {
         let problem = IncludeProblem { span, pattern, kind };
         // A file that includes itself is met once on each of the five levels.
-        if !self.configuration.include_problems.contains(&problem) {
+        if self.told.insert(problem.clone()) {
             self.configuration.include_problems.push(problem);
         }
     }

@@ -7,6 +7,9 @@ use super::paint::{Ink, paint};
 use super::{Report, Style, clean, wrap};
 use crate::finding::{Severity, Unchecked};
 
+/// How many facts that are not known are named.
+const MOST_FACTS: usize = 50;
+
 /// The end of a text report. The very last line is the verdict, for it is the one that is seen.
 pub(super) fn closing(report: &Report<'_>, style: Style) -> String {
     let mut out = String::new();
@@ -36,11 +39,15 @@ fn not_checked(unchecked: &[Unchecked], style: Style) -> String {
         return String::new();
     }
     let mut out = format!("{}\n", paint("not checked, because these are not known:", Ink::Strong, style.color));
-    for ((needs, option), rules) in rules_by_fact {
+    let more = rules_by_fact.len().saturating_sub(MOST_FACTS);
+    for ((needs, option), rules) in rules_by_fact.into_iter().take(MOST_FACTS) {
         let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
         let fact = clean::line(needs, style);
         let option = if option.is_empty() { String::new() } else { format!(" ({})", clean::line(option, style)) };
         wrap::hanging(&mut out, "  ", 6, &format!("{fact}{option}: {rules}"), style.width);
+    }
+    if more > 0 {
+        out.push_str(&format!("  and {more} more; --format json lists all\n"));
     }
     out.push('\n');
     out

@@ -6,6 +6,7 @@
 //! show several files; the dependency is pinned to the minor version for it, and
 //! `testdata/report` holds what it looks like.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
@@ -23,14 +24,30 @@ use crate::source::Sources;
 /// Column at which the texts below the snippets begin.
 const TEXT_COLUMN: usize = 10;
 
+/// How many findings of one rule are shown: nobody reads more, and the first ones say what is to be done.
+const MOST_OF_A_RULE: usize = 100;
+
 /// How many places are named when there are more than can be shown.
 const MOST_NAMED: usize = 20;
 
 /// Writes the findings, a blank line after each, and the closing words.
 pub(super) fn render(report: &Report<'_>, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in report.findings {
+        let count = counts.entry(finding.rule).or_default();
+        *count += 1;
+        if *count > MOST_OF_A_RULE {
+            continue;
+        }
         let text = finding_text(finding, report.sources, style).map_err(io::Error::other)?;
         out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    let more: Vec<_> = counts.into_iter().filter(|(_, count)| *count > MOST_OF_A_RULE).collect();
+    for (rule, count) in &more {
+        writeln!(out, "and {} more findings of {rule}; --format json and compact list all", count - MOST_OF_A_RULE)?;
+    }
+    if !more.is_empty() {
         out.write_all(b"\n")?;
     }
     out.write_all(summary::closing(report, style).as_bytes())

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allow;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Machine};
 use crate::finding::{Category, Finding, Label, Severity, Unchecked};
+use crate::parallel;
 use crate::source::{Sources, Span};
 
 pub mod buffer;
@@ -127,6 +128,7 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What they rested for.
     pub unchecked: BTreeSet<Unchecked>,
+    last_unchecked: Option<Unchecked>,
     /// Findings that concern a server, by the places of their labels.
     affected: BTreeMap<(&'static str, Vec<Span>, String), usize>,
 }
@@ -156,8 +158,21 @@ impl Findings {
     }
 
     /// Says that a rule rested because something is not known.
-    pub fn unchecked(&mut self, rule: &'static Rule, needs: impl Into<String>, option: impl Into<String>) {
-        self.unchecked.insert(Unchecked { rule: rule.id, needs: needs.into(), option: option.into() });
+    pub fn unchecked(
+        &mut self,
+        rule: &'static Rule,
+        needs: impl AsRef<str> + Into<String>,
+        option: impl AsRef<str> + Into<String>,
+    ) {
+        // A rule says the same of thousands of places.
+        let same =
+            |last: &Unchecked| last.rule == rule.id && last.needs == needs.as_ref() && last.option == option.as_ref();
+        if self.last_unchecked.as_ref().is_some_and(same) {
+            return;
+        }
+        let unchecked = Unchecked { rule: rule.id, needs: needs.into(), option: option.into() };
+        self.last_unchecked = Some(unchecked.clone());
+        self.unchecked.insert(unchecked);
     }
 
     /// Leaves out what a stronger rule says better of the same place.
@@ -169,7 +184,6 @@ impl Findings {
         });
         let weaker: BTreeSet<_> = weaker.collect();
         self.findings.retain(|finding| !weaker.contains(&spans(finding)));
-        self.affected.clear();
     }
 
     /// Says which servers the findings concern, where it is known.
@@ -194,11 +208,24 @@ impl Rule {
     }
 }
 
+/// Whether a machine is worth the start of threads.
+fn is_large(machine: &Machine) -> bool {
+    machine.dials.len() + machine.pools().count() > 500
+}
+
 /// Runs the rules that `selected` admits over a deployment.
 pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) -> bool) -> Findings {
+    let rules: Vec<&Rule> = all().filter(|rule| selected(rule)).collect();
+    let batch = if deployment.machines.iter().any(is_large) { 1 } else { rules.len().max(1) };
     let mut findings = Findings::default();
-    for rule in all().filter(|rule| selected(rule)) {
-        (rule.check)(deployment, sources, &mut findings);
+    let found = parallel::map(&rules, batch, |rule| {
+        let mut found = Findings::default();
+        (rule.check)(deployment, sources, &mut found);
+        found
+    });
+    for found in found {
+        findings.findings.extend(found.findings);
+        findings.unchecked.extend(found.unchecked);
     }
     findings.drop_superseded();
     allow::apply(deployment, sources, selected, &mut findings);

@@ -177,7 +177,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// Dialling an any-address reaches the host's loopback.
-fn as_dialled(ip: IpAddr) -> IpAddr {
+pub fn as_dialled(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

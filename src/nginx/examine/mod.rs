@@ -89,6 +89,8 @@ pub enum Flaw {
     Taken(Taken),
     /// A variable that nothing defines.
     Variable,
+    /// The whole configuration has no block `events`.
+    NoEvents,
     /// A server that is to speak TLS has no certificate.
     NoCertificate,
     /// A next line that became arguments, which nginx accepts.
@@ -139,7 +141,7 @@ impl Refusal {
 
 /// Goes through a configuration that begins with a file; `top` is where the file's statements stand.
 pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, build: &Build) -> Vec<Refusal> {
-    let mut examiner = Examiner::new(files, sources, build);
+    let mut examiner = Examiner::new(files, sources, main, build);
     examiner.find_modules();
     let tree = files.tree(main);
     let top = if top.is_one() { top } else { common_places(files, tree, top) };
@@ -148,7 +150,7 @@ pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, buil
         return Vec::new();
     }
     examiner.statements(&tree.directives, &mut level);
-    examiner.end();
+    examiner.end(top);
     let mut found = examiner.found;
     found.sort_by_key(|refusal| (refusal.span, refusal.noticed));
     found
@@ -238,10 +240,11 @@ struct Examiner<'a> {
     servers: servers::Servers,
     upstreams: BTreeMap<String, Span>,
     references: references::References,
+    main: FileId,
 }
 
 impl<'a> Examiner<'a> {
-    fn new(files: &'a Files, sources: &'a Sources, build: &'a Build) -> Self {
+    fn new(files: &'a Files, sources: &'a Sources, main: FileId, build: &'a Build) -> Self {
         Examiner {
             files,
             sources,
@@ -255,6 +258,7 @@ impl<'a> Examiner<'a> {
             servers: servers::Servers::default(),
             upstreams: BTreeMap::new(),
             references: references::References::default(),
+            main,
         }
     }
 
@@ -288,6 +292,7 @@ impl<'a> Examiner<'a> {
             Flaw::Taken(Taken::Name(..)) => "name",
             Flaw::Taken(_) => "taken",
             Flaw::Variable => "variable",
+            Flaw::NoEvents => "events",
             Flaw::NoCertificate => "certificate",
             Flaw::Swallowed { .. } => "swallowed",
         };
@@ -575,9 +580,9 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, top: Places) {
         self.end_servers();
-        self.end_references();
+        self.end_references(top);
         self.end_names();
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct References {
     caches: Vec<(String, Word)>,
     shared: Vec<(String, String, Span)>,
     passes: Vec<(String, String, Span, Span)>,
+    has_events: bool,
     http: Option<Span>,
 }
 
@@ -25,8 +26,10 @@ impl Examiner<'_> {
     pub(super) fn refer(&mut self, directive: &Directive, level: &Level) {
         let args = directive.args.as_slice();
         let Some(first) = args.first() else {
-            if directive.name() == "http" {
-                self.references.http = Some(directive.span);
+            match directive.name() {
+                "events" => self.references.has_events = true,
+                "http" => self.references.http = Some(directive.span),
+                _ => {}
             }
             return;
         };
@@ -88,11 +91,17 @@ impl Examiner<'_> {
         }
     }
 
-    pub(super) fn end_references(&mut self) {
+    pub(super) fn end_references(&mut self, top: Places) {
         let references = std::mem::take(&mut self.references);
         self.passes(references.passes);
         if !self.build.is_whole {
             return;
+        }
+        let is_read = self.files.tree(self.main).problems.is_empty();
+        if top == Places::MAIN && !references.has_events && is_read {
+            let refusal = "no \"events\" section in configuration".to_owned();
+            let span = Span::new(self.main, 0, 0);
+            self.refuse(Refusal { flaw: Flaw::NoEvents, name: "events".to_owned(), span, noticed: None, refusal });
         }
         // These are noticed when the whole block is read.
         let end = references.http.map(|http| Span { start: http.end.saturating_sub(1), ..http });

@@ -1,6 +1,5 @@
 //! IPv4 on one side and IPv6 on the other.
 
-use super::listener_missing::{overridden, unloaded};
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
 use crate::deployment::nearest::How;
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
@@ -40,7 +39,7 @@ fn is_php(machine: &Machine, dial: &Dial) -> bool {
 /// The port is right and the family is not.
 fn missed(machine: &Machine, dial: &Dial) -> Option<Finding> {
     let meant = dial.nearest.filter(|nearest| nearest.how == How::Family)?;
-    if overridden(machine, dial).is_some() || unloaded(machine, dial).is_some() {
+    if machine.overridden(dial).is_some() || machine.not_loaded(dial).is_some() {
         return None;
     }
     let pool = machine.pool(meant.pool);

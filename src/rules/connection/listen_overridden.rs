@@ -1,6 +1,8 @@
 //! A later line replaces the `listen` of a pool.
 
-use crate::deployment::{Deployment, Reach};
+use std::collections::BTreeSet;
+
+use crate::deployment::{Deployment, PoolId, Reach};
 use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -10,17 +12,15 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
+        // Where nginx dials the lost address, `listener-missing` tells the whole story.
+        let missed = machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody);
+        let dialled: BTreeSet<PoolId> = missed.filter_map(|dial| Some(machine.overridden(dial)?.0)).collect();
         for (id, pool) in machine.pools() {
             let Some(in_force) = pool.settings.get("listen") else { continue };
             let Some(lost) = pool.settings.all("listen").find(|assigned| assigned.text != in_force.text) else {
                 continue;
             };
-            // Where nginx dials the lost address, `listener-missing` tells the whole story.
-            let dialled = machine.dials.iter().any(|dial| {
-                dial.reach == Reach::Nobody
-                    && super::listener_missing::overridden(machine, dial).is_some_and(|(of, ..)| of == id)
-            });
-            if dialled {
+            if dialled.contains(&id) {
                 continue;
             }
             let wanted = machine.callers(id).next().is_some();

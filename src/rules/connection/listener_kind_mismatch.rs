@@ -1,6 +1,6 @@
 //! TCP on one side and a unix socket on the other.
 
-use super::listener_missing::{dialled_as, overridden, unloaded};
+use super::listener_missing::dialled_as;
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
 use crate::deployment::nearest::How;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
@@ -26,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 continue;
             }
             let meant = dial.nearest.filter(|nearest| nearest.how == How::Kind);
-            if let (Some(meant), None, None) = (meant, overridden(machine, dial), unloaded(machine, dial)) {
+            if let (Some(meant), None, None) = (meant, machine.overridden(dial), machine.not_loaded(dial)) {
                 findings.push_for(server_name(nginx, hand_over), finding(machine, dial, meant.pool));
             }
         }

@@ -1,19 +1,27 @@
 //! A FastCGI hand-over that serves PHP dials an address where no pool listens.
 
 use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use crate::deployment::connect::MAX_DIALS;
 use crate::deployment::nearest::{How, Nearest};
-use crate::deployment::unloaded::Holds;
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Edit, Finding, Fix};
 use crate::rules::{Findings, Rule, rule};
-use crate::source::{Sources, Span};
+use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
 
 pub(super) static RULE: Rule =
     rule!(connection / "listener-missing", Error, "nginx dials an address where no pool listens");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
+        if machine.left_out > 0 {
+            let needs = format!("{} hand-overs of more than {MAX_DIALS} dialled addresses", machine.left_out);
+            findings.unchecked(&RULE, needs, "");
+        }
+        for span in machine.nginx.iter().flat_map(|nginx| &nginx.more_branches) {
+            let needs = format!("the variable in {}, which can take too many values", sources.place(*span));
+            findings.unchecked(&RULE, needs, "");
+        }
         for dial in &machine.dials {
             let (nginx, hand_over) = machine.hand_over(dial);
             match &dial.reach {
@@ -41,21 +49,9 @@ fn is_owned(machine: &Machine, dial: &Dial) -> bool {
     let (nginx, hand_over) = machine.hand_over(dial);
     let peer = &hand_over.peers(nginx)[dial.peer];
     let related = dial.nearest.is_some_and(|nearest| matches!(nearest.how, How::Kind | How::Family));
-    let explained = related && overridden(machine, dial).is_none() && unloaded(machine, dial).is_none();
+    let explained = related && machine.overridden(dial).is_none() && machine.not_loaded(dial).is_none();
     let relative = matches!(&dial.address, Address::Unix(path) if !path.starts_with('/'));
-    !peer.port_defaulted && !explained && !relative && !is_prefix_unknown(machine, dial)
-}
-
-/// Whether the dial would reach a relative `listen` if the master were started with some `-p`.
-fn is_prefix_unknown(machine: &Machine, dial: &Dial) -> bool {
-    let [Endpoint::Unix(dialled)] = dial.endpoints.as_slice() else { return false };
-    machine.pools().any(|(id, pool)| {
-        let Some(listener) = &pool.listener else { return false };
-        let relative = !listener.written.starts_with('/') && pool.settings.get("prefix").is_none();
-        let remaining = dialled.to_str().and_then(|path| path.strip_suffix(&format!("/{}", listener.written)));
-        // From `/` nobody starts FPM: there the author took the path for an absolute one.
-        relative && !machine.masters[id.master].prefix_known && remaining.is_some_and(|prefix| !prefix.is_empty())
-    })
+    !peer.port_defaulted && !explained && !relative && !machine.is_prefix_unknown(dial)
 }
 
 fn finding(machine: &Machine, dial: &Dial) -> Finding {
@@ -80,14 +76,14 @@ fn shown(address: &Address) -> String {
 /// Adds why nobody is there, as far as it shows: an override, a file that is not loaded, or the
 /// nearest listener.
 fn explain(finding: Finding, machine: &Machine, dial: &Dial, shown: &str) -> Finding {
-    if let Some((id, here, wins)) = overridden(machine, dial) {
+    if let Some((id, here, wins)) = machine.overridden(dial) {
         let pool = machine.pool(id);
         return finding
             .label(here, format!("pool {} would listen here, but a later line wins", pool.name))
             .label(wins, "this is the last `listen` of the pool, so it is in force")
             .help(format!("remove the later `listen`, or let nginx dial {}", dialled_as(machine, id)));
     }
-    if let Some((path, span)) = unloaded(machine, dial) {
+    if let Some((path, span)) = machine.not_loaded(dial) {
         return finding
             .label(span, "a pool would listen here, but no include of PHP-FPM loads this file")
             .help(format!("rename {path} so that the include pattern takes it, then reload PHP-FPM"));
@@ -166,22 +162,4 @@ pub(super) fn dialled_as(machine: &Machine, id: PoolId) -> String {
 fn listen_of(machine: &Machine, id: PoolId) -> String {
     let endpoint = machine.pool(id).listener.as_ref().and_then(|listener| listener.bound.endpoints().first());
     endpoint.map_or_else(|| format!("(unknown, pool {})", machine.pool(id).name), Endpoint::to_string)
-}
-
-/// A `listen` that would have been right and that a later one of the same pool overrides: the pool,
-/// its place, and the place of the one in force.
-pub(super) fn overridden(machine: &Machine, dial: &Dial) -> Option<(PoolId, Span, Span)> {
-    machine.pools().find_map(|(id, pool)| {
-        let lost = pool.overridden.iter().find(|(here, _)| dial.missed.iter().any(|missed| here.accepts(missed)))?;
-        Some((id, lost.1, pool.listener.as_ref()?.span))
-    })
-}
-
-/// A pool file that is not loaded and whose pool would be right: its path and the `listen`.
-pub(super) fn unloaded(machine: &Machine, dial: &Dial) -> Option<(String, Span)> {
-    machine.unloaded.iter().find_map(|file| {
-        let Holds::Pool(listens) = &file.holds else { return None };
-        let (_, span) = listens.iter().find(|(here, _)| dial.missed.iter().any(|missed| here.accepts(missed)))?;
-        Some((file.path.to_string_lossy().into_owned(), *span))
-    })
 }

@@ -1,7 +1,7 @@
 //! Who listens where, and who dials.
 
 use super::Rule;
-use crate::deployment::{Dial, HandOver, Machine, Nginx, Pool, PoolId, Reach};
+use crate::deployment::{Dial, HandOver, Machine, Nginx, Peer, Pool, PoolId, Reach};
 use crate::finding::{Finding, Severity};
 use crate::values::address::{Address, Endpoint};
 
@@ -51,14 +51,8 @@ pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> S
     let (nginx, hand_over) = machine.hand_over(dial);
     let peers = hand_over.peers(nginx);
     let no_retry = retries_are_off(nginx, hand_over);
-    let answers = |other: &Dial| {
-        let same = other.nginx == dial.nginx && other.hand_over == dial.hand_over && other.peer != dial.peer;
-        same && !matches!(other.reach, Reach::Nobody)
-    };
-    // Of the branches of a variable no other answers: the request is for this one.
-    let is_branch = peers[dial.peer].key.is_some();
-    let is_hidden = is_softened(nginx, hand_over)
-        || !is_branch && (peers[dial.peer].backup || machine.dials_of(dial).any(answers) && !no_retry);
+    let is_hidden =
+        is_softened(nginx, hand_over) || peers[dial.peer].backup || machine.another_answers(dial) && !no_retry;
     if is_hidden { Severity::Warning } else { Severity::Error }
 }
 
@@ -146,14 +140,24 @@ pub(super) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) ->
 /// Adds the line of the hand-over when the address stands in an upstream group.
 pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dial: &Dial) -> Finding {
     let (nginx, hand_over) = machine.hand_over(dial);
-    if dial.span == hand_over.span {
-        return finding;
-    }
-    let label = match &hand_over.peers(nginx)[dial.peer].key {
-        Some(key) => format!("`{}` hands requests for `{key}` over to it", hand_over.directive.name()),
-        None => format!("`{}` hands requests over to it", hand_over.directive.name()),
+    let (peer, name) = (&hand_over.peers(nginx)[dial.peer], hand_over.directive.name());
+    let Some(key) = &peer.key else {
+        return match dial.span == hand_over.span {
+            true => finding,
+            false => finding.label(hand_over.span, format!("`{name}` hands requests over to it")),
+        };
     };
-    finding.label(hand_over.span, label)
+    let finding = label_way(finding, peer);
+    match dial.span == hand_over.span {
+        true => finding.note(format!("requests for `{key}` lead to it")),
+        false => finding.label(hand_over.span, format!("`{name}` hands requests for `{key}` over to it")),
+    }
+}
+
+/// Adds the values that lead from a request to an address.
+pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
+    let key = peer.key.as_deref().unwrap_or_default();
+    peer.via.iter().fold(finding, |finding, span| finding.label(*span, format!("requests for `{key}` take this value")))
 }
 
 /// The server of a hand-over, as notes name it.

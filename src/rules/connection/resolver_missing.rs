@@ -1,11 +1,13 @@
 //! A pass with a variable yields a host name, and no resolver is in force.
 
-use super::server_name;
-use crate::deployment::{Deployment, HandOver, Nginx, Protocol, Target};
+use std::collections::{HashMap, HashSet};
+
+use super::{label_way, server_name};
+use crate::deployment::{Deployment, HandOver, Nginx, Peer, Protocol, Target};
 use crate::finding::{Finding, Severity};
 use crate::nginx::variables::Piece;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::values::address::Address;
 
 pub(super) static RULE: Rule =
@@ -17,47 +19,92 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.unchecked(&RULE, "the files that may set a resolver", "--root");
             continue;
         }
+        let mut known = Known::new(nginx);
         for hand_over in &nginx.hand_overs {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
             if has_resolver || !hand_over.evaluated.has_variables {
                 continue;
             }
-            let found = match &hand_over.target {
-                Target::Direct(peer) => match &peer.address {
-                    Ok(Address::Name(host, port)) => named(nginx, hand_over, host, *port),
-                    _ => None,
-                },
-                Target::Unknown => composed(nginx, hand_over),
-                Target::Upstream(_) | Target::Branches(_) => None,
+            let found: Vec<Finding> = match &hand_over.target {
+                Target::Unknown => composed(&mut known, hand_over).into_iter().collect(),
+                _ => hand_over.named().iter().filter_map(|peer| named(nginx, &known, hand_over, peer)).collect(),
             };
-            if let Some(finding) = found {
+            for finding in found {
                 findings.push_for(server_name(nginx, hand_over), finding);
             }
         }
     }
 }
 
-/// The whole name is known.
-fn named(nginx: &Nginx, hand_over: &HandOver, host: &str, port: u16) -> Option<Finding> {
-    // nginx knows the names of its other passes, for those it looked up at the start.
-    let known = nginx.hand_overs.iter().any(|other| {
-        let address = match &other.target {
-            Target::Direct(peer) => peer.address.as_ref().ok(),
+/// The names that nginx knows without a resolver.
+struct Known {
+    /// Those of its other passes, in lower case with their ports, for those it looked up at the start.
+    hosts: HashSet<(String, u16)>,
+    /// The same without ports.
+    names: HashSet<String>,
+    /// Those of groups, in lower case.
+    groups: Vec<String>,
+    /// Whether what is put together of some pieces may be a group.
+    may_be_group: HashMap<Vec<Piece>, bool>,
+}
+
+impl Known {
+    fn new(nginx: &Nginx) -> Self {
+        let literal = nginx.hand_overs.iter().filter(|hand_over| !hand_over.evaluated.has_variables);
+        let host = |hand_over: &HandOver| match &hand_over.target {
+            Target::Direct(Peer { address: Ok(Address::Name(name, port)), .. }) => {
+                Some((name.to_ascii_lowercase(), *port))
+            }
             _ => None,
         };
-        let same = |address: &Address| matches!(address, Address::Name(name, at) if name.eq_ignore_ascii_case(host) && *at == port);
-        !other.evaluated.has_variables && address.is_some_and(same)
-    });
+        let hosts: HashSet<(String, u16)> = literal.filter_map(host).collect();
+        Known {
+            names: hosts.iter().map(|(name, _)| name.clone()).collect(),
+            hosts,
+            groups: nginx.upstreams.iter().map(|group| group.name.to_ascii_lowercase()).collect(),
+            may_be_group: HashMap::new(),
+        }
+    }
+
+    fn may_be_group(&mut self, pieces: &[Piece]) -> bool {
+        if let Some(known) = self.may_be_group.get(pieces) {
+            return *known;
+        }
+        let found = self.groups.iter().any(|name| may_be(name, pieces));
+        self.may_be_group.insert(pieces.to_vec(), found);
+        found
+    }
+
+    /// Whether the text at the start is a name that a literal pass has made known, with or without port:
+    /// what follows is the URI.
+    fn begins(&self, authority: &[Piece]) -> bool {
+        let Some(Piece::Text(text)) = authority.first() else { return false };
+        let text = text.to_ascii_lowercase();
+        match text.rsplit_once(':').and_then(|(name, port)| Some((name.to_owned(), port.parse().ok()?))) {
+            Some(place) => self.hosts.contains(&place),
+            None => self.names.contains(&text),
+        }
+    }
+}
+
+/// The whole name is known.
+fn named(nginx: &Nginx, known: &Known, hand_over: &HandOver, peer: &Peer) -> Option<Finding> {
+    let Ok(Address::Name(host, port)) = &peer.address else { return None };
     // The port of an existing group is another mistake.
-    if known || nginx.upstream(host).is_some() {
+    if known.hosts.contains(&(host.to_ascii_lowercase(), *port)) || nginx.upstream(host).is_some() {
         return None;
     }
-    Some(finding(hand_over, host, Severity::Error).predict(502, format!("no resolver defined to resolve {host}")))
+    let mut found = finding(hand_over, host, peer.span, Severity::Error);
+    if let Some(key) = &peer.key {
+        let label = format!("`{}` takes it for `{key}`", hand_over.directive.name());
+        found = label_way(found, peer).label(hand_over.span, label);
+    }
+    Some(found.predict(502, format!("no resolver defined to resolve {host}")))
 }
 
 /// The name is put together from the request: it is a name for certain when it holds letters of its
 /// own or the name that the client asked for.
-fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
+fn composed(known: &mut Known, hand_over: &HandOver) -> Option<Finding> {
     let authority = authority(hand_over)?;
     let letters = authority.iter().any(|piece| match piece {
         Piece::Text(text) => text.chars().any(|char| char.is_ascii_alphabetic()),
@@ -65,8 +112,7 @@ fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
     });
     let asked = |name: &str| matches!(name, "host" | "http_host" | "server_name" | "hostname" | "ssl_server_name");
     let client = authority.iter().any(|piece| matches!(piece, Piece::Variable(name) if asked(name)));
-    let may_be_group = nginx.upstreams.iter().any(|group| may_be(&group.name, &authority));
-    if (!letters && !client) || may_be_group || begins_with_known(nginx, &authority) {
+    if (!letters && !client) || known.may_be_group(&authority) || known.begins(&authority) {
         return None;
     }
     let shown: String = authority
@@ -79,30 +125,13 @@ fn composed(nginx: &Nginx, hand_over: &HandOver) -> Option<Finding> {
     // A client may ask for an address instead of a name.
     let certain = letters || authority.len() > 1;
     let severity = if certain { Severity::Error } else { Severity::Warning };
-    Some(finding(hand_over, &shown, severity).predict(502, "no resolver defined to resolve".to_owned()))
+    Some(finding(hand_over, &shown, hand_over.span, severity).predict(502, "no resolver defined to resolve".to_owned()))
 }
 
-/// Whether the text at the start is a name that a literal pass has made known, with or without port:
-/// what follows is the URI.
-fn begins_with_known(nginx: &Nginx, authority: &[Piece]) -> bool {
-    let Some(Piece::Text(text)) = authority.first() else { return false };
-    let text = text.to_ascii_lowercase();
-    nginx.hand_overs.iter().filter(|other| !other.evaluated.has_variables).any(|other| match &other.target {
-        Target::Direct(peer) => match &peer.address {
-            Ok(Address::Name(name, port)) => {
-                let name = name.to_ascii_lowercase();
-                text == name || text == format!("{name}:{port}")
-            }
-            _ => false,
-        },
-        _ => false,
-    })
-}
-
-fn finding(hand_over: &HandOver, host: &str, severity: Severity) -> Finding {
+fn finding(hand_over: &HandOver, host: &str, span: Span, severity: Severity) -> Finding {
     let name = hand_over.directive.name();
     let message = format!("`{name}` with a variable must look up {host}, and no `resolver` is in force");
-    let mut finding = RULE.finding(message, hand_over.span, "nginx looks this name up at each request");
+    let mut finding = RULE.finding(message, span, "nginx looks this name up at each request");
     for span in &hand_over.evaluated.via {
         finding = finding.label(*span, "the value comes from here");
     }
@@ -146,9 +175,8 @@ fn authority(hand_over: &HandOver) -> Option<Vec<Piece>> {
 
 /// Whether the pieces can yield a name: their texts stand in it in this order.
 fn may_be(name: &str, pieces: &[Piece]) -> bool {
-    // nginx compares names without case.
-    let name = name.to_ascii_lowercase();
-    let mut rest = name.as_str();
+    // nginx compares names without case; this one is in lower case.
+    let mut rest = name;
     for (at, piece) in pieces.iter().enumerate() {
         let Piece::Text(text) = piece else { continue };
         let Some(found) = rest.find(&text.to_ascii_lowercase()) else { return false };

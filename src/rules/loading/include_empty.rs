@@ -3,7 +3,6 @@
 use crate::deployment::unloaded::Holds;
 use crate::deployment::{Deployment, Machine};
 use crate::finding::{Program, Severity};
-use crate::nginx::levels::Context;
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::{IncludeProblemKind as FpmProblem, is_pool_setting};
 use crate::rules::{Findings, Rule, rule};
@@ -27,26 +26,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn of_mains(machine: &Machine, findings: &mut Findings) {
     let partial = machine.view.is_partial();
     let place = |file: FileId, first: Option<Span>| first.unwrap_or(Span::new(file, 0, 0));
-    for nginx in machine.nginx.iter().filter(|nginx| nginx.is_whole) {
-        let is_broken = nginx.files.trees().any(|(_, tree)| !tree.problems.is_empty());
-        let has_events = nginx.config.levels(Context::Events).next().is_some();
-        for main in &nginx.files.mains {
-            let first = nginx.files.tree(*main).directives.first();
-            // Away from its host, a file with other statements may be a part of something.
-            if is_broken || has_events || partial && first.is_some() {
-                continue;
-            }
-            let finding = RULE
-                .finding(
-                    "nginx has no `events` block",
-                    place(*main, first.map(|first| first.head)),
-                    "nowhere in this file",
-                )
-                .help("write `events { }`; nginx wants the block, even an empty one")
-                .refused_by(Program::Nginx, "no \"events\" section in configuration");
-            findings.push(finding);
-        }
-    }
     for master in machine.masters.iter().filter(|master| master.configuration.has_main && master.pools.is_empty()) {
         let configuration = &master.configuration;
         let first = configuration.global.first().map(|first| first.span);

@@ -13,6 +13,7 @@ mod default_server_duplicate;
 mod directive_duplicate;
 mod directive_misplaced;
 mod directive_unknown;
+mod events_missing;
 mod file_missing;
 mod fpm_listen_missing;
 mod fpm_section_missing;
@@ -42,6 +43,7 @@ pub const RULES: &[&Rule] = &[
     &directive_duplicate::RULE,
     &directive_misplaced::RULE,
     &directive_unknown::RULE,
+    &events_missing::RULE,
     &file_missing::RULE,
     &fpm_listen_missing::RULE,
     &fpm_section_missing::RULE,
@@ -51,12 +53,12 @@ pub const RULES: &[&Rule] = &[
     &include_cycle::RULE,
     &include_missing::RULE,
     &include_unreadable::RULE,
+    &ini_expression::RULE,
+    &ini_value_suspect::RULE,
     &location_duplicate::RULE,
     &placeholder_left::RULE,
     &semicolon_swallowed::RULE,
     &server_name_conflict::RULE,
-    &ini_expression::RULE,
-    &ini_value_suspect::RULE,
     &slowlog_invalid::RULE,
     &syntax_error::RULE,
     &value_invalid::RULE,

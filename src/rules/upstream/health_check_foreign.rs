@@ -5,8 +5,12 @@ use crate::nginx::levels::Context;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(upstream / "health-check-foreign", Advice, "health checks need a module that nginx does not bring");
+pub(super) static RULE: Rule = rule!(
+    upstream / "health-check-foreign",
+    Advice,
+    "health checks need a module that nginx does not bring",
+    supersedes["directive-unknown"]
+);
 
 /// The directives with the module or product they belong to, and a part of the module's name as builds list it.
 const FOREIGN: [(&str, &str, &str); 6] = [
@@ -34,7 +38,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     continue;
                 }
                 let finding = RULE
-                    .finding(format!("`{name}` needs {needs}"), setting.head, "nginx itself refuses this directive")
+                    .finding(format!("`{name}` needs {needs}"), setting.name.span, "nginx itself refuses this directive")
                     .note("without it a server is left out for `fail_timeout` after `max_fails` requests have failed on it")
                     .help("run this with the nginx that has it, or use `max_fails` and `fail_timeout` of each `server`");
                 findings.push(finding);

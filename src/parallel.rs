@@ -1,0 +1,57 @@
+//! Work on many things at once.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// More threads than this do not pay: what is left then is the part that runs alone.
+const MAX_THREADS: usize = 8;
+
+/// What a function makes of each thing, in the order of the things; `batch` of them are work enough for
+/// a thread to be asked.
+pub fn map<T: Sync, R: Send>(things: &[T], batch: usize, make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS).min(things.len() / batch);
+    if threads < 2 {
+        return things.iter().map(make).collect();
+    }
+    let batches: Vec<&[T]> = things.chunks(batch).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut made = Vec::new();
+        while let Some((number, batch)) = take(&batches, &next) {
+            made.push((number, batch.iter().map(&make).collect::<Vec<R>>()));
+        }
+        made
+    };
+    let mut made = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut made = work();
+        for other in others {
+            match other.join() {
+                Ok(of_other) => made.extend(of_other),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        made
+    });
+    made.sort_unstable_by_key(|(number, _)| *number);
+    made.into_iter().flat_map(|(_, batch)| batch).collect()
+}
+
+fn take<'a, T>(batches: &[&'a [T]], next: &AtomicUsize) -> Option<(usize, &'a [T])> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    Some((number, *batches.get(number)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_the_order_of_the_things() {
+        for count in [0, 1, 63, 64, 129, 10_000] {
+            let things: Vec<usize> = (0..count).collect();
+            assert!(map(&things, 64, |thing| thing * 2).into_iter().eq((0..count).map(|thing| thing * 2)));
+        }
+    }
+}
