@@ -27,7 +27,7 @@ pub(in crate::nginx) use servers::{Location, misnested};
 pub use values::Refused;
 
 /// More statements than this are not gone through: includes of includes may multiply.
-const MAX_STATEMENTS: usize = 2_000_000;
+const MAX_STATEMENTS: usize = 500_000;
 
 /// What is known of the nginx that is to read a configuration.
 #[derive(Clone, Debug, Default)]
@@ -581,6 +581,10 @@ impl<'a> Examiner<'a> {
     }
 
     fn end(&mut self, top: Places) {
+        // What was not gone through may define what is missing here.
+        if self.statements > MAX_STATEMENTS {
+            return;
+        }
         self.end_servers();
         self.end_references(top);
         self.end_names();
