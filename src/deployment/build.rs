@@ -142,11 +142,15 @@ fn refusals(
     declared: &BTreeSet<String>,
 ) -> Vec<examine::Refusal> {
     let modules = &facts.build.modules;
+    let is_whole = nginx.is_whole && !nginx.is_partial;
+    // Modules are loaded at the top of the main file only.
+    let top = nginx.config.level(nginx.config.main());
     let build = Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
         declared: declared.clone(),
-        is_whole: nginx.is_whole && !nginx.is_partial,
+        is_whole,
+        knows_modules: is_whole || top.context == Context::Main && top.unread.is_empty(),
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
     };
     examine::examine(&nginx.files, sources, id, place, &build)

@@ -103,7 +103,9 @@ fn labels(rule: &Rule, example: &Example, checked: &Checked) -> Vec<Came> {
         for (number, label) in finding.labels().iter().enumerate() {
             let source = checked.sources.get(label.span.file);
             let file = example.files.iter().find(|file| file.path.trim_start_matches('/') == source.path);
-            let line = source.position(label.span.start).line;
+            // The end of a file is behind the line break of the last line, where no mark can stand.
+            let at_end = label.span.start as usize == source.bytes().len() && source.bytes().ends_with(b"\n");
+            let line = source.position(label.span.start - u32::from(at_end)).line;
             let line = file.map_or(example.line, |file| file.line + line - 1);
             let kind = if number == 0 { finding.severity.as_str() } else { "label" };
             let label = Came { line, kind, text: label.text.clone() };

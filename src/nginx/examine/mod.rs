@@ -27,7 +27,7 @@ pub(in crate::nginx) use servers::{Location, misnested};
 pub use values::Refused;
 
 /// More statements than this are not gone through: includes of includes may multiply.
-const MAX_STATEMENTS: usize = 2_000_000;
+const MAX_STATEMENTS: usize = 500_000;
 
 /// What is known of the nginx that is to read a configuration.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Build {
     pub declared: BTreeSet<String>,
     /// Whether everything that it reads was read.
     pub is_whole: bool,
+    /// Whether every place that may load a module was read.
+    pub knows_modules: bool,
     /// Whether it brings modules that stock nginx lacks, as OpenResty does.
     pub is_bundle: bool,
 }
@@ -250,7 +252,7 @@ impl<'a> Examiner<'a> {
             seen: BTreeSet::new(),
             statements: 0,
             loaded: BTreeSet::new(),
-            has_unknown_modules: !build.is_whole,
+            has_unknown_modules: !build.knows_modules,
             names: names::Names::default(),
             servers: servers::Servers::default(),
             upstreams: BTreeMap::new(),
@@ -576,6 +578,10 @@ impl<'a> Examiner<'a> {
     }
 
     fn end(&mut self) {
+        // What was not gone through may define what is missing here.
+        if self.statements > MAX_STATEMENTS {
+            return;
+        }
         self.end_servers();
         self.end_references();
         self.end_names();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{refusals, refused};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, View};
 use crate::finding::{Edit, Finding, Fix, Severity};
 use crate::nginx::examine::{Flaw, Refusal, Unknown};
 use crate::rules::{Findings, Rule, rule};
@@ -32,7 +32,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             }
             _ => {
                 let finding = refused(of_nginx(refusal, why), refusal, sources);
-                let certain = refusal.is_refused() && !machine.view.is_partial();
+                let certain = refusal.is_refused() && machine.view != View::Overlay;
                 findings.push(finding.severity(if certain { Severity::Error } else { Severity::Warning }));
             }
         }

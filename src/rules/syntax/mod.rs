@@ -78,11 +78,10 @@ fn refused(finding: Finding, refusal: &Refusal, sources: &Sources) -> Finding {
 }
 
 fn refused_at(finding: Finding, noticed: Option<Span>, refusal: &str, sources: &Sources) -> Finding {
-    // At the end of a file there is nothing to show.
-    let is_text = |at: &Span| (at.start as usize) < sources.get(at.file).bytes().len();
-    let elsewhere =
-        |at: &Span| is_text(at) && finding.labels().iter().all(|label| !on_one_line(label.span, *at, sources));
+    let elsewhere = |at: &Span| finding.labels().iter().all(|label| !on_one_line(label.span, *at, sources));
+    let is_end = |at: Span| at.start as usize >= sources.get(at.file).bytes().len();
     let finding = match noticed.filter(elsewhere) {
+        Some(at) if is_end(at) => finding.label(at, "nginx names the end of the file"),
         Some(at) => finding.label(at, "nginx names this line"),
         None => finding,
     };
