@@ -195,7 +195,7 @@ struct Level {
     /// Where its statements stand, or may stand in a fragment.
     place: Places,
     /// The directives that it may hold once and holds.
-    held: BTreeMap<String, Span>,
+    held: BTreeMap<&'static str, Span>,
     /// Its locations: whether exact, path, and where.
     locations: BTreeMap<(bool, String), Span>,
     /// The locations around it, outermost first.
@@ -374,7 +374,15 @@ impl<'a> Examiner<'a> {
     /// not know it.
     fn entry(&mut self, directive: &Directive, level: &mut Level) -> Option<&'static Entry> {
         let (name, place) = (directive.name(), level.place);
+        let (opens, given) = (directive.is_block(), directive.args.len());
         let known = entries(name);
+        // Mostly nothing is wrong.
+        let fits = |entry: &&Entry| {
+            entry.is_block == opens && entry.arguments.allow(given) && !entry.places.and(place).is_none()
+        };
+        if let Some(entry) = known.iter().filter(fits).find(|entry| self.lacks(entry).is_none()) {
+            return Some(entry);
+        }
         let wrong = match known.iter().filter_map(|entry| self.lacks(entry)).next() {
             Some(why) if known.iter().all(|entry| self.lacks(entry).is_some()) => Some(why),
             _ if known.is_empty() => self.unknown(name),
@@ -410,7 +418,6 @@ impl<'a> Examiner<'a> {
             }
             return None;
         }
-        let opens = directive.is_block();
         let of_kind: Vec<_> = here.iter().copied().filter(|entry| entry.is_block == opens).collect();
         let Some(first) = of_kind.first().copied() else {
             if !directive.flawed {
@@ -424,7 +431,6 @@ impl<'a> Examiner<'a> {
             }
             return None;
         };
-        let given = directive.args.len();
         let taken = of_kind.iter().copied().find(|entry| entry.arguments.allow(given));
         if taken.is_none() && !directive.flawed {
             // `<your domain>` and the like: a template's place for a value of several words.
@@ -486,12 +492,11 @@ impl<'a> Examiner<'a> {
         }
         let place = level.place.and(entry.places);
         // In a fragment several readings are possible; what one of them takes is taken.
-        let readings = entries(entry.name)
-            .iter()
-            .filter(|other| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len()));
-        let is_one = level.place.is_one() || readings.count() <= 1;
-        let is_gone = entries(entry.name).iter().all(|entry| entry.until.is_some());
-        if let (Some(until), None, true) = (entry.until, self.build.version, is_gone) {
+        let reads =
+            |other: &&Entry| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len());
+        let is_one = level.place.is_one() || entries(entry.name).iter().filter(reads).count() <= 1;
+        let is_gone = || entries(entry.name).iter().all(|entry| entry.until.is_some());
+        if let Some(until) = entry.until.filter(|_| self.build.version.is_none() && is_gone()) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
         }
         if self.once(entry, directive, level) {
@@ -551,7 +556,7 @@ impl<'a> Examiner<'a> {
     }
 
     /// Whether a block holds a directive a second time that it may hold once.
-    fn once(&mut self, entry: &Entry, directive: &Directive, level: &mut Level) -> bool {
+    fn once(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
         // `root` and `alias` are one setting.
         let key = if entry.name == "alias" { "root" } else { entry.name };
         if !entry.once || !level.place.is_one() {
@@ -566,7 +571,7 @@ impl<'a> Examiner<'a> {
                 true
             }
             _ => {
-                level.held.insert(key.to_owned(), directive.head);
+                level.held.insert(key, directive.head);
                 false
             }
         }
