@@ -11,7 +11,7 @@ use super::ast::Key;
 use crate::values::version::Version;
 
 /// A set of blocks in which statements may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Places(u16);
 
 impl Places {

@@ -230,6 +230,10 @@ struct Examiner<'a> {
     found: Vec<Refusal>,
     seen: BTreeSet<(Span, &'static str)>,
     statements: usize,
+    /// The files that were gone through, and where their statements stood.
+    gone_through: BTreeSet<(FileId, Places)>,
+    /// Whether a file is gone through where it was before: thousands of servers include the same few.
+    is_repeated: bool,
     /// The shared objects that are loaded.
     loaded: BTreeSet<String>,
     /// Whether modules are in force whose directives are not known.
@@ -249,6 +253,8 @@ impl<'a> Examiner<'a> {
             found: Vec::new(),
             seen: BTreeSet::new(),
             statements: 0,
+            gone_through: BTreeSet::new(),
+            is_repeated: false,
             loaded: BTreeSet::new(),
             has_unknown_modules: !build.is_whole,
             names: names::Names::default(),
@@ -319,7 +325,10 @@ impl<'a> Examiner<'a> {
                     if is_binary(tree) {
                         self.has_unknown_modules = true;
                     } else {
+                        let around = self.is_repeated;
+                        self.is_repeated |= !self.gone_through.insert((*file, level.place));
                         self.statements(&tree.directives, level);
+                        self.is_repeated = around;
                     }
                 }
                 continue;
@@ -491,10 +500,6 @@ impl<'a> Examiner<'a> {
             return;
         }
         let place = level.place.and(entry.places);
-        // In a fragment several readings are possible; what one of them takes is taken.
-        let reads =
-            |other: &&Entry| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len());
-        let is_one = level.place.is_one() || entries(entry.name).iter().filter(reads).count() <= 1;
         let is_gone = || entries(entry.name).iter().all(|entry| entry.until.is_some());
         if let Some(until) = entry.until.filter(|_| self.build.version.is_none() && is_gone()) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
@@ -502,6 +507,29 @@ impl<'a> Examiner<'a> {
         if self.once(entry, directive, level) {
             return;
         }
+        // What is wrong with the words of these hangs on the blocks around.
+        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass");
+        let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
+        self.refer(directive, level);
+        match entry.name {
+            "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
+            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
+                if place == Places::SERVER || place == Places::HTTP =>
+            {
+                self.servers.tls(directive, level.server);
+            }
+            "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
+            _ => {}
+        }
+    }
+
+    /// Checks the words of a directive by themselves; whether its values are right.
+    fn check_words(&mut self, entry: &'static Entry, directive: &Directive, level: &Level) -> bool {
+        let place = level.place.and(entry.places);
+        // In a fragment several readings are possible; what one of them takes is taken.
+        let reads =
+            |other: &&Entry| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len());
+        let is_one = level.place.is_one() || entries(entry.name).iter().filter(reads).count() <= 1;
         let swallowed = self.swallowed(entry, directive, level.place);
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
@@ -523,17 +551,7 @@ impl<'a> Examiner<'a> {
         });
         patterns.for_each(|(at, pattern)| self.check_regex(directive, at, pattern));
         self.names.note(entry, directive);
-        self.refer(directive, level);
-        match entry.name {
-            "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
-            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
-                if place == Places::SERVER || place == Places::HTTP =>
-            {
-                self.servers.tls(directive, level.server);
-            }
-            "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
-            _ => {}
-        }
+        is_right
     }
 
     fn value(&self, entry: &Entry, directive: &Directive, place: Places) -> values::Read {
