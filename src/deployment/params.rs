@@ -92,6 +92,7 @@ impl Params {
         // What is not in view may or may not wipe the outer ones: then nothing is known of any.
         params.level = entries.iter().any(|entry| matches!(entry, Entry::Param(_))).then_some(decides);
         params.entries = entries;
+        params.entries.shrink_to_fit();
         params.wiped = levels.flat_map(|(_, entries)| entries).filter_map(Entry::param).collect();
         params
     }

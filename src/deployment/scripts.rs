@@ -288,6 +288,7 @@ fn asked(
     sample.evaluate(nginx, hand_over, script);
     if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
         sample.looks = script.pools.iter().filter_map(|pool| look(machine, *pool, &path, host)).collect();
+        sample.looks.shrink_to_fit();
     }
     sample
 }
