@@ -12,6 +12,30 @@ use crate::source::Span;
 /// Modules with these buffers, as their directives begin.
 pub const PREFIXES: [&str; 4] = ["fastcgi", "proxy", "uwsgi", "scgi"];
 
+/// The directives of a module: the header's buffer, all buffers, the busy ones, what is written at once, and the file.
+fn directives(prefix: &str) -> Option<[&'static str; 5]> {
+    macro_rules! of {
+        ($prefix:literal) => {
+            [
+                concat!($prefix, "_buffer_size"),
+                concat!($prefix, "_buffers"),
+                concat!($prefix, "_busy_buffers_size"),
+                concat!($prefix, "_temp_file_write_size"),
+                concat!($prefix, "_max_temp_file_size"),
+            ]
+        };
+    }
+    Some(match prefix {
+        "fastcgi" => of!("fastcgi"),
+        "proxy" => of!("proxy"),
+        "uwsgi" => of!("uwsgi"),
+        "scgi" => of!("scgi"),
+        "grpc" => of!("grpc"),
+        "memcached" => of!("memcached"),
+        _ => return None,
+    })
+}
+
 /// Bytes of a memory page where no fact says otherwise.
 pub const PAGE: u64 = 4096;
 
@@ -67,18 +91,17 @@ impl Buffers {
     pub fn at(nginx: &Nginx, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
         let config = &nginx.config;
         let place = config.level(level).opener.as_ref()?.head;
-        let bytes = |suffix: &str, default: u64| {
-            let default = Setting::default(default, place);
-            effective(config, level, &format!("{prefix}_{suffix}"), literals::size, default)
-        };
-        let header = bytes("buffer_size", page)?;
-        let body = match config.effective(level, &format!("{prefix}_buffers")) {
+        let [header, body, busy, write, file] = directives(prefix)?;
+        let bytes =
+            |name: &str, default: u64| effective(config, level, name, literals::size, Setting::default(default, place));
+        let header = bytes(header, page)?;
+        let body = match config.effective(level, body) {
             Some(directive) => Setting::written(several(directive.arg(0)?, directive.arg(1)?)?, directive.head),
             None => Setting::default(Several { count: 8, size: page }, place),
         };
         let twice = 2 * header.value.max(body.value.size);
-        let (busy, write) = (bytes("busy_buffers_size", twice)?, bytes("temp_file_write_size", twice)?);
-        let file = bytes("max_temp_file_size", 1 << 30)?;
+        let (busy, write) = (bytes(busy, twice)?, bytes(write, twice)?);
+        let file = bytes(file, 1 << 30)?;
         Some(Buffers { header, body, busy, write, file })
     }
 

@@ -49,8 +49,8 @@ impl Machine {
         if self.has_chroot(script) {
             return None;
         }
-        let by_variable = ["$document_root", "$realpath_root"].iter().any(|root| param.value.contains(root));
-        let whole = param.value.contains("$fastcgi_script_name") || param.value.contains("$uri");
+        let by_variable = ["$document_root", "$realpath_root"].iter().any(|root| param.value().contains(root));
+        let whole = param.value().contains("$fastcgi_script_name") || param.value().contains("$uri");
         if script.root.as_ref().is_some_and(|root| root.alias.is_some()) && by_variable && whole {
             return Some(Misplaced::Alias);
         }
@@ -78,11 +78,11 @@ impl Machine {
         let Sent::Yes(param) = script.params.get("PATH_TRANSLATED") else { return None };
         let off = script.pools.iter().find_map(|id| self.path_info_off(*id))?;
         let (nginx, hand_over) = self.of_script(script);
-        let value = sample.fill(&nginx.config, hand_over.level, &param.value);
+        let value = sample.fill(&nginx.config, hand_over.level, param.value());
         let value = value.text()?.to_owned();
         let is_script = Some(value.as_str()) == sample.path() || value.ends_with(".php");
-        let is_left_out = param.if_not_empty && value.is_empty();
-        (!is_script && !is_left_out).then_some(Misplaced::Translated(param.span, value, off))
+        let is_left_out = param.if_not_empty() && value.is_empty();
+        (!is_script && !is_left_out).then_some(Misplaced::Translated(param.span(), value, off))
     }
 
     /// The line that turns `cgi.fix_pathinfo` off for a pool.

@@ -4,6 +4,7 @@
 //! PHP keeps the last one.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::host::glob;
 use crate::nginx::ast::Directive;
@@ -39,19 +40,13 @@ pub enum Entry {
     Unknown(Option<&'static str>),
 }
 
-/// A parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A parameter. Every hand-over has twenty or so, so that it holds no text of its own.
+#[derive(Clone, Debug)]
 pub struct Param {
-    /// Its name.
-    pub name: String,
-    /// Its value as written.
-    pub value: String,
-    /// Whether it is left out when the value is empty.
-    pub if_not_empty: bool,
-    /// Where it is written; for a packaged file that is not in view, the include.
-    pub span: Span,
-    /// Whether it comes with a packaged file that is not in view.
-    pub is_packaged: bool,
+    /// Where it comes from: the `fastcgi_param`, or the `include`.
+    directive: Arc<Directive>,
+    /// Its name and value, where it comes with a packaged file that is not in view.
+    packaged: Option<&'static (&'static str, &'static str)>,
 }
 
 /// What is sent under a name.
@@ -66,7 +61,7 @@ pub enum Sent<'a> {
 }
 
 /// What every version of `fastcgi_params` sets, as far as it matters here.
-const PACKAGED: [(&str, &str); 10] = [
+static PACKAGED: [(&str, &str); 10] = [
     ("QUERY_STRING", "$query_string"),
     ("REQUEST_METHOD", "$request_method"),
     ("CONTENT_TYPE", "$content_type"),
@@ -78,6 +73,9 @@ const PACKAGED: [(&str, &str); 10] = [
     ("SERVER_PROTOCOL", "$server_protocol"),
     ("SERVER_NAME", "$server_name"),
 ];
+
+/// What `fastcgi.conf` sets besides.
+static PACKAGED_SCRIPT: (&str, &str) = ("SCRIPT_FILENAME", "$document_root$fastcgi_script_name");
 
 impl Params {
     /// The parameters in force on a level. `is_partial`: a pattern that matches nothing may match on the host.
@@ -94,6 +92,7 @@ impl Params {
         // What is not in view may or may not wipe the outer ones: then nothing is known of any.
         params.level = entries.iter().any(|entry| matches!(entry, Entry::Param(_))).then_some(decides);
         params.entries = entries;
+        params.entries.shrink_to_fit();
         params.wiped = levels.flat_map(|(_, entries)| entries).filter_map(Entry::param).collect();
         params
     }
@@ -102,10 +101,10 @@ impl Params {
     pub fn get(&self, name: &str) -> Sent<'_> {
         for entry in self.entries.iter().rev() {
             match entry {
-                Entry::Param(param) if param.name == name => return Sent::Yes(param),
+                Entry::Param(param) if param.name() == name => return Sent::Yes(param),
                 Entry::Unknown(only) if only.is_none_or(|only| only == name) => {
                     // What the site sets itself is kept, unless the file is one of the few that set it too.
-                    let own = self.sent().rfind(|param| param.name == name);
+                    let own = self.sent().rfind(|param| param.name() == name);
                     return own.filter(|_| only.is_some()).map_or(Sent::Unknown, Sent::Yes);
                 }
                 Entry::Param(_) | Entry::Unknown(_) => {}
@@ -132,7 +131,7 @@ impl Params {
 
     /// The parameter of this name that an outer level sets and that is therefore not sent.
     pub fn wiped(&self, name: &str) -> Option<&Param> {
-        self.wiped.iter().find(|param| param.name == name)
+        self.wiped.iter().find(|param| param.name() == name)
     }
 
     /// What is known to be sent, in order.
@@ -154,16 +153,46 @@ impl Entry {
 }
 
 impl Param {
-    fn read(directive: &Directive) -> Option<Self> {
-        let (name, value) = (directive.arg(0)?.to_owned(), directive.arg(1)?.to_owned());
-        let if_not_empty = directive.arg(2) == Some("if_not_empty");
-        Some(Param { name, value, if_not_empty, span: directive.head, is_packaged: false })
+    fn read(directive: &Arc<Directive>) -> Option<Self> {
+        let is_whole = directive.args.len() >= 2;
+        is_whole.then(|| Param { directive: directive.clone(), packaged: None })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.packaged.map_or_else(|| self.directive.arg(0).unwrap_or_default(), |(name, _)| name)
+    }
+
+    /// Its value as written.
+    pub fn value(&self) -> &str {
+        self.packaged.map_or_else(|| self.directive.arg(1).unwrap_or_default(), |(_, value)| value)
+    }
+
+    /// Whether it is left out when the value is empty.
+    pub fn if_not_empty(&self) -> bool {
+        !self.is_packaged() && self.directive.arg(2) == Some("if_not_empty")
+    }
+
+    /// Where it is written; for a packaged file that is not in view, the include.
+    pub fn span(&self) -> Span {
+        match (self.packaged, self.directive.args.first()) {
+            (Some(_), Some(file)) => file.span,
+            _ => self.directive.head,
+        }
+    }
+
+    /// Whether it comes with a packaged file that is not in view.
+    pub fn is_packaged(&self) -> bool {
+        self.packaged.is_some()
     }
 }
 
 /// The parameters that stand on one level.
 fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
     let here = config.level(level);
+    if here.unread.is_empty() {
+        return config.own(level, "fastcgi_param").filter_map(Param::read).map(Entry::Param).collect();
+    }
     let mut found = Vec::new();
     let mut unread = here.unread.iter().peekable();
     for at in 0..=here.settings.len() {
@@ -171,7 +200,7 @@ fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
             found.extend(brought(include, is_partial));
         }
         let setting = here.settings.get(at).filter(|setting| setting.name() == "fastcgi_param");
-        found.extend(setting.and_then(|setting| Param::read(setting)).map(Entry::Param));
+        found.extend(setting.and_then(Param::read).map(Entry::Param));
     }
     found
 }
@@ -180,18 +209,14 @@ fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
 ///
 /// Every nginx package has `fastcgi.conf` with `SCRIPT_FILENAME` and `fastcgi_params`, in which only distributions of
 /// before 2015 have it.
-fn brought(include: &Directive, is_partial: bool) -> Vec<Entry> {
+fn brought(include: &Arc<Directive>, is_partial: bool) -> Vec<Entry> {
     let Some(argument) = include.args.first() else { return Vec::new() };
     let name = Path::new(&argument.text).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let param = |name: &str, value: &str| {
-        let (name, value, span) = (name.to_owned(), value.to_owned(), argument.span);
-        Entry::Param(Param { name, value, if_not_empty: false, span, is_packaged: true })
-    };
-    let packaged = PACKAGED.iter().map(|(name, value)| param(name, value));
-    let script = "SCRIPT_FILENAME";
+    let param = |packaged| Entry::Param(Param { directive: include.clone(), packaged: Some(packaged) });
+    let packaged = PACKAGED.iter().map(param);
     match name.as_str() {
-        "fastcgi.conf" => packaged.chain([param(script, "$document_root$fastcgi_script_name")]).collect(),
-        "fastcgi_params" => packaged.chain([Entry::Unknown(Some(script))]).collect(),
+        "fastcgi.conf" => packaged.chain([param(&PACKAGED_SCRIPT)]).collect(),
+        "fastcgi_params" => packaged.chain([Entry::Unknown(Some(PACKAGED_SCRIPT.0))]).collect(),
         _ if glob::is_pattern(&argument.text) && !is_partial => Vec::new(),
         _ => vec![Entry::Unknown(None)],
     }
@@ -214,7 +239,7 @@ mod tests {
         let config = Config::resolve(&files, main, Context::Main);
         let location = config.levels(Context::Location).next().unwrap();
         match Params::of(&config, location, false).get(name) {
-            Sent::Yes(param) => param.value.clone(),
+            Sent::Yes(param) => param.value().to_owned(),
             Sent::No => "-".into(),
             Sent::Unknown => "?".into(),
         }

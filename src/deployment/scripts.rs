@@ -73,7 +73,12 @@ pub struct Sample {
     pub filename: Option<Evaluated>,
     /// Where each pool looks for it on the host.
     pub looks: Vec<Look>,
-    values: Vec<(&'static str, Evaluated)>,
+    /// `$fastcgi_path_info`
+    path_info: String,
+    /// `$document_root`
+    base: Option<Evaluated>,
+    /// `$request_filename`
+    file: Option<Evaluated>,
     way: Way,
 }
 
@@ -115,11 +120,27 @@ impl Sample {
                 filled.push(piece);
                 continue;
             };
-            let own = self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.pieces.clone());
             let group = || self.way.captures.get(name).map(|text| vec![Piece::Text(text.to_owned())]);
-            own.or_else(group).unwrap_or(vec![piece]).into_iter().for_each(|piece| filled.push(piece));
+            let known = self.value(name).or_else(group);
+            known.unwrap_or(vec![piece]).into_iter().for_each(|piece| filled.push(piece));
         }
         filled
+    }
+
+    /// What a variable of nginx holds with this request, where that is known.
+    fn value(&self, variable: &str) -> Option<Vec<Piece>> {
+        let text = match variable {
+            "uri" | "document_uri" => &self.way.uri,
+            "request_uri" => &self.uri,
+            "fastcgi_script_name" => &self.script_name,
+            "fastcgi_path_info" => &self.path_info,
+            "request_method" => "GET",
+            "args" | "query_string" | "is_args" | "content_type" | "content_length" => "",
+            "request_filename" => return self.file.as_ref().map(|file| file.pieces.clone()),
+            "document_root" | "realpath_root" => return self.base.as_ref().map(|base| base.pieces.clone()),
+            _ => return None,
+        };
+        Some(vec![Piece::Text(text.to_owned())])
     }
 }
 
@@ -259,12 +280,15 @@ fn asked(
         mapped: None,
         filename: None,
         looks: Vec::new(),
-        values: Vec::new(),
+        path_info: String::new(),
+        base: None,
+        file: None,
         way,
     };
     sample.evaluate(nginx, hand_over, script);
     if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
         sample.looks = script.pools.iter().filter_map(|pool| look(machine, *pool, &path, host)).collect();
+        sample.looks.shrink_to_fit();
     }
     sample
 }
@@ -285,33 +309,19 @@ impl Sample {
             let index = config.effective(level, "fastcgi_index").and_then(|index| index.arg(0));
             script_name.push_str(index.unwrap_or_default());
         }
-        self.values = vec![
-            ("uri", text(&uri)),
-            ("document_uri", text(&uri)),
-            ("request_uri", text(&self.uri)),
-            ("fastcgi_script_name", text(&script_name)),
-            ("fastcgi_path_info", text(&path_info)),
-            ("request_method", text("GET")),
-        ];
-        self.values
-            .extend(["args", "query_string", "is_args", "content_type", "content_length"].map(|it| (it, text(""))));
+        (self.script_name, self.path_info) = (script_name, path_info);
         let base = match &script.root {
             Some(root) => nginx.absolute(self.fill(config, level, &root.written), root.alias.is_none()),
             None => nginx.prefix.as_ref().map(|prefix| text(&format!("{}/html", prefix.display()))),
         };
-        if let Some(base) = base {
-            let mapped = match &script.root {
-                Some(root) => root.map(&base, &uri),
-                None => Some(base.followed_by(&uri)),
-            };
-            self.mapped = mapped.as_ref().and_then(Evaluated::text).map(str::to_owned);
-            self.values.extend(mapped.map(|mapped| ("request_filename", mapped)));
-            self.values.push(("realpath_root", base.clone()));
-            self.values.push(("document_root", base));
-        }
-        self.script_name = script_name;
+        self.file = base.as_ref().and_then(|base| match &script.root {
+            Some(root) => root.map(base, &uri),
+            None => Some(base.followed_by(&uri)),
+        });
+        self.base = base;
+        self.mapped = self.file.as_ref().and_then(Evaluated::text).map(str::to_owned);
         if let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") {
-            self.filename = Some(self.fill(config, level, &param.value));
+            self.filename = Some(self.fill(config, level, param.value()));
         }
     }
 }

@@ -16,6 +16,9 @@ use super::{Access, Entry, Host, Kind, MAX_FILE, Opened, ReadError, normalize, s
 /// As many links as Linux follows on one path.
 const MAX_LINKS: usize = 40;
 
+/// Of directories that lie deeper than this, those around are not remembered.
+const MAX_KNOWN: usize = 64;
+
 /// A link written out as text is no longer than this.
 const MAX_LINK_TEXT: u64 = 255;
 
@@ -80,10 +83,24 @@ impl Disk {
         let known = || self.directories.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let found = known().get(path.as_os_str()).cloned();
         found.unwrap_or_else(|| {
-            let real = self.walk(path).map(|resolved| resolved.real);
+            let real = self.below_known(path).unwrap_or_else(|| self.walk(path).map(|resolved| resolved.real));
             known().insert(path.into(), real.clone());
             real
         })
+    }
+
+    /// A directory without links, where no link lies on the way to the one around it: thousands of sites lie side by
+    /// side, and the way to them is walked once.
+    fn below_known(&self, path: &Path) -> Option<Result<PathBuf, ReadError>> {
+        let (parent, name) = (path.parent()?, path.file_name().filter(|name| *name != "..")?);
+        if path.components().nth(MAX_KNOWN).is_some() || parent.parent().is_none() {
+            return None;
+        }
+        match self.directory(parent) {
+            Ok(real) if real == parent => Some(self.walk_from(real, Path::new(name)).map(|resolved| resolved.real)),
+            Err(ReadError::NotFound) => Some(Err(ReadError::NotFound)),
+            _ => None,
+        }
     }
 
     /// Where the link at a path without links leads; `None` when no link is there.

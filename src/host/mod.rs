@@ -173,6 +173,10 @@ pub enum ReadError {
 
 /// An absolute path without `.`, `..` and doubled slashes; `..` above the root stays at the root.
 pub fn normalize(path: &Path) -> PathBuf {
+    // Most paths are written so; taking them apart and putting them together costs more than looking a file up.
+    if is_normal(path) {
+        return path.to_owned();
+    }
     let mut out = PathBuf::from("/");
     for component in path.components() {
         match component {
@@ -184,6 +188,12 @@ pub fn normalize(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// Whether a path is one that [`normalize`] leaves as it is.
+fn is_normal(path: &Path) -> bool {
+    let inside = path.as_os_str().as_encoded_bytes().strip_prefix(b"/");
+    inside.is_some_and(|inside| inside.split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b"..")))
 }
 
 /// What a file is called in reports that was reached at `path`.

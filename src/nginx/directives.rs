@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::ops::BitOr;
 use std::sync::OnceLock;
 
+use super::ast::Key;
 use crate::values::version::Version;
 
 /// A set of blocks in which statements may stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Places(u16);
 
 impl Places {
@@ -349,17 +350,25 @@ impl Entry {
 
 struct Table {
     lines: Vec<Entry>,
-    names: BTreeMap<&'static str, (usize, usize)>,
+    /// Where the lines of each name stand, spread by its key: every statement is looked up, several times.
+    names: Vec<Vec<(usize, usize)>>,
 }
+
+/// Into so many lists the names are spread, so that most lists hold one or none.
+const LISTS: u32 = 2048;
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let lines = include_str!("directives.tsv").lines().filter(|line| !line.starts_with('#'));
         let lines: Vec<Entry> = lines.filter_map(Entry::parse).collect();
-        let mut names: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
+        let mut known: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
         for (at, entry) in lines.iter().enumerate() {
-            names.entry(entry.name).or_insert((at, at)).1 = at + 1;
+            known.entry(entry.name).or_insert((at, at)).1 = at + 1;
+        }
+        let mut names = vec![Vec::new(); LISTS as usize];
+        for (name, place) in known {
+            names[Key::of(name).below(LISTS) as usize].push(place);
         }
         Table { lines, names }
     })
@@ -373,7 +382,9 @@ pub fn all() -> &'static [Entry] {
 /// The lines of a name; none where nginx has never had it.
 pub fn entries(name: &str) -> &'static [Entry] {
     let table = table();
-    table.names.get(name).map_or(&[], |(from, to)| &table.lines[*from..*to])
+    let listed = &table.names[Key::of(name).below(LISTS) as usize];
+    let found = listed.iter().find(|(from, _)| table.lines[*from].name == name);
+    found.map_or(&[], |(from, to)| &table.lines[*from..*to])
 }
 
 /// Whether the body of a block is records and not directives.

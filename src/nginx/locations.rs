@@ -4,7 +4,6 @@
 //! nested locations are searched; then, unless the prefix is `^~`, the level's expressions are tried in the order of
 //! the file, and the first that matches wins. A nested hit of an expression ends the search.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ast::Directive;
@@ -15,10 +14,32 @@ use super::regex::{Captures, Pattern, Patterns};
 #[derive(Debug, Default)]
 pub struct Locations {
     places: Vec<Location>,
-    exact: HashMap<String, usize>,
-    prefixes: HashMap<String, usize>,
+    exact: ByText,
+    prefixes: ByText,
+    /// How long the prefixes are: each length once, the longest first.
+    lengths: Vec<usize>,
     regexes: Vec<usize>,
-    named: HashMap<String, LevelId>,
+    named: ByText,
+}
+
+/// Some of the places, in the order of their texts, each text once. There is one of these for every location, so that
+/// it holds no text of its own.
+#[derive(Debug, Default)]
+struct ByText(Vec<usize>);
+
+impl ByText {
+    /// Of places in the order of the file; of several with one text, the first counts.
+    fn new(mut found: Vec<usize>, places: &[Location]) -> Self {
+        found.sort_by(|one, other| places[*one].text.cmp(&places[*other].text));
+        found.dedup_by(|later, first| places[*later].text == places[*first].text);
+        found.shrink_to_fit();
+        ByText(found)
+    }
+
+    fn get<'a>(&self, places: &'a [Location], text: &str) -> Option<&'a Location> {
+        let at = self.0.binary_search_by(|at| places[*at].text.as_str().cmp(text)).ok()?;
+        Some(&places[self.0[at]])
+    }
 }
 
 /// A location.
@@ -74,6 +95,7 @@ impl Locations {
     /// The locations on a level.
     pub fn new(config: &Config, level: LevelId, patterns: &mut Patterns) -> Self {
         let mut locations = Locations::default();
+        let (mut exact, mut prefixes, mut named) = (Vec::new(), Vec::new(), Vec::new());
         for block in &config.level(level).blocks {
             let here = config.level(*block);
             let Some(opener) = here.opener.as_ref().filter(|_| here.context == Context::Location) else { continue };
@@ -88,14 +110,21 @@ impl Locations {
                 _ => Takes::Prefix,
             };
             match takes {
-                Takes::Exact => drop(locations.exact.entry(text.clone()).or_insert(at)),
-                Takes::Prefix | Takes::FinalPrefix => drop(locations.prefixes.entry(text.clone()).or_insert(at)),
+                Takes::Exact => exact.push(at),
+                Takes::Prefix | Takes::FinalPrefix => prefixes.push(at),
                 Takes::Regex(_) => locations.regexes.push(at),
-                Takes::Named => drop(locations.named.entry(text.clone()).or_insert(*block)),
+                Takes::Named => named.push(at),
             }
             let nested = Locations::new(config, *block, patterns);
             locations.places.push(Location { level: *block, takes, text, nested });
         }
+        locations.places.shrink_to_fit();
+        let places = &locations.places;
+        locations.lengths = prefixes.iter().map(|at| places[*at].text.len()).collect();
+        locations.lengths.sort_unstable_by(|one, other| other.cmp(one));
+        locations.lengths.dedup();
+        let by_text = |found| ByText::new(found, places);
+        (locations.exact, locations.prefixes, locations.named) = (by_text(exact), by_text(prefixes), by_text(named));
         locations
     }
 
@@ -110,7 +139,7 @@ impl Locations {
 
     /// The named location.
     pub fn named(&self, name: &str) -> Option<LevelId> {
-        self.named.get(name).copied()
+        self.named.get(&self.places, name).map(|location| location.level)
     }
 
     /// All locations, with those inside behind each.
@@ -125,14 +154,13 @@ impl Locations {
 
     /// The location, its groups, and whether the search ends with it.
     fn search(&self, uri: &str) -> Result<Option<(&Location, Captures, bool)>, NotKnown> {
-        if let Some(at) = self.exact.get(uri) {
-            return Ok(Some((&self.places[*at], Captures::default(), true)));
+        if let Some(exact) = self.exact.get(&self.places, uri) {
+            return Ok(Some((exact, Captures::default(), true)));
         }
-        let ends = (0..=uri.len()).rev().filter(|end| uri.is_char_boundary(*end));
-        let longest = ends.into_iter().find_map(|end| self.prefixes.get(&uri[..end]));
+        let starts = self.lengths.iter().filter_map(|length| uri.get(..*length));
+        let longest = starts.into_iter().find_map(|start| self.prefixes.get(&self.places, start));
         let mut remembered = None;
-        if let Some(at) = longest {
-            let prefix = &self.places[*at];
+        if let Some(prefix) = longest {
             let nested = prefix.nested.search(uri)?;
             match nested {
                 Some((_, _, true)) => return Ok(nested),

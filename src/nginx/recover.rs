@@ -238,10 +238,15 @@ impl Parser<'_> {
 /// has no `;`: nginx refuses them together, and the first one alone would be right.
 fn lost_semicolon(words: &[Word], ending: Ending, place: Places, bytes: &[u8]) -> Option<usize> {
     let known = entries(&words[0].text);
-    let here: Vec<_> = known.iter().filter(|entry| !entry.places.and(place).is_none()).collect();
-    let here = if here.is_empty() { known.iter().collect() } else { here };
     let opens = ending == Ending::Block;
     let taken = |entry: &&Entry| entry.is_block == opens && entry.arguments.allow(words.len() - 1);
+    let in_place = |entry: &&Entry| !entry.places.and(place).is_none();
+    // Mostly nothing is lost.
+    if ending != Ending::Brace && known.iter().filter(in_place).any(|entry| taken(&entry)) {
+        return None;
+    }
+    let here: Vec<_> = known.iter().filter(in_place).collect();
+    let here = if here.is_empty() { known.iter().collect() } else { here };
     if here.is_empty() || ending != Ending::Brace && here.iter().any(taken) {
         return None;
     }

@@ -61,7 +61,10 @@ impl Pattern {
         let numbered = (0..found.len()).filter_map(|at| Some((at.to_string(), found.get(at)?.as_str().to_owned())));
         let named = regex.capture_names().flatten();
         let named = named.filter_map(|name| Some((name.to_owned(), found.name(name)?.as_str().to_owned())));
-        Some(Some(Captures { groups: numbered.chain(named).collect() }))
+        let mut groups: Vec<_> = numbered.chain(named).collect();
+        // Requests that were followed keep their groups, of which there are mostly one or two.
+        groups.shrink_to_fit();
+        Some(Some(Captures { groups }))
     }
 
     fn regex(&self) -> Option<&Regex> {

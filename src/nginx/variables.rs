@@ -160,29 +160,33 @@ fn sets(directive: &str, argument: Option<&str>, variable: &str) -> bool {
 pub fn split(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        let (before, behind) = (&rest[..at], &rest[at + 1..]);
-        let braced = behind.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let bare =
-            behind.len() - behind.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_').len();
-        let (name, after) = match braced {
-            Some((name, after)) => (name, after),
-            // `$10` is `$1` and a `0`.
-            None if behind.starts_with(|char: char| char.is_ascii_digit()) => behind.split_at(1),
-            None => behind.split_at(bare),
-        };
-        if name.is_empty() {
-            pieces.push(Piece::Text(rest[..=at].to_owned()));
-            rest = behind;
-            continue;
-        }
+    while let Some((before, name, after)) = next(rest) {
         pieces.push(Piece::Text(before.to_owned()));
-        pieces.push(Piece::Variable(name.to_owned()));
+        pieces.extend((!name.is_empty()).then(|| Piece::Variable(name.to_owned())));
         rest = after;
     }
     pieces.push(Piece::Text(rest.to_owned()));
     pieces.retain(|piece| *piece != Piece::Text(String::new()));
     pieces
+}
+
+/// The text before the first `$`, the name behind it, and what follows. The name of a lone `$`, which then counts as
+/// text, is empty.
+fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let at = text.find('$')?;
+    let (before, behind) = (&text[..at], &text[at + 1..]);
+    let braced = behind.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+    let bare = behind.len() - behind.trim_start_matches(|char: char| char.is_ascii_alphanumeric() || char == '_').len();
+    let (name, after) = match braced {
+        Some((name, after)) => (name, after),
+        // `$10` is `$1` and a `0`.
+        None if behind.starts_with(|char: char| char.is_ascii_digit()) => behind.split_at(1),
+        None => behind.split_at(bare),
+    };
+    Some(match name.is_empty() {
+        true => (&text[..=at], "", behind),
+        false => (before, name, after),
+    })
 }
 
 /// Whether nginx can compile a text with variables; the error holds its words.
@@ -213,11 +217,14 @@ pub fn syntax(text: &str) -> Result<(), String> {
 }
 
 /// The names of the variables in a text that nginx can compile.
-pub fn names(text: &str) -> impl Iterator<Item = String> {
-    split(text).into_iter().filter_map(|piece| match piece {
-        Piece::Variable(name) => Some(name),
-        Piece::Text(_) => None,
-    })
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    let all = std::iter::from_fn(move || {
+        let (_, name, after) = next(rest)?;
+        rest = after;
+        Some(name)
+    });
+    all.filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

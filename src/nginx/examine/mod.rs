@@ -197,7 +197,7 @@ struct Level {
     /// Where its statements stand, or may stand in a fragment.
     place: Places,
     /// The directives that it may hold once and holds.
-    held: BTreeMap<String, Span>,
+    held: BTreeMap<&'static str, Span>,
     /// Its locations: whether exact, path, and where.
     locations: BTreeMap<(bool, String), Span>,
     /// The locations around it, outermost first.
@@ -232,6 +232,10 @@ struct Examiner<'a> {
     found: Vec<Refusal>,
     seen: BTreeSet<(Span, &'static str)>,
     statements: usize,
+    /// The files that were gone through, and where their statements stood.
+    gone_through: BTreeSet<(FileId, Places)>,
+    /// Whether a file is gone through where it was before: thousands of servers include the same few.
+    is_repeated: bool,
     /// The shared objects that are loaded.
     loaded: BTreeSet<String>,
     /// Whether modules are in force whose directives are not known.
@@ -251,6 +255,8 @@ impl<'a> Examiner<'a> {
             found: Vec::new(),
             seen: BTreeSet::new(),
             statements: 0,
+            gone_through: BTreeSet::new(),
+            is_repeated: false,
             loaded: BTreeSet::new(),
             has_unknown_modules: !build.knows_modules,
             names: names::Names::default(),
@@ -321,7 +327,10 @@ impl<'a> Examiner<'a> {
                     if is_binary(tree) {
                         self.has_unknown_modules = true;
                     } else {
+                        let around = self.is_repeated;
+                        self.is_repeated |= !self.gone_through.insert((*file, level.place));
                         self.statements(&tree.directives, level);
+                        self.is_repeated = around;
                     }
                 }
                 continue;
@@ -376,7 +385,15 @@ impl<'a> Examiner<'a> {
     /// not know it.
     fn entry(&mut self, directive: &Directive, level: &mut Level) -> Option<&'static Entry> {
         let (name, place) = (directive.name(), level.place);
+        let (opens, given) = (directive.is_block(), directive.args.len());
         let known = entries(name);
+        // Mostly nothing is wrong.
+        let fits = |entry: &&Entry| {
+            entry.is_block == opens && entry.arguments.allow(given) && !entry.places.and(place).is_none()
+        };
+        if let Some(entry) = known.iter().filter(fits).find(|entry| self.lacks(entry).is_none()) {
+            return Some(entry);
+        }
         let wrong = match known.iter().filter_map(|entry| self.lacks(entry)).next() {
             Some(why) if known.iter().all(|entry| self.lacks(entry).is_some()) => Some(why),
             _ if known.is_empty() => self.unknown(name),
@@ -412,7 +429,6 @@ impl<'a> Examiner<'a> {
             }
             return None;
         }
-        let opens = directive.is_block();
         let of_kind: Vec<_> = here.iter().copied().filter(|entry| entry.is_block == opens).collect();
         let Some(first) = of_kind.first().copied() else {
             if !directive.flawed {
@@ -426,7 +442,6 @@ impl<'a> Examiner<'a> {
             }
             return None;
         };
-        let given = directive.args.len();
         let taken = of_kind.iter().copied().find(|entry| entry.arguments.allow(given));
         if taken.is_none() && !directive.flawed {
             // `<your domain>` and the like: a template's place for a value of several words.
@@ -487,18 +502,36 @@ impl<'a> Examiner<'a> {
             return;
         }
         let place = level.place.and(entry.places);
-        // In a fragment several readings are possible; what one of them takes is taken.
-        let readings = entries(entry.name)
-            .iter()
-            .filter(|other| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len()));
-        let is_one = level.place.is_one() || readings.count() <= 1;
-        let is_gone = entries(entry.name).iter().all(|entry| entry.until.is_some());
-        if let (Some(until), None, true) = (entry.until, self.build.version, is_gone) {
+        let is_gone = || entries(entry.name).iter().all(|entry| entry.until.is_some());
+        if let Some(until) = entry.until.filter(|_| self.build.version.is_none() && is_gone()) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
         }
         if self.once(entry, directive, level) {
             return;
         }
+        // What is wrong with the words of these hangs on the blocks around.
+        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass");
+        let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
+        self.refer(directive, level);
+        match entry.name {
+            "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
+            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
+                if place == Places::SERVER || place == Places::HTTP =>
+            {
+                self.servers.tls(directive, level.server);
+            }
+            "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
+            _ => {}
+        }
+    }
+
+    /// Checks the words of a directive by themselves; whether its values are right.
+    fn check_words(&mut self, entry: &'static Entry, directive: &Directive, level: &Level) -> bool {
+        let place = level.place.and(entry.places);
+        // In a fragment several readings are possible; what one of them takes is taken.
+        let reads =
+            |other: &&Entry| !other.places.and(level.place).is_none() && other.arguments.allow(directive.args.len());
+        let is_one = level.place.is_one() || entries(entry.name).iter().filter(reads).count() <= 1;
         let swallowed = self.swallowed(entry, directive, level.place);
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
@@ -520,17 +553,7 @@ impl<'a> Examiner<'a> {
         });
         patterns.for_each(|(at, pattern)| self.check_regex(directive, at, pattern));
         self.names.note(entry, directive);
-        self.refer(directive, level);
-        match entry.name {
-            "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
-            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
-                if place == Places::SERVER || place == Places::HTTP =>
-            {
-                self.servers.tls(directive, level.server);
-            }
-            "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
-            _ => {}
-        }
+        is_right
     }
 
     fn value(&self, entry: &Entry, directive: &Directive, place: Places) -> values::Read {
@@ -556,7 +579,7 @@ impl<'a> Examiner<'a> {
     }
 
     /// Whether a block holds a directive a second time that it may hold once.
-    fn once(&mut self, entry: &Entry, directive: &Directive, level: &mut Level) -> bool {
+    fn once(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
         // `root` and `alias` are one setting.
         let key = if entry.name == "alias" { "root" } else { entry.name };
         if !entry.once || !level.place.is_one() {
@@ -571,7 +594,7 @@ impl<'a> Examiner<'a> {
                 true
             }
             _ => {
-                level.held.insert(key.to_owned(), directive.head);
+                level.held.insert(key, directive.head);
                 false
             }
         }

@@ -1,6 +1,6 @@
 //! Names: variables that are used and nowhere defined, and names of directives that are nearly right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::OnceLock;
 
 use super::{Examiner, Flaw, Refusal};
@@ -33,7 +33,7 @@ pub(super) fn closest(name: &str) -> Option<&'static str> {
 
 /// Whether a module of nginx defines a variable.
 fn is_built_in(name: &str) -> bool {
-    static KNOWN: OnceLock<(BTreeSet<&'static str>, Vec<&'static str>)> = OnceLock::new();
+    static KNOWN: OnceLock<(HashSet<&'static str>, Vec<&'static str>)> = OnceLock::new();
     let (names, prefixes) = KNOWN.get_or_init(|| {
         let lines = include_str!("../variables.txt").lines().filter(|line| !line.starts_with('#'));
         let all = lines.filter_map(|line| line.split_once('\t')).flat_map(|(_, names)| names.split(' '));
@@ -95,8 +95,8 @@ impl Names {
     /// Notes the variables in a word.
     pub(super) fn used(&mut self, word: &Word, except: &[&str]) {
         for name in variables::names(&word.text) {
-            if !is_built_in(&name) && !except.contains(&name.as_str()) {
-                self.used.entry(name).or_insert(word.span);
+            if !is_built_in(name) && !except.contains(&name) {
+                self.used.entry(name.to_owned()).or_insert(word.span);
             }
         }
     }

@@ -12,6 +12,11 @@ impl Examiner<'_> {
         if entry.is_block || entry.arguments.most.is_some_and(|most| most < 2) {
             return None;
         }
+        // Nearly all statements are of one line.
+        let head = directive.head;
+        if !self.begins_line(Span { end: head.start, ..head }, Span { start: head.end, ..head }) {
+            return None;
+        }
         let words = words(directive);
         let is_next = |at: &usize| {
             let (word, behind) = (words[*at], words.len() - at - 1);

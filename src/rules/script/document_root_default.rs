@@ -18,7 +18,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (script, nginx, hand_over) in scripts(machine) {
             let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { continue };
             let uses = ["$document_root", "$realpath_root", "$request_filename"];
-            if !uses.iter().any(|variable| param.value.contains(variable)) || nginx.is_open(hand_over.level) {
+            if !uses.iter().any(|variable| param.value().contains(variable)) || nginx.is_open(hand_over.level) {
                 continue;
             }
             let place = nginx.config.outwards(hand_over.level);

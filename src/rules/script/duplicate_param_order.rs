@@ -14,22 +14,22 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
             let sent: Vec<&Param> = script.params.sent().collect();
-            let is_own = |param: &Param| param.span.file == hand_over.span.file && !param.is_packaged;
+            let is_own = |param: &Param| param.span().file == hand_over.span.file && !param.is_packaged();
             for (at, own) in sent.iter().enumerate().filter(|(_, own)| is_own(own)) {
                 // An empty value that is left out replaces nothing.
-                let replaces = |later: &&&Param| !later.if_not_empty && value(later) != value(own);
-                let last = sent[at + 1..].iter().rfind(|later| later.name == own.name);
+                let replaces = |later: &&&Param| !later.if_not_empty() && value(later) != value(own);
+                let last = sent[at + 1..].iter().rfind(|later| later.name() == own.name());
                 let Some(later) = last.filter(replaces).filter(|later| !is_own(later)) else { continue };
                 // A script that is found all the same was not lost.
-                let is_found = own.name == "SCRIPT_FILENAME"
+                let is_found = own.name() == "SCRIPT_FILENAME"
                     && script.sample.as_ref().is_some_and(|sample| sample.path() == sample.mapped.as_deref());
                 let finding = RULE
                     .finding(
-                        format!("{} is sent twice, and PHP keeps the last", own.name),
-                        own.span,
-                        format!("{} is replaced", own.value),
+                        format!("{} is sent twice, and PHP keeps the last", own.name()),
+                        own.span(),
+                        format!("{} is replaced", own.value()),
                     )
-                    .label(later.span, format!("PHP sees this: {}", later.value))
+                    .label(later.span(), format!("PHP sees this: {}", later.value()))
                     .help("put your own line behind the include")
                     .severity(if is_found { Severity::Advice } else { Severity::Warning });
                 findings.push_for(server_name(nginx, hand_over), finding);
@@ -40,5 +40,5 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 /// The value, with the two names of the document root as one.
 fn value(param: &Param) -> String {
-    param.value.replace("$realpath_root", "$document_root")
+    param.value().replace("$realpath_root", "$document_root")
 }

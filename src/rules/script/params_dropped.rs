@@ -17,19 +17,19 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let finding = RULE
                 .finding(
                     format!("{} is set outside and not sent from here", lack.name),
-                    inner.span,
+                    inner.span(),
                     "with one `fastcgi_param` of its own, this level takes none from outside",
                 )
-                .label(outer.span, format!("so this {} is not sent", lack.name))
+                .label(outer.span(), format!("so this {} is not sent", lack.name))
                 .label(hand_over.directive.head, "requests are handed over here")
                 .help(format!(
                     "repeat the outer ones here: `include fastcgi_params;` and `fastcgi_param SCRIPT_FILENAME {};` \
                      before `{}`",
                     match script.params.wiped("SCRIPT_FILENAME") {
-                        Some(param) => param.value.as_str(),
+                        Some(param) => param.value(),
                         None => "$document_root$fastcgi_script_name",
                     },
-                    inner.name
+                    inner.name()
                 ));
             let finding = script_filename_missing::predict(finding, machine, script, lack.name);
             findings.push_for(server_name(nginx, hand_over), finding);

@@ -29,12 +29,12 @@ fn shortened(script: &Script, nginx: &Nginx, hand_over: &HandOver) -> Option<Fin
     let tries = config.own(hand_over.level, "try_files").next()?;
     let Sent::Yes(param) = script.params.get("PATH_INFO") else { return None };
     let is_lost =
-        tries.args.iter().any(|word| word.text == "$fastcgi_script_name") && param.value == "$fastcgi_path_info";
+        tries.args.iter().any(|word| word.text == "$fastcgi_script_name") && param.value() == "$fastcgi_path_info";
     let split = config.effective(hand_over.level, "fastcgi_split_path_info").filter(|_| is_lost)?;
     takes(nginx, hand_over, "/index.php/page").then(|| {
         RULE.finding(
             "PATH_INFO is always empty",
-            param.span,
+            param.span(),
             "is taken from the URI once more, and nothing is left there",
         )
         .label(tries.head, "replaces the URI by the script's own")
@@ -55,7 +55,7 @@ fn unsplit(machine: &Machine, script: &Script, nginx: &Nginx, hand_over: &HandOv
     // A location that looks for the file answers 404 itself.
     let checks = config.own(hand_over.level, "try_files").next().is_some();
     let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { return None };
-    let follows = ["$fastcgi_script_name", "$uri", "$request_filename"].iter().any(|it| param.value.contains(it));
+    let follows = ["$fastcgi_script_name", "$uri", "$request_filename"].iter().any(|it| param.value().contains(it));
     let mut uris = ["/index.php/", "/index.php/page"].into_iter();
     let uri = uris.find(|uri| splits(uri) && takes(nginx, hand_over, uri)).filter(|_| follows && !checks)?;
     let finding = match split {

@@ -29,7 +29,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let finding = RULE
                     .finding(
                         format!("{name} stays in the workers of pool {pool}"),
-                        param.span,
+                        param.span(),
                         "a worker keeps these settings for every later request",
                     )
                     .label(other.directive.head, "requests from here meet such workers, and send none of their own")

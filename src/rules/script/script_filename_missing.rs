@@ -31,15 +31,19 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 fn label(finding: Finding, script: &Script, lack: &Lack) -> Finding {
-    if let Some(near) = script.params.sent().find(|param| param.name.eq_ignore_ascii_case(lack.name)) {
+    if let Some(near) = script.params.sent().find(|param| param.name().eq_ignore_ascii_case(lack.name)) {
         let label = format!("this name counts for nothing: PHP-FPM reads {} in capital letters", lack.name);
-        return finding.label(near.span, label).help(format!("write `fastcgi_param {} {};`", lack.name, near.value));
+        return finding.label(near.span(), label).help(format!(
+            "write `fastcgi_param {} {};`",
+            lack.name,
+            near.value()
+        ));
     }
     let finding = match script.params.sent().last() {
         Some(last) => {
             let count = script.params.sent().count();
             let shown = if count == 1 { "1 parameter is".to_owned() } else { format!("{count} parameters are") };
-            finding.label(last.span, format!("{shown} sent; this is the last, and {} is none of them", lack.name))
+            finding.label(last.span(), format!("{shown} sent; this is the last, and {} is none of them", lack.name))
         }
         None => finding,
     };

@@ -17,7 +17,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Some(sample) = &script.sample else { continue };
             let Some(why) = machine.misplaced(script, sample) else { continue };
             let at = match script.params.get("SCRIPT_FILENAME") {
-                Sent::Yes(param) => param.span,
+                Sent::Yes(param) => param.span(),
                 Sent::No | Sent::Unknown => hand_over.directive.head,
             };
             let finding = explain(machine, script, sample, &why, at);

@@ -14,7 +14,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (script, nginx, hand_over) in scripts(machine) {
             let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { continue };
             let follows = ["$fastcgi_script_name", "$uri", "$request_filename", "$document_uri"];
-            let is_fixed = !follows.iter().any(|variable| param.value.contains(variable));
+            let is_fixed = !follows.iter().any(|variable| param.value().contains(variable));
             let runs_all = script
                 .pools
                 .iter()
@@ -30,7 +30,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "a request for /style.css is handed over as well",
                 )
                 .label(place, "this location takes everything")
-                .label(param.span, "and its script is the file that is asked for")
+                .label(param.span(), "and its script is the file that is asked for")
                 .note(
                     "PHP-FPM answers 403 with \"Access denied.\" for files that are there, 404 for pages that are none",
                 )
