@@ -13,6 +13,7 @@ mod front_controller_loop;
 mod handler_replaced;
 mod index_missing;
 mod limit_extensions_malformed;
+mod named_location_missing;
 mod open_basedir_excludes_script;
 mod params_dropped;
 mod path_info_lost;
@@ -38,6 +39,7 @@ pub const RULES: &[&Rule] = &[
     &handler_replaced::RULE,
     &index_missing::RULE,
     &limit_extensions_malformed::RULE,
+    &named_location_missing::RULE,
     &open_basedir_excludes_script::RULE,
     &params_dropped::RULE,
     &path_info_lost::RULE,
