@@ -4,7 +4,9 @@ use super::Rule;
 use crate::deployment::{HandOver, Machine, Nginx, Script, Server, Site};
 use crate::values::version::Version;
 
+mod alias_slash;
 mod body_limit_shadowed;
+mod cache_key_missing;
 mod document_root_default;
 mod duplicate_param_order;
 mod escaped_variable;
@@ -30,7 +32,9 @@ mod unchecked_path_info;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
+    &alias_slash::RULE,
     &body_limit_shadowed::RULE,
+    &cache_key_missing::RULE,
     &document_root_default::RULE,
     &duplicate_param_order::RULE,
     &escaped_variable::RULE,
