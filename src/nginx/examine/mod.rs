@@ -542,7 +542,10 @@ impl<'a> Examiner<'a> {
         let Some(word) = directive.args.get(refused.argument).or(directive.args.last()) else { return };
         let braces = word.text.contains("{{") || word.text.contains("${") || word.text.contains("<%");
         let refusal = refused.refusal.clone();
-        let flaw = match is_placeholder(&word.text) || braces {
+        // `@NAME@` and `%NAME%` inside of a longer word.
+        let is_name = |part: &str| part.len() > 1 && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_uppercase());
+        let slot = |sign: char| word.text.split(sign).skip(1).any(is_name) && word.text.matches(sign).count() > 1;
+        let flaw = match is_placeholder(&word.text) || braces || slot('@') || slot('%') {
             true => Flaw::Placeholder,
             false => Flaw::Value(Box::new(refused)),
         };
