@@ -4,7 +4,9 @@ use super::Rule;
 use crate::deployment::{HandOver, Machine, Nginx, Script, Server, Site};
 use crate::values::version::Version;
 
+mod alias_slash;
 mod body_limit_shadowed;
+mod cache_key_missing;
 mod document_root_default;
 mod duplicate_param_order;
 mod escaped_variable;
@@ -13,6 +15,7 @@ mod front_controller_loop;
 mod handler_replaced;
 mod index_missing;
 mod limit_extensions_malformed;
+mod named_location_missing;
 mod open_basedir_excludes_script;
 mod params_dropped;
 mod path_info_lost;
@@ -29,7 +32,9 @@ mod unchecked_path_info;
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
+    &alias_slash::RULE,
     &body_limit_shadowed::RULE,
+    &cache_key_missing::RULE,
     &document_root_default::RULE,
     &duplicate_param_order::RULE,
     &escaped_variable::RULE,
@@ -38,6 +43,7 @@ pub const RULES: &[&Rule] = &[
     &handler_replaced::RULE,
     &index_missing::RULE,
     &limit_extensions_malformed::RULE,
+    &named_location_missing::RULE,
     &open_basedir_excludes_script::RULE,
     &params_dropped::RULE,
     &path_info_lost::RULE,

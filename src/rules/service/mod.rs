@@ -9,10 +9,12 @@ mod dies_at_reboot;
 mod environment_cleared;
 mod error_log_off;
 mod error_page_loops;
+mod errors_shown;
 mod limit_counts_proxy;
 mod log_rotation_breaks;
 mod no_restart;
 mod no_slow_log;
+mod notices_fail_requests;
 mod raw_error_page;
 mod real_client_hidden;
 mod stale_release;
@@ -27,10 +29,12 @@ pub const RULES: &[&Rule] = &[
     &environment_cleared::RULE,
     &error_log_off::RULE,
     &error_page_loops::RULE,
+    &errors_shown::RULE,
     &limit_counts_proxy::RULE,
     &log_rotation_breaks::RULE,
     &no_restart::RULE,
     &no_slow_log::RULE,
+    &notices_fail_requests::RULE,
     &raw_error_page::RULE,
     &real_client_hidden::RULE,
     &stale_release::RULE,

@@ -1,0 +1,48 @@
+//! A location and its `alias` disagree about the slash at their ends.
+
+use super::sites;
+use crate::deployment::Deployment;
+use crate::finding::Severity;
+use crate::nginx::locations::Takes;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(script / "alias-slash", Warning, "a location and its `alias` disagree about the slash at their ends");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (nginx, server, site) in sites(machine) {
+            for location in site.locations.all() {
+                let is_prefix = matches!(location.takes, Takes::Prefix | Takes::FinalPrefix);
+                let alias = nginx.config.own(location.level, "alias").next().filter(|_| is_prefix);
+                let Some(path) = alias.and_then(|alias| alias.args.first()) else { continue };
+                let opener = nginx.config.level(location.level).opener.as_ref();
+                let Some(opener) = opener.filter(|_| !path.text.contains('$')) else { continue };
+                let (text, directory) = (location.text.as_str(), path.text.as_str());
+                let finding = match (text.ends_with('/'), directory.ends_with('/')) {
+                    (true, false) => RULE
+                        .finding(
+                            format!("{text}page is looked for at {directory}page"),
+                            path.span,
+                            "no slash at the end",
+                        )
+                        .label(opener.head, "the alias takes the place of all of this, its slash included")
+                        .help(format!("`alias {directory}/;`"))
+                        .predict(404, None),
+                    (false, true) => RULE
+                        .finding(
+                            format!("{text}../ leads out of {directory}"),
+                            opener.head,
+                            "no slash at the end, so this takes more than the directory",
+                        )
+                        .label(path.span, format!("files beside {directory} can be asked for"))
+                        .help(format!("`location {text}/`"))
+                        .severity(Severity::Advice),
+                    _ => continue,
+                };
+                findings.push_for(server.shown_name(), finding);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `try_files` or `error_page` sends a request to a named location that is not there.
+
+use super::sites;
+use crate::deployment::{Deployment, Nginx, Server, Site};
+use crate::finding::Severity;
+use crate::nginx::ast::Word;
+use crate::nginx::levels::LevelId;
+use crate::nginx::locations::Takes;
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+
+pub(super) static RULE: Rule =
+    rule!(script / "named-location-missing", Error, "a named location to which requests are sent is not there");
+
+fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+    for machine in &deployment.machines {
+        for (nginx, server, site) in sites(machine) {
+            if !is_in_view(nginx, server) {
+                continue;
+            }
+            for level in site.locations.all().into_iter().map(|location| location.level).chain([server.level]) {
+                for (name, severity) in named(nginx, level) {
+                    if site.locations.named(&name.text).is_none() {
+                        told(server, site, nginx, name, severity, findings);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether no other named location can come into the server.
+fn is_in_view(nginx: &Nginx, server: &Server) -> bool {
+    // Of a fragment, other locations are not in view.
+    let is_fragment = server.level == nginx.config.main();
+    !is_fragment && nginx.config.level(server.level).unread.is_empty()
+}
+
+/// The names of locations that a level sends requests to, and how bad it is if one is not there.
+fn named(nginx: &Nginx, level: LevelId) -> Vec<(&Word, Severity)> {
+    let config = &nginx.config;
+    let is_location = config.level(level).opener.as_ref().is_some_and(|opener| opener.name() == "location");
+    // Of the server `try_files` seldom counts, and behind `return` never.
+    let counts = is_location && config.own(level, "return").next().is_none();
+    let tries = config.own(level, "try_files").next().filter(|_| counts);
+    let pages = config.own(level, "error_page").filter(|page| {
+        // The page of a back end that fails is `error-page-loops`' matter.
+        !page.args.iter().any(|word| word.text == "502")
+    });
+    let last = tries.into_iter().map(|tries| (tries, Severity::Error));
+    let last = last.chain(pages.map(|page| (page, Severity::Warning)));
+    let words = last.filter_map(|(line, severity)| Some((line.args.last()?, severity)));
+    words.filter(|(word, _)| word.text.starts_with('@') && !word.text.contains('$')).collect()
+}
+
+fn told(server: &Server, site: &Site, nginx: &Nginx, name: &Word, severity: Severity, findings: &mut Findings) {
+    let (when, label) = match severity {
+        Severity::Error => ("requests for what is no file fail", "everything that is no file is sent there"),
+        _ => ("the page for this error cannot be shown", "the error is sent there"),
+    };
+    let mut finding = RULE
+        .finding(format!("{when}: there is no location {}", name.text), name.span, label)
+        .severity(severity)
+        .predict(500, format!("could not find named location \"{}\"", name.text));
+    let others = site.locations.all().into_iter().filter(|other| matches!(other.takes, Takes::Named));
+    let others = others.filter_map(|other| nginx.config.level(other.level).opener.as_ref());
+    for other in others.take(3) {
+        finding = finding.label(other.head, "the server has this one");
+    }
+    findings.push_for(
+        server.shown_name(),
+        finding.help(format!("add `location {} {{ … }}` to the server, or name a location that it has", name.text)),
+    );
+}

@@ -1,0 +1,1 @@
+<?php trigger_error('an old function', E_USER_NOTICE); echo 'OK';
