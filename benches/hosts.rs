@@ -8,6 +8,7 @@
 //! ```
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -123,7 +124,7 @@ fn measure_phases(root: &Path) -> Vec<(&'static str, Duration)> {
     let plan = Plan::new(root.to_owned(), View::Root, Selection::default());
     let machine = || {
         let mut sources = Sources::default();
-        (build::machine(&host, Facts::from_host(&host), &plan, &mut sources).unwrap(), sources)
+        (build::machine(&host, Facts::from_host(&host), &plan, &BTreeSet::new(), &mut sources).unwrap(), sources)
     };
     phases.push(("all of these, with pools and dials (build)", repeated(|| machine().0.dials.len())));
     let (machine, sources) = machine();
