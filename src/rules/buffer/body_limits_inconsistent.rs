@@ -88,7 +88,7 @@ impl Limits<'_> {
         Some(
             finding
                 .help(format!(
-                    "`client_max_body_size {php}` in the server, so that it holds for every location a request passes"
+                    "set `client_max_body_size {php}` in the server, so that it holds for every location a request passes"
                 ))
                 .predict(413, "client intended to send too large body".to_owned()),
         )
@@ -124,7 +124,7 @@ impl Limits<'_> {
                 .severity(severity)
                 .note("the script runs with empty `$_POST` and `$_FILES`, and the client gets 200")
                 .help(format!(
-                    "`post_max_size = {}` and `upload_max_filesize` up to that, or `client_max_body_size {php}`",
+                    "set `post_max_size = {}` and `upload_max_filesize` up to that, or `client_max_body_size {php}`",
                     size.to_uppercase()
                 ))
                 .predict(200, format!("bytes exceeds the limit of {} bytes", post.value)),
@@ -149,7 +149,7 @@ impl Limits<'_> {
             None => finding.note(format!("post_max_size is not set: {form}")),
         };
         let refused = or_endless(self.nginx.value) <= post.value;
-        let finding = finding.help(format!("`post_max_size` a little above {file}"));
+        let finding = finding.help(format!("set `post_max_size` a little above {file}"));
         Some(match refused {
             true => finding.predict(413, "client intended to send too large body".to_owned()),
             false => finding.predict(200, format!("bytes exceeds the limit of {} bytes", post.value)),
@@ -179,7 +179,7 @@ impl Limits<'_> {
         Some(
             finding
                 .note("a form without files is held in memory while it is read; files go to disk")
-                .help(format!("`memory_limit` well above {takes}, or a smaller `post_max_size`"))
+                .help(format!("set `memory_limit` well above {takes}, or a smaller `post_max_size`"))
                 .predict(
                     502,
                     "upstream sent unexpected FastCGI record: 3 while reading response header from upstream".to_owned(),

@@ -28,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                             "no slash at the end",
                         )
                         .label(opener.head, "the alias takes the place of all of this, its slash included")
-                        .help(format!("`alias {directory}/;`"))
+                        .help(format!("write `alias {directory}/;`"))
                         .predict(404, None),
                     (false, true) => RULE
                         .finding(
@@ -37,7 +37,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                             "no slash at the end, so this takes more than the directory",
                         )
                         .label(path.span, format!("files beside {directory} can be asked for"))
-                        .help(format!("`location {text}/`"))
+                        .help(format!("write `location {text}/`"))
                         .severity(Severity::Advice),
                     _ => continue,
                 };

@@ -22,7 +22,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .finding("visitors get the page of another address", cache.head, "answers are kept here")
                 .label(hand_over.directive.head, "for all requests that are handed over here the key is empty")
                 .note("nginx -t only warns: no \"fastcgi_cache_key\" for \"fastcgi_cache\"")
-                .help("`fastcgi_cache_key $scheme$request_method$host$request_uri;`");
+                .help("write `fastcgi_cache_key $scheme$request_method$host$request_uri;`");
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }

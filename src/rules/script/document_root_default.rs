@@ -30,7 +30,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     root.span,
                     format!("nginx puts its prefix before it; the tree has /{}", root.written),
                 )
-                .help(format!("`root /{};`", root.written))
+                .help(format!("write `root /{};`", root.written))
             } else if let Some((written, span)) = sibling(nginx, hand_over.server, script) {
                 let label = "no `root` is in force here, so nginx takes `html` below its own prefix";
                 RULE.finding("no `root` is in force where PHP is handed over", place.head, label)

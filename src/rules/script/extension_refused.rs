@@ -31,7 +31,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     .label(here, format!("this location hands them over, such as {}", with(sample, ending)))
                     .note("PHP-FPM answers 403 with \"Access denied.\"")
                     .help(format!(
-                        "`security.limit_extensions = {endings} {ending}` if such files are scripts of yours; else take \
+                        "set `security.limit_extensions = {endings} {ending}` if such files are scripts of yours; else take \
                          {ending} out of the location"
                     ))
                     .severity(severity)

@@ -35,7 +35,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let finding = RULE
                 .finding("a request for / finds no index file", span, label)
                 .note("the directory of / has an index.php")
-                .help("`index index.php index.html;`")
+                .help("write `index index.php index.html;`")
                 .severity(if index.is_some_and(|index| !is_packaged(index)) {
                     Severity::Warning
                 } else {
@@ -56,7 +56,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     format!("for / the script is {}", script.front.as_deref().unwrap_or_default()),
                 )
                 .note("PHP-FPM answers 404 with \"File not found.\"")
-                .help("`fastcgi_index index.php;` in this location")
+                .help("write `fastcgi_index index.php;` in this location")
                 .predict(404, UNKNOWN.to_owned());
             findings.push_for(server_name(nginx, hand_over), finding);
         }

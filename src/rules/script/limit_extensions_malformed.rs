@@ -32,7 +32,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let finding = RULE
                 .finding(format!("pool {} runs no file ending in .php", pool.name), written.span, label)
                 .note("PHP-FPM answers 403 with \"Access denied.\"")
-                .help(format!("`security.limit_extensions = {proper}`, then reload PHP-FPM"));
+                .help(format!("set `security.limit_extensions = {proper}`, then reload PHP-FPM"));
             let called = machine.callers(id).next().is_some();
             findings.push(match called || machine.nginx.is_empty() {
                 true => finding.predict(403, "(see security.limit_extensions)".to_owned()),

@@ -73,6 +73,6 @@ fn unsplit(machine: &Machine, script: &Script, nginx: &Nginx, hand_over: &HandOv
     let finding = finding
         .label(off.span, "so PHP-FPM does not look for the script itself")
         .note("PHP-FPM answers 403 with \"Access denied.\"")
-        .help("`fastcgi_split_path_info ^(.+?\\.php)(/.*)$;`, and send `PATH_INFO $fastcgi_path_info`");
+        .help("write `fastcgi_split_path_info ^(.+?\\.php)(/.*)$;`, and send `PATH_INFO $fastcgi_path_info`");
     Some(finding.predict(403, "(see security.limit_extensions)".to_owned()))
 }

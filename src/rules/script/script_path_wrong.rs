@@ -43,7 +43,7 @@ fn explain(machine: &Machine, script: &Script, sample: &Sample, why: &Misplaced,
                 Some(root) => finding.label(root.span, format!("nginx itself takes {uri} from {mapped}")),
                 None => finding,
             };
-            finding.help("`fastcgi_param SCRIPT_FILENAME $request_filename;` follows the alias")
+            finding.help("write `fastcgi_param SCRIPT_FILENAME $request_filename;`, which follows the alias")
         }
         Misplaced::Chroot(id, look, span) => {
             let (pool, look) = (&machine.pool(*id).name, look.path.display());
@@ -53,15 +53,18 @@ fn explain(machine: &Machine, script: &Script, sample: &Sample, why: &Misplaced,
             let chroot = chroot.strip_suffix(path).unwrap_or_default();
             let rest = root.strip_prefix(chroot).unwrap_or_default();
             found(format!("pool {pool} with `chroot` is asked for a path of the host"), here).label(*span, label).help(
-                format!("`fastcgi_param SCRIPT_FILENAME {rest}$fastcgi_script_name;`, the path inside the `chroot`"),
+                format!(
+                    "write `fastcgi_param SCRIPT_FILENAME {rest}$fastcgi_script_name;`, the path inside the `chroot`"
+                ),
             )
         }
         Misplaced::NoDirectory => found(format!("PHP-FPM is asked for {path}, without the directory"), here)
-            .help("`fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`"),
+            .help("write `fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`"),
         Misplaced::Placeholder => found("the directory /scripts of nginx's sample file is not there".into(), here)
-            .help("`fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`"),
-        Misplaced::Elsewhere => found(format!("PHP-FPM is asked for {path}, and the file is {mapped}"), here)
-            .help("`fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`, once, behind any include"),
+            .help("write `fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`"),
+        Misplaced::Elsewhere => found(format!("PHP-FPM is asked for {path}, and the file is {mapped}"), here).help(
+            "write `fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`, once, behind any include",
+        ),
         Misplaced::Translated(span, value, off) => RULE
             .finding(
                 "with `cgi.fix_pathinfo = 0`, PATH_TRANSLATED names the script",

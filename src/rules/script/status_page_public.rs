@@ -24,7 +24,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         "requests for it are handed over, with no `allow`, `deny` or `auth_basic` in force",
                     )
                     .label(span.to_owned(), "the page shows addresses and scripts of other visitors' requests")
-                    .help("`allow 127.0.0.1;` and `deny all;` in a `location =` of its own")
+                    .help("write `allow 127.0.0.1;` and `deny all;` in a `location =` of its own")
                     .predict(200, None);
                 findings.push_for(server_name(nginx, hand_over), finding);
             }

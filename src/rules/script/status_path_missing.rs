@@ -41,7 +41,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 )
                 .label(span, label)
                 .note("PHP-FPM answers 404 with \"File not found.\"")
-                .help(format!("`{setting} = {shown}` in pool {}, then reload PHP-FPM", pool.name))
+                .help(format!("set `{setting} = {shown}` in pool {}, then reload PHP-FPM", pool.name))
                 .predict(404, UNKNOWN.to_owned());
             findings.push_for(server_name(nginx, hand_over), finding);
         }

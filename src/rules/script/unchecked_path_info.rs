@@ -30,7 +30,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     .finding(format!("pool {} runs any file as PHP", pool.name), written.span, "no ending is required")
                     .label(hand_over.directive.head, format!("{ATTACK} is handed over, and PHP-FPM runs photo.jpg"))
                     .help(
-                        "`security.limit_extensions = .php`; and `try_files $uri =404;` beside the `fastcgi_pass`, where \
+                        "set `security.limit_extensions = .php`; and `try_files $uri =404;` beside the `fastcgi_pass`, where \
                          nginx sees the files",
                     );
                 findings.push_for(server_name(nginx, hand_over), finding);

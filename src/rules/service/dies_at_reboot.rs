@@ -33,7 +33,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 )
                 .note("PHP-FPM then says: unable to bind listening socket for address, No such file or directory (2)")
                 .help(format!(
-                    "`systemctl edit {unit}`: `[Service]` with `RuntimeDirectory={name}`; or a line `d {} 0755 root root` in /etc/tmpfiles.d/php-fpm.conf",
+                    "run `systemctl edit {unit}`: `[Service]` with `RuntimeDirectory={name}`; or a line `d {} 0755 root root` in /etc/tmpfiles.d/php-fpm.conf",
                     directory.display()
                 ));
             findings.push(finding);

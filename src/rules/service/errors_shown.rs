@@ -32,7 +32,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     format!("`{text}`: errors become part of the page"),
                 )
                 .note("monitoring sees no 500, caches keep the page, and visitors read paths and queries")
-                .help("`display_errors = Off` and `log_errors = On`, but on a machine for development");
+                .help("set `display_errors = Off` and `log_errors = On`, but on a machine for development");
             findings.push(finding);
         }
     }

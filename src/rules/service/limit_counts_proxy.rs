@@ -64,7 +64,7 @@ fn of_hand_over(
             let header = if protocol.is_some() { "proxy_protocol" } else { "X-Forwarded-For" };
             let finding = finding
                 .note(format!("nginx logs: limiting {}", if name == "limit_req" { "requests" } else { "connections" }))
-                .help(format!("`set_real_ip_from` the addresses of {who}, with `real_ip_header {header};`"));
+                .help(format!("add `set_real_ip_from` with the addresses of {who}, and `real_ip_header {header};`"));
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }

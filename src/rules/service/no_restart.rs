@@ -28,6 +28,6 @@ fn of_unit(machine: &Machine, name: &str, span: Span, label: &str) -> Option<cra
     let finding = RULE
         .finding(format!("nothing starts {name} again when it ends"), span, label)
         .note(format!("{name} has no `Restart=`"))
-        .help(format!("`systemctl edit {name}`: `[Service]` with `Restart=on-failure`"));
+        .help(format!("run `systemctl edit {name}`: `[Service]` with `Restart=on-failure`"));
     Some(finding)
 }

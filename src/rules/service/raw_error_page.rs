@@ -26,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     hand_over.span,
                     "requests are handed over here",
                 )
-                .help("`error_page 502 503 504 /sorry.html;` with `location = /sorry.html { root /srv/errors; internal; }`");
+                .help("write `error_page 502 503 504 /sorry.html;` with `location = /sorry.html { root /srv/errors; internal; }`");
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }

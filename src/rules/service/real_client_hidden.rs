@@ -30,8 +30,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     finding = finding.label(span, "the proxy says whom it speaks for, and nobody listens");
                 }
                 let header = if protocol.is_some() { "proxy_protocol" } else { "X-Forwarded-For" };
-                let finding = finding
-                    .help(format!("`set_real_ip_from` the addresses of {name}, with `real_ip_header {header};`"));
+                let finding = finding.help(format!(
+                    "add `set_real_ip_from` with the addresses of {name}, and `real_ip_header {header};`"
+                ));
                 findings.push_for(server_name(nginx, hand_over), finding);
             }
         }

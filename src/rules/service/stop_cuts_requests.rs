@@ -32,7 +32,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "this time counts at a reload only",
                 )
                 .note("systemd sends SIGTERM, at which PHP-FPM does not wait")
-                .help(format!("`systemctl edit {name}`: `[Service]` with `KillSignal=SIGQUIT` and `KillMode=mixed`"));
+                .help(format!(
+                    "run `systemctl edit {name}`: `[Service]` with `KillSignal=SIGQUIT` and `KillMode=mixed`"
+                ));
             findings.push(finding);
         }
     }

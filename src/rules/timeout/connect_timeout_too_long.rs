@@ -30,7 +30,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "a host that does not answer holds the client that long",
                 )
                 .note("Linux itself gives up after about 127s; how long PHP may take is the read timeout's affair")
-                .help(format!("`{name} 5s`"));
+                .help(format!("set `{name} 5s`"));
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }

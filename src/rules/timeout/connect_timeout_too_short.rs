@@ -33,7 +33,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 )
                 .label(dial.span, "the address is on another host")
                 .note("a lost packet is sent again after one second only: until then the request has failed")
-                .help(format!("`{name} 3s`"))
+                .help(format!("set `{name} 3s`"))
                 .predict(504, Timer::Connect.log().to_owned());
             findings.push_for(server_name(nginx, hand_over), finding);
         }

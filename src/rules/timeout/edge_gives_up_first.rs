@@ -81,7 +81,7 @@ fn outer_servers(machine: &Machine, sources: &Sources, findings: &mut Findings) 
             .label(place, read_label(link))
             .note(format!("chain: outer nginx {first} → {}", chain(link, sources)))
             .help(format!(
-                "`{name} {}`, or a shorter `{}`",
+                "set `{name} {}`, or a shorter `{}`",
                 shown_time(link.ends_by() + 5000),
                 link.hand_over.timer_name(Timer::Read)
             ))

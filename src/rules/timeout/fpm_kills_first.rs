@@ -38,8 +38,8 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                     .note(format!("chain: {}", chain(link, sources)))
                     .note("a killed worker leaves a bare 502: no PHP error, no shutdown functions, no log entry of the script")
                     .help(match kill {
-                        0..=2 => format!("`request_terminate_timeout = {}s`", cpu + 5),
-                        _ => format!("`request_terminate_timeout = {}s`, or `max_execution_time = {}`", cpu + 5, kill - 1),
+                        0..=2 => format!("set `request_terminate_timeout = {}s`", cpu + 5),
+                        _ => format!("set `request_terminate_timeout = {}s`, or `max_execution_time = {}`", cpu + 5, kill - 1),
                     })
                     .predict(502, KILLED.to_owned()),
             );

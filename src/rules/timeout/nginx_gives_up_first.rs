@@ -50,7 +50,7 @@ fn brief_sending(link: &Chain, deployment: &Deployment) -> Option<Finding> {
     let workers = link.pool().settings.get("pm.max_children");
     let finding = workers
         .map_or(finding.clone(), |workers| finding.label(workers.span, "while all of these are busy, nobody reads it"));
-    let finding = finding.help(format!("`{} 60s`, as by default", link.hand_over.timer_name(Timer::Send)));
+    let finding = finding.help(format!("set `{} 60s`, as by default", link.hand_over.timer_name(Timer::Send)));
     Some(finding.predict(504, Timer::Send.log().to_owned()))
 }
 
@@ -72,7 +72,7 @@ fn finding(link: &Chain, sources: &Sources) -> Finding {
     let (message, help) = match run.terminate.value {
         0 => (
             format!("nginx waits {wait}; PHP may count {}s in pool {pool}", run.cpu.value),
-            format!("`{name} {}s`, or a `max_execution_time` below {wait}", run.cpu.value + STOCK_CPU),
+            format!("set `{name} {}s`, or a `max_execution_time` below {wait}", run.cpu.value + STOCK_CPU),
         ),
         seconds => {
             let raise = format!("`{name} {}s`", round_up(run.struck_by / 1000));
@@ -80,7 +80,7 @@ fn finding(link: &Chain, sources: &Sources) -> Finding {
                 Some(kill) => format!(
                     "if {wait} is meant: `request_terminate_timeout = {kill}s`, as FPM strikes up to a third later; if {seconds}s is needed: {raise}"
                 ),
-                None => raise,
+                None => format!("set {raise}"),
             };
             (format!("nginx waits {wait}; pool {pool} lets a request run {seconds}s"), help)
         }

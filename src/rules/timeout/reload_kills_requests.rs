@@ -34,7 +34,7 @@ fn of_master(machine: &Machine, master: &Master, sources: &Sources) -> Option<Fi
                     false => "no `process_control_timeout` in `[global]`: FPM gives running requests no time",
                 },
             )
-            .help("`process_control_timeout = 30s` in `[global]`: longer than most requests take");
+            .help("set `process_control_timeout = 30s` in `[global]`: longer than most requests take");
         return Some(match evidence {
             Some(unit) => finding.note(format!("{unit} reloads it")).predict(502, KILLED.to_owned()),
             None => finding.severity(Severity::Advice),
@@ -49,7 +49,7 @@ fn of_master(machine: &Machine, master: &Master, sources: &Sources) -> Option<Fi
             format!("FPM gives running requests {}s", wait.value),
         )
         .note(format!("`TimeoutStopSec={stop}` in {}", master.layout.unit))
-        .help(format!("`TimeoutStopSec={}` in the unit, then `systemctl daemon-reload`", wait.value + 5))
+        .help(format!("set `TimeoutStopSec={}` in the unit, then `systemctl daemon-reload`", wait.value + 5))
         .predict(502, KILLED.to_owned())
     })
 }

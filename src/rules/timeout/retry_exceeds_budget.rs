@@ -66,7 +66,7 @@ fn repeated(nginx: &Nginx, hand_over: &HandOver, budget: u64) -> Option<Finding>
         .label(group.span, format!("{peers} peers"))
         .note(format!("the client waits up to {}, and each peer that was slow counts as failed", shown_time(all)))
         .help(format!(
-            "`{prefix}_next_upstream error` if slow requests should not be repeated, or `{prefix}_next_upstream_timeout {each}`; `{name}` stays"
+            "set `{prefix}_next_upstream error` if slow requests should not be repeated, or `{prefix}_next_upstream_timeout {each}`; `{name}` stays"
         ));
     let severity = if waits.is_written() { Severity::Warning } else { Severity::Advice };
     Some(finding.severity(severity))

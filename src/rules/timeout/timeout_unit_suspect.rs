@@ -63,7 +63,7 @@ fn in_milliseconds(directive: &Directive, wait: u64, shortest: u64) -> Option<Fi
             directive.head,
             "less than a second",
         )
-        .help(format!("`{name} {number}s`, if seconds were meant"))
+        .help(format!("set `{name} {number}s`, if seconds were meant"))
     })
 }
 
@@ -81,6 +81,6 @@ fn as_milliseconds(directive: &Directive, wait: u64) -> Option<Finding> {
             directive.head,
             "a number without a unit counts seconds",
         )
-        .help(format!("`{name} {}`, if milliseconds were meant", shown_time(meant * 1000)))
+        .help(format!("set `{name} {}`, if milliseconds were meant", shown_time(meant * 1000)))
     })
 }
