@@ -21,6 +21,7 @@ mod params_dropped;
 mod path_info_lost;
 mod php_location_shadowed;
 mod php_value_leaks;
+mod request_body_dropped;
 mod script_filename_missing;
 mod script_path_wrong;
 mod source_served;
@@ -49,6 +50,7 @@ pub const RULES: &[&Rule] = &[
     &path_info_lost::RULE,
     &php_location_shadowed::RULE,
     &php_value_leaks::RULE,
+    &request_body_dropped::RULE,
     &script_filename_missing::RULE,
     &script_path_wrong::RULE,
     &source_served::RULE,

@@ -18,6 +18,17 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             {
                 findings.unchecked(&RULE, "the parameters in included files", "--root");
             }
+            if let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") {
+                if param.value().is_empty() && !param.if_not_empty() {
+                    let finding = RULE
+                        .finding("SCRIPT_FILENAME is sent empty to PHP-FPM", param.span(), "an empty value")
+                        .label(hand_over.directive.head, "requests are handed over here")
+                        .note("PHP-FPM answers 403 with \"Access denied.\"")
+                        .help("write `fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`")
+                        .predict(403, "Access to the script '' has been denied".to_owned());
+                    findings.push_for(server_name(nginx, hand_over), finding);
+                }
+            }
             let Some(lack) = script.params.lack().filter(|lack| lack.wiped.is_none()) else { continue };
             let finding = RULE.finding(
                 format!("no {} is sent to PHP-FPM", lack.name),
