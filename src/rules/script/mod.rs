@@ -12,6 +12,7 @@ mod duplicate_param_order;
 mod escaped_variable;
 mod extension_refused;
 mod front_controller_loop;
+mod handler_in_condition;
 mod handler_replaced;
 mod index_missing;
 mod limit_extensions_malformed;
@@ -41,6 +42,7 @@ pub const RULES: &[&Rule] = &[
     &escaped_variable::RULE,
     &extension_refused::RULE,
     &front_controller_loop::RULE,
+    &handler_in_condition::RULE,
     &handler_replaced::RULE,
     &index_missing::RULE,
     &limit_extensions_malformed::RULE,
