@@ -8,6 +8,7 @@ use crate::finding::{Edit, Finding, Fix, Severity};
 use crate::nginx::examine::{Flaw, Refusal, Unknown};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::placeholder::is_placeholder;
 
 pub(super) static RULE: Rule = rule!(syntax / "directive-unknown", Error, "nginx knows no directive of this name");
 
@@ -29,6 +30,10 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             Unknown::Module(module, is_commercial) => {
                 let found = modules.entry(module).or_insert_with(|| (of_module(refusal, module, *is_commercial), 0));
                 found.1 += 1;
+            }
+            // What is not deployed as it lies may still be filled in.
+            _ if machine.view.is_partial() && is_placeholder(&refusal.name) => {
+                findings.unchecked(&RULE, format!("what stands for `{}`", refusal.name), "the rendered file");
             }
             _ => {
                 let finding = refused(of_nginx(refusal, why), refusal, sources);
