@@ -9,7 +9,7 @@
 use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
-use crate::php::load::{Assigned, last};
+use crate::php::load::Assigned;
 use crate::php::readers;
 use crate::source::Span;
 
@@ -190,7 +190,7 @@ impl Master {
 
     /// `process_control_timeout` in seconds.
     pub fn control_timeout(&self) -> Option<Setting<u64>> {
-        match last(&self.configuration.global, "process_control_timeout") {
+        match self.configuration.global("process_control_timeout") {
             Some(assigned) => Some(Setting::written(fpm_seconds(assigned)?, assigned.span)),
             None => Some(Setting { value: 0, origin: Origin::Packaged }),
         }

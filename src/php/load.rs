@@ -129,7 +129,7 @@ impl Configuration {
 
     /// The assignment in force for a global setting: the last one.
     pub fn global(&self, key: &str) -> Option<&Assigned> {
-        self.global.iter().rfind(|assigned| assigned.is(key))
+        last(&self.global, key)
     }
 }
 
