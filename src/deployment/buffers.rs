@@ -5,7 +5,7 @@
 
 use super::limits::effective;
 use super::{Nginx, Setting};
-use crate::nginx::levels::{Context, LevelId};
+use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::literals;
 use crate::source::Span;
 
@@ -88,8 +88,7 @@ pub enum Conflict {
 
 impl Buffers {
     /// The buffers of a module in force at a level; `None` where a value is one that nginx refuses.
-    pub fn at(nginx: &Nginx, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
-        let config = &nginx.config;
+    pub fn at(config: &Config, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
         let place = config.level(level).opener.as_ref()?.head;
         let [header, body, busy, write, file] = directives(prefix)?;
         let bytes =

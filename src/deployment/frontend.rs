@@ -1,17 +1,21 @@
 //! nginx's side: workers, servers, upstream groups, and the places where a request is handed over.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Identity;
+use super::buffers::PAGE;
 use super::certificates::MissingFile;
+use super::limits::NginxLimits;
 use super::{Origin, Predicted, Setting, Site, View};
 use crate::host::facts::Facts;
 use crate::host::glob;
-use crate::nginx::ast::{Directive, Key, Word};
+use crate::nginx::ast::{Directive, Word};
 use crate::nginx::branches::Variables;
 use crate::nginx::examine::Refusal;
+use crate::nginx::flow::PASSES;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
@@ -78,8 +82,8 @@ pub struct Server {
 
 impl Server {
     /// The first name a person would call it by, if it has one.
-    pub fn shown_name(&self) -> Option<String> {
-        self.names.iter().find(|name| !name.is_empty() && *name != "_").cloned()
+    pub fn shown_name(&self) -> Option<&str> {
+        self.names.iter().map(String::as_str).find(|name| !name.is_empty() && *name != "_")
     }
 }
 
@@ -198,17 +202,9 @@ pub struct HandOver {
     pub evaluated: Evaluated,
     /// Whether it serves PHP.
     pub serves_php: bool,
+    /// The limits of nginx in force there.
+    pub limits: NginxLimits,
 }
-
-/// The directives that hand a request over.
-const PASSES: [(Key, &str); 6] = [
-    (Key::of("fastcgi_pass"), "fastcgi_pass"),
-    (Key::of("proxy_pass"), "proxy_pass"),
-    (Key::of("uwsgi_pass"), "uwsgi_pass"),
-    (Key::of("scgi_pass"), "scgi_pass"),
-    (Key::of("grpc_pass"), "grpc_pass"),
-    (Key::of("memcached_pass"), "memcached_pass"),
-];
 
 /// Where a hand-over leads.
 #[derive(Clone, Debug)]
@@ -285,7 +281,8 @@ impl Nginx {
             servers.push(top);
         }
         let (config, upstreams, by_name) = (&nginx.config, &nginx.upstreams[..], &nginx.by_name);
-        let reader = Reader { config, variables: Variables::new(config), upstreams, by_name };
+        let page = facts.page_size.unwrap_or(PAGE);
+        let reader = Reader { config, variables: Variables::new(config), upstreams, by_name, page };
         for level in servers {
             reader.collect(level, nginx.servers.len(), &mut nginx.hand_overs);
             nginx.servers.push(server(config, level));
@@ -309,9 +306,14 @@ impl Nginx {
 
     /// The hand-overs of a server.
     pub fn hand_overs_of(&self, server: usize) -> impl Iterator<Item = &HandOver> {
-        // A server's hand-overs stand side by side.
+        self.hand_overs[self.numbers_of(server)].iter()
+    }
+
+    /// The numbers of the hand-overs of a server, which stand side by side.
+    pub fn numbers_of(&self, server: usize) -> Range<usize> {
         let from = self.hand_overs.partition_point(|hand_over| hand_over.server < server);
-        self.hand_overs[from..].iter().take_while(move |hand_over| hand_over.server == server)
+        let count = self.hand_overs[from..].iter().take_while(|hand_over| hand_over.server == server).count();
+        from..from + count
     }
 
     /// Whether a file that is not in view may set anything on a level or around it.
@@ -419,6 +421,8 @@ struct Reader<'a> {
     variables: Variables<'a>,
     upstreams: &'a [Upstream],
     by_name: &'a HashMap<String, usize>,
+    /// Bytes of a memory page.
+    page: u64,
 }
 
 impl Reader<'_> {
@@ -436,7 +440,18 @@ impl Reader<'_> {
                 let target = self.target(level, protocol, &evaluated, argument.span);
                 let serves_php = protocol == Protocol::Fastcgi && serves_php(config, level, &argument.text);
                 let (directive, span) = (directive.clone(), argument.span);
-                found.push(HandOver { protocol, directive, span, level, server, target, evaluated, serves_php });
+                let limits = NginxLimits::of(config, level, protocol, span, self.page);
+                found.push(HandOver {
+                    protocol,
+                    directive,
+                    span,
+                    level,
+                    server,
+                    target,
+                    evaluated,
+                    serves_php,
+                    limits,
+                });
             }
         }
         for block in &config.level(level).blocks {

@@ -6,6 +6,7 @@
 //! it says. PHP counts processor time only (on Linux), so a script that waits is not stopped by
 //! `max_execution_time`. Tried with nginx 1.22 and PHP-FPM 8.2.
 
+use super::buffers::Buffers;
 use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
@@ -28,21 +29,31 @@ impl Timer {
     /// All of them, in the order in which a request meets them.
     pub const ALL: [Timer; 3] = [Timer::Connect, Timer::Send, Timer::Read];
 
-    /// How the directive's name ends.
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            Timer::Connect => "connect_timeout",
-            Timer::Send => "send_timeout",
-            Timer::Read => "read_timeout",
-        }
-    }
-
     /// What nginx logs when it expires.
     pub const fn log(self) -> &'static str {
         match self {
             Timer::Connect => "upstream timed out (110: Connection timed out) while connecting to upstream",
             Timer::Send => "upstream timed out (110: Connection timed out) while sending request to upstream",
             Timer::Read => "upstream timed out (110: Connection timed out) while reading response header from upstream",
+        }
+    }
+}
+
+impl Protocol {
+    /// The directive of a timer.
+    pub const fn timer(self, timer: Timer) -> &'static str {
+        let [connect, send, read] = match self {
+            Protocol::Fastcgi => ["fastcgi_connect_timeout", "fastcgi_send_timeout", "fastcgi_read_timeout"],
+            Protocol::Http => ["proxy_connect_timeout", "proxy_send_timeout", "proxy_read_timeout"],
+            Protocol::Uwsgi => ["uwsgi_connect_timeout", "uwsgi_send_timeout", "uwsgi_read_timeout"],
+            Protocol::Scgi => ["scgi_connect_timeout", "scgi_send_timeout", "scgi_read_timeout"],
+            Protocol::Grpc => ["grpc_connect_timeout", "grpc_send_timeout", "grpc_read_timeout"],
+            Protocol::Memcached => ["memcached_connect_timeout", "memcached_send_timeout", "memcached_read_timeout"],
+        };
+        match timer {
+            Timer::Connect => connect,
+            Timer::Send => send,
+            Timer::Read => read,
         }
     }
 }
@@ -67,20 +78,40 @@ pub fn effective<T>(
 
 impl HandOver {
     /// The name of a timer's directive.
-    pub fn timer_name(&self, timer: Timer) -> String {
-        format!("{}_{}", self.protocol.prefix(), timer.suffix())
+    pub fn timer_name(&self, timer: Timer) -> &'static str {
+        self.protocol.timer(timer)
     }
 
-    /// How long nginx waits here, in milliseconds.
-    pub fn waits(&self, nginx: &Nginx, timer: Timer) -> Option<Setting<u64>> {
-        let default = Setting::default(NGINX_WAITS, self.span);
-        effective(&nginx.config, self.level, &self.timer_name(timer), literals::milliseconds, default)
+    /// How long nginx waits here, in milliseconds; `None` where it refuses the value.
+    pub fn waits(&self, timer: Timer) -> Option<Setting<u64>> {
+        self.limits.waits[timer as usize]
     }
+}
 
-    /// The largest body that nginx takes here, in bytes; 0 is no limit.
-    pub fn body_limit(&self, nginx: &Nginx) -> Option<Setting<u64>> {
-        let default = Setting::default(1 << 20, self.span);
-        effective(&nginx.config, self.level, "client_max_body_size", literals::offset, default)
+/// The limits of nginx that are in force where a request is handed over; `None` where nginx refuses a value.
+#[derive(Clone, Copy, Debug)]
+pub struct NginxLimits {
+    /// The timers towards the back end in milliseconds, in the order of [`Timer::ALL`].
+    waits: [Option<Setting<u64>>; 3],
+    /// The largest body that nginx takes, in bytes; 0 is no limit.
+    pub body: Option<Setting<u64>>,
+    /// The buffers towards the back end.
+    pub buffers: Option<Buffers>,
+}
+
+impl NginxLimits {
+    /// The limits on a level, for a hand-over that stands at a place; `page` is a memory page in bytes.
+    pub(super) fn of(config: &Config, level: LevelId, protocol: Protocol, span: Span, page: u64) -> Self {
+        let waits = |timer| {
+            let default = Setting::default(NGINX_WAITS, span);
+            effective(config, level, protocol.timer(timer), literals::milliseconds, default)
+        };
+        let body = Setting::default(1 << 20, span);
+        NginxLimits {
+            waits: Timer::ALL.map(waits),
+            body: effective(config, level, "client_max_body_size", literals::offset, body),
+            buffers: Buffers::at(config, level, protocol.prefix(), page),
+        }
     }
 }
 
@@ -155,7 +186,7 @@ impl Run {
 
 impl Master {
     /// How long a pool lets a request run; `None` where a value depends on the environment.
-    pub fn run(&self, pool: &Pool) -> Option<Run> {
+    pub(super) fn run(&self, pool: &Pool) -> Option<Run> {
         let written = pool.settings.get("request_terminate_timeout");
         let terminate = match written {
             Some(assigned) => Setting::written(fpm_seconds(assigned)?, assigned.span),
@@ -230,7 +261,7 @@ impl Sizes {
 
 impl Master {
     /// How large a body a pool's scripts take; `None` where a value depends on the environment.
-    pub fn sizes(&self, pool: &Pool) -> Option<Sizes> {
+    pub(super) fn sizes(&self, pool: &Pool) -> Option<Sizes> {
         let [post, upload, memory] = STOCK_SIZES.map(|(name, stock)| {
             let found = self.ini_size(pool, name, stock as i64)?;
             let value = match name {
@@ -263,9 +294,9 @@ pub struct Chain<'a> {
 impl<'a> Chain<'a> {
     fn new(machine: &'a Machine, dial: &Dial, id: PoolId) -> Option<Self> {
         let (nginx, hand_over) = machine.hand_over(dial);
-        let read = hand_over.waits(nginx, Timer::Read)?;
-        let run = machine.masters[id.master].run(machine.pool(id))?;
-        let status = is_status(nginx, hand_over, machine.pool(id));
+        let pool = machine.pool(id);
+        let (read, run) = (hand_over.waits(Timer::Read)?, pool.run?);
+        let status = is_status(nginx, hand_over, pool);
         (hand_over.protocol == Protocol::Fastcgi && !status).then_some(Chain {
             machine,
             nginx,
@@ -298,8 +329,7 @@ impl<'a> Chain<'a> {
 /// Whether a hand-over serves FPM's status or ping page, which no script runs for.
 fn is_status(nginx: &Nginx, hand_over: &HandOver, pool: &Pool) -> bool {
     let Some(location) = &nginx.config.level(hand_over.level).opener else { return false };
-    let pages = ["pm.status_path", "ping.path"].into_iter().filter_map(|key| pool.settings.get(key)?.text.as_deref());
-    pages.map(|page| page.trim_matches('/')).any(|page| !page.is_empty() && location.text().contains(page))
+    pool.own_pages.iter().any(|page| location.text().contains(page))
 }
 
 impl Machine {

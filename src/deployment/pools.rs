@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::access::Permissions;
-use super::limits::Heartbeat;
+use super::limits::{Heartbeat, Run, Sizes};
 use super::{Origin, Predicted, View};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
@@ -67,8 +67,14 @@ pub struct Pool {
     pub listener: Option<Listener>,
     /// Where FPM answers for the pool's status besides (`pm.status_listen`).
     pub status: Option<Endpoint>,
+    /// The pages that FPM answers itself, without the slashes around: status and ping.
+    pub own_pages: Vec<String>,
     /// The places of `listen` lines that a later one replaces.
     pub overridden: Vec<(Endpoint, Span)>,
+    /// How long it lets a request run; `None` where a value depends on the environment.
+    pub run: Option<Run>,
+    /// How large a body its scripts take; `None` where a value depends on the environment.
+    pub sizes: Option<Sizes>,
 }
 
 /// The socket of a pool.
@@ -184,6 +190,10 @@ impl Master {
         let pools = std::mem::take(&mut master.configuration.pools);
         master.pools = pools.into_iter().map(|settings| Pool::new(settings, &master, facts)).collect();
         master.heartbeat = Heartbeat::of(&master.pools);
+        let limits: Vec<_> = master.pools.iter().map(|pool| (master.run(pool), master.sizes(pool))).collect();
+        for (pool, (run, sizes)) in master.pools.iter_mut().zip(limits) {
+            (pool.run, pool.sizes) = (run, sizes);
+        }
         master
     }
 
@@ -242,7 +252,11 @@ impl Pool {
         let status = settings.get("pm.status_listen").and_then(|listen| listen.text.as_deref());
         let status = status.and_then(|text| Listen::parse(text, &prefix).endpoint());
         let overridden = overridden(&settings, listener.as_ref(), &prefix);
-        Pool { name: settings.name.clone(), header: settings.header, settings, listener, status, overridden }
+        let pages = ["pm.status_path", "ping.path"].into_iter().filter_map(|key| settings.get(key)?.text.as_deref());
+        let pages = pages.map(|page| page.trim_matches('/')).filter(|page| !page.is_empty());
+        let own_pages = pages.map(str::to_owned).collect();
+        let (name, header) = (settings.name.clone(), settings.header);
+        Pool { name, header, settings, listener, status, own_pages, overridden, run: None, sizes: None }
     }
 }
 

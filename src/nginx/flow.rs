@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::ast::Directive;
+use super::ast::{Directive, Key};
 use super::levels::{Config, Context, LevelId};
 use super::load::is_packaged;
 use super::locations::{Found, Locations};
@@ -122,12 +122,12 @@ impl Router<'_> {
 
     /// Whether access rules turn everybody away.
     fn is_refused(&self, level: LevelId, is_internal: bool) -> bool {
-        let rules = self.config.outwards(level).map(|id| {
-            let here = self.config.level(id).settings.iter();
-            here.filter(|rule| matches!(rule.name(), "allow" | "deny")).collect::<Vec<_>>()
+        let has = |id: LevelId, name| self.config.own(id, name).next().is_some();
+        let ruled = self.config.outwards(level).find(|id| has(*id, "allow") || has(*id, "deny"));
+        let denied = ruled.filter(|id| !has(*id, "allow")).is_some_and(|id| {
+            let mut denials = self.config.own(id, "deny");
+            denials.any(|rule| rule.arg(0) == Some("all"))
         });
-        let rules = rules.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default();
-        let denied = rules.iter().all(|rule| rule.name() == "deny") && rules.iter().any(|it| it.arg(0) == Some("all"));
         denied || !is_internal && self.config.effective(level, "internal").is_some()
     }
 
@@ -135,10 +135,10 @@ impl Router<'_> {
         let here = self.config.level(level);
         let in_location = here.parent.filter(|_| here.context == Context::IfInLocation);
         for id in std::iter::once(level).chain(in_location) {
-            let settings = &self.config.level(id).settings;
-            if settings.iter().any(|setting| is_pass(setting.name())) {
+            if self.config.last_of(id, &PASSES).is_some() {
                 return End::Passed(id);
             }
+            let settings = &self.config.level(id).settings;
             if settings.iter().any(|setting| is_other_handler(setting.name())) {
                 return End::Unknown;
             }
@@ -228,7 +228,10 @@ impl Router<'_> {
                         return rewritten;
                     }
                 }
-                name if name.contains("rewrite_by_lua") => return Some(Rewritten::End(End::Unknown)),
+                // Few names are as long.
+                name if name.len() >= 14 && name.contains("rewrite_by_lua") => {
+                    return Some(Rewritten::End(End::Unknown));
+                }
                 _ => {}
             }
         }
@@ -367,9 +370,19 @@ enum Tried {
     End(End),
 }
 
+/// The directives that hand a request over.
+pub const PASSES: [(Key, &str); 6] = [
+    (Key::of("fastcgi_pass"), "fastcgi_pass"),
+    (Key::of("proxy_pass"), "proxy_pass"),
+    (Key::of("uwsgi_pass"), "uwsgi_pass"),
+    (Key::of("scgi_pass"), "scgi_pass"),
+    (Key::of("grpc_pass"), "grpc_pass"),
+    (Key::of("memcached_pass"), "memcached_pass"),
+];
+
 /// Whether a directive hands requests over.
 pub fn is_pass(name: &str) -> bool {
-    ["fastcgi_pass", "proxy_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"].contains(&name)
+    PASSES.iter().any(|(_, pass)| *pass == name)
 }
 
 /// Whether a directive answers requests itself, or may: modules that are no part of nginx among them.

@@ -4,7 +4,7 @@
 //! and one line in its category's list makes it known. The document is the explanation, the example
 //! and the test.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::allow;
 use crate::deployment::{Deployment, Machine};
@@ -130,8 +130,12 @@ pub struct Findings {
     pub unchecked: BTreeSet<Unchecked>,
     last_unchecked: Option<Unchecked>,
     /// Findings that concern a server, by the places of their labels.
-    affected: BTreeMap<(&'static str, Vec<Span>, String), usize>,
+    affected: HashMap<(&'static str, Vec<Span>, String), Told>,
 }
+
+/// The number of a finding that was told of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Told(usize);
 
 /// How many servers a note names before it counts.
 const NAMED_SERVERS: usize = 3;
@@ -144,17 +148,23 @@ impl Findings {
 
     /// Takes a finding about a line that several servers may include: the same finding about the
     /// same lines is told once, with the servers it concerns.
-    pub fn push_for(&mut self, server: Option<String>, finding: Finding) {
+    pub fn push_for(&mut self, server: Option<&str>, finding: Finding) -> Told {
         let places = finding.labels().iter().map(|label| label.span).collect();
         let key = (finding.rule, places, finding.message.clone());
-        let at = *self.affected.entry(key).or_insert_with(|| {
+        let told = *self.affected.entry(key).or_insert_with(|| {
             self.findings.push(finding);
-            self.findings.len() - 1
+            Told(self.findings.len() - 1)
         });
-        let servers = &mut self.findings[at].servers;
-        if let Some(server) = server.filter(|server| !servers.contains(server)) {
-            servers.push(server);
-        }
+        self.concerns(told, server);
+        told
+    }
+
+    /// Says that a finding concerns another server as well.
+    pub fn concerns(&mut self, told: Told, server: Option<&str>) {
+        let servers = &mut self.findings[told.0].servers;
+        // What a server's lines bring is told side by side; the rest is sorted out in the end.
+        let Some(server) = server.filter(|server| servers.last().is_none_or(|last| last != server)) else { return };
+        servers.push(server.to_owned());
     }
 
     /// Says that a rule rested because something is not known.
@@ -189,9 +199,12 @@ impl Findings {
     /// Says which servers the findings concern, where it is known.
     fn note_servers(&mut self) {
         for finding in &mut self.findings {
-            let more = finding.servers.len().saturating_sub(NAMED_SERVERS);
-            let named = finding.servers.iter().take(NAMED_SERVERS).cloned().collect::<Vec<_>>().join(", ");
-            match (finding.servers.is_empty(), more) {
+            let mut seen = HashSet::new();
+            let servers = finding.servers.iter().map(String::as_str).filter(|server| seen.insert(*server));
+            let servers: Vec<&str> = servers.collect();
+            let more = servers.len().saturating_sub(NAMED_SERVERS);
+            let named = servers[..servers.len() - more].join(", ");
+            match (servers.is_empty(), more) {
                 (true, _) => {}
                 (false, 0) => finding.notes.push(format!("concerns {named}")),
                 (false, more) => finding.notes.push(format!("concerns {named} and {more} more")),

@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = rule!(
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for link in deployment.machines.iter().flat_map(|machine| machine.chains()) {
         let (master, pool) = (link.master(), link.pool());
-        let Some(nginx) = link.hand_over.body_limit(link.nginx) else { continue };
+        let Some(nginx) = link.hand_over.limits.body else { continue };
         if !STOCK_SIZES.iter().any(|(name, _)| master.ini_is_known(pool, name)) {
             // Only somebody's own limit is worth the question.
             if nginx.is_written() {
@@ -24,7 +24,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             }
             continue;
         }
-        let Some(sizes) = master.sizes(pool) else {
+        let Some(sizes) = pool.sizes else {
             findings.unchecked(&RULE, "a size in php.ini that depends on the environment", "--php-ini");
             continue;
         };

@@ -1,6 +1,5 @@
 //! The buffers of all connections together do not fit into memory.
 
-use crate::deployment::buffers::{Buffers, PAGE};
 use crate::deployment::limits::shown_size;
 use crate::deployment::{Deployment, Machine, Nginx};
 use crate::finding::Finding;
@@ -19,7 +18,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for nginx in &machine.nginx {
             // Only somebody's own sizes are worth a question.
-            let Some((span, each)) = largest(nginx, machine.facts.page_size.unwrap_or(PAGE)) else { continue };
+            let Some((span, each)) = largest(nginx) else { continue };
             match (machine.facts.memory, connections(machine, nginx)) {
                 (None, _) if each <= USUAL => {}
                 (None, _) => findings.unchecked(&RULE, "memory", "--memory"),
@@ -52,9 +51,9 @@ fn finding(span: crate::source::Span, each: u64, connections: u64, memory: u64) 
 }
 
 /// The most that one answer may occupy, where somebody set it.
-fn largest(nginx: &Nginx, page: u64) -> Option<(crate::source::Span, u64)> {
+fn largest(nginx: &Nginx) -> Option<(crate::source::Span, u64)> {
     let of = |hand_over: &crate::deployment::HandOver| {
-        let buffers = Buffers::at(nginx, hand_over.level, hand_over.protocol.prefix(), page)?;
+        let buffers = hand_over.limits.buffers?;
         let span = buffers.body.origin.span().filter(|_| buffers.body.is_written())?;
         Some((span, buffers.total()))
     };

@@ -71,7 +71,7 @@ fn tell(nginx: &Nginx, level: LevelId, found: Found, findings: &mut Findings) {
 }
 
 fn of_module(nginx: &Nginx, level: LevelId, prefix: &str, page: u64, sources: &Sources) -> Option<Found> {
-    let buffers = Buffers::at(nginx, level, prefix, page)?;
+    let buffers = Buffers::at(&nginx.config, level, prefix, page)?;
     let conflict = buffers.conflict()?;
     let Several { count, size } = buffers.body.value;
     let (one, largest) = (shown_size(size), buffers.largest());

@@ -1,7 +1,6 @@
 //! A buffer for the answer's header that holds nothing.
 
 use crate::deployment::Deployment;
-use crate::deployment::buffers::{Buffers, PAGE};
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -13,8 +12,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         for hand_over in &nginx.hand_overs {
             let prefix = hand_over.protocol.prefix();
-            let buffers = Buffers::at(nginx, hand_over.level, prefix, PAGE);
-            let Some(header) = buffers.map(|buffers| buffers.header).filter(|header| header.value == 0) else {
+            let Some(header) =
+                hand_over.limits.buffers.map(|buffers| buffers.header).filter(|header| header.value == 0)
+            else {
                 continue;
             };
             let Some(span) = header.origin.span() else { continue };

@@ -1,6 +1,6 @@
 //! The header of an ordinary answer does not fit into its buffer.
 
-use crate::deployment::buffers::{Buffers, PAGE};
+use crate::deployment::buffers::PAGE;
 use crate::deployment::limits::shown_size;
 use crate::deployment::{Deployment, HandOver, Nginx, Protocol, Setting};
 use crate::finding::{Finding, Severity};
@@ -23,8 +23,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         let page = machine.facts.page_size.unwrap_or(PAGE);
         for nginx in &machine.nginx {
             for hand_over in &nginx.hand_overs {
-                let buffers = Buffers::at(nginx, hand_over.level, hand_over.protocol.prefix(), page);
-                if let Some(finding) = buffers.and_then(|buffers| small(nginx, hand_over, buffers.header, page)) {
+                if let Some(finding) =
+                    hand_over.limits.buffers.and_then(|buffers| small(nginx, hand_over, buffers.header, page))
+                {
                     findings.push_for(server_name(nginx, hand_over), finding);
                 }
             }

@@ -1,7 +1,6 @@
 //! A slow client keeps a PHP worker, for nginx may not put a large answer aside.
 
 use crate::deployment::Deployment;
-use crate::deployment::buffers::{Buffers, PAGE};
 use crate::deployment::limits::shown_size;
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
@@ -12,11 +11,10 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        let page = machine.facts.page_size.unwrap_or(PAGE);
         for nginx in &machine.nginx {
             for hand_over in nginx.hand_overs.iter().filter(|hand_over| hand_over.serves_php) {
                 let prefix = hand_over.protocol.prefix();
-                let Some(buffers) = Buffers::at(nginx, hand_over.level, prefix, page) else { continue };
+                let Some(buffers) = hand_over.limits.buffers else { continue };
                 let Some(span) = buffers.file.origin.span().filter(|_| buffers.file.value == 0) else { continue };
                 let room = shown_size(buffers.total());
                 let finding = RULE

@@ -161,7 +161,7 @@ pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
 }
 
 /// The server of a hand-over, as notes name it.
-pub(in crate::rules) fn server_name(nginx: &Nginx, hand_over: &HandOver) -> Option<String> {
+pub(in crate::rules) fn server_name<'a>(nginx: &'a Nginx, hand_over: &HandOver) -> Option<&'a str> {
     nginx.servers.get(hand_over.server)?.shown_name()
 }
 

@@ -17,7 +17,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in machine.dials.iter().filter(|dial| !matches!(dial.address, Address::Unix(_))) {
             let (nginx, hand_over) = machine.hand_over(dial);
-            let Some(wait) = hand_over.waits(nginx, Timer::Connect) else { continue };
+            let Some(wait) = hand_over.waits(Timer::Connect) else { continue };
             let (Some(span), true) = (wait.origin.span(), wait.is_written()) else { continue };
             if wait.value <= deployment.thresholds.longest_connect {
                 continue;

@@ -19,7 +19,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let (nginx, hand_over) = machine.hand_over(dial);
             // Whatever has no local place is another host.
             let remote = dial.endpoints.is_empty() && !matches!(dial.address, Address::Unix(_));
-            let Some(wait) = hand_over.waits(nginx, Timer::Connect).filter(|_| remote) else { continue };
+            let Some(wait) = hand_over.waits(Timer::Connect).filter(|_| remote) else { continue };
             let (Some(span), true) = (wait.origin.span(), wait.is_written()) else { continue };
             if wait.value == 0 || wait.value >= deployment.thresholds.shortest_connect {
                 continue;

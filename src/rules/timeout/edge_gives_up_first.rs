@@ -61,7 +61,7 @@ fn outer_servers(machine: &Machine, sources: &Sources, findings: &mut Findings) 
         let (nginx, outer) = machine.hand_over(dial);
         let Reach::Other(other) = &dial.reach else { continue };
         let Some(link) = other.span.and_then(|span| inner.get(&span)) else { continue };
-        let Some(wait) = outer.waits(nginx, Timer::Read).filter(|_| outer.protocol == Protocol::Http) else { continue };
+        let Some(wait) = outer.waits(Timer::Read).filter(|_| outer.protocol == Protocol::Http) else { continue };
         if wait.value >= link.ends_by() || wait.value == 0 {
             continue;
         }

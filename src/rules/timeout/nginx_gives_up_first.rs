@@ -39,7 +39,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
 /// A large body stays in the queue until a worker is free.
 fn brief_sending(link: &Chain, deployment: &Deployment) -> Option<Finding> {
     let (shortest, brief) = (deployment.thresholds.shortest_wait, deployment.thresholds.brief_wait);
-    let wait = link.hand_over.waits(link.nginx, Timer::Send)?;
+    let wait = link.hand_over.waits(Timer::Send)?;
     let place = wait.origin.span().filter(|_| (shortest..brief).contains(&wait.value))?;
     let (shown, pool) = (shown_time(wait.value), &link.pool().name);
     let finding = RULE.finding(

@@ -38,7 +38,7 @@ fn repeated(nginx: &Nginx, hand_over: &HandOver, budget: u64) -> Option<Finding>
     if peers < 2 || tries < 2 || !on_timeout {
         return None;
     }
-    let waits = hand_over.waits(nginx, Timer::Read)?;
+    let waits = hand_over.waits(Timer::Read)?;
     let (each, name) = (shown_time(waits.value), hand_over.timer_name(Timer::Read));
     if let Some(classes) = classes.filter(|_| has("non_idempotent")) {
         let finding = RULE

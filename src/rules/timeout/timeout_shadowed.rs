@@ -18,7 +18,7 @@ pub(super) static RULE: Rule = rule!(
 /// A timeout in force, and a longer one around it.
 struct Shadowed<'a> {
     hand_over: &'a HandOver,
-    name: String,
+    name: &'static str,
     inner: (Span, u64),
     outer: (Span, u64),
 }
@@ -40,7 +40,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             if in_use.get(&outer) == Some(&true) && !in_snippet {
                 continue;
             }
-            let (name, short, long) = (&found.name, shown_time(short), shown_time(long));
+            let (name, short, long) = (found.name, shown_time(short), shown_time(long));
             let finding = RULE
                 .finding(
                     format!("`{name} {long}` has no effect: {short} is in force"),
@@ -59,10 +59,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn inspect<'a>(
     nginx: &Nginx,
     hand_over: &'a HandOver,
-    name: String,
+    name: &'static str,
     in_use: &mut BTreeMap<Span, bool>,
 ) -> Option<Shadowed<'a>> {
-    let lines = nginx.config.outwards(hand_over.level).filter_map(|level| nginx.config.own(level, &name).last());
+    let lines = nginx.config.outwards(hand_over.level).filter_map(|level| nginx.config.own(level, name).last());
     let mut lines = lines
         .filter_map(|line| Some((line.head, literals::milliseconds(line.arg(0)?)?)))
         .collect::<Vec<_>>()

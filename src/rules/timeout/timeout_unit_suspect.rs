@@ -27,7 +27,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             for timer in Timer::ALL {
                 // A connection may well be made within milliseconds.
                 let shortest = if timer == Timer::Connect { 0 } else { shortest };
-                let found = suspect(nginx, hand_over.level, &hand_over.timer_name(timer), shortest);
+                let found = suspect(nginx, hand_over.level, hand_over.timer_name(timer), shortest);
                 let Some((finding, is_short)) = found else { continue };
                 let finding = finding.label(hand_over.span, "requests are handed over here");
                 let finding = if is_short { finding.predict(504, timer.log().to_owned()) } else { finding };

@@ -19,16 +19,16 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         for hand_over in &nginx.hand_overs {
             for timer in Timer::ALL {
-                findings_of(nginx, hand_over, timer)
-                    .into_iter()
-                    .for_each(|finding| findings.push_for(server_name(nginx, hand_over), finding));
+                if let Some(finding) = finding(nginx, hand_over, timer) {
+                    findings.push_for(server_name(nginx, hand_over), finding);
+                }
             }
         }
     }
 }
 
-fn findings_of(nginx: &Nginx, hand_over: &HandOver, timer: Timer) -> Option<Finding> {
-    let wait = hand_over.waits(nginx, timer).filter(|wait| wait.value == 0)?;
+fn finding(nginx: &Nginx, hand_over: &HandOver, timer: Timer) -> Option<Finding> {
+    let wait = hand_over.waits(timer).filter(|wait| wait.value == 0)?;
     // A unix socket is connected in the same moment, or not at all.
     let over_tcp = |peer: &crate::deployment::Peer| !matches!(peer.address, Ok(Address::Unix(_)));
     if timer == Timer::Connect && !hand_over.peers(nginx).iter().any(over_tcp) {
