@@ -38,6 +38,18 @@ pub fn map<T: Sync, R: Send>(things: &[T], batch: usize, make: impl Fn(&T) -> R 
     made.into_iter().flat_map(|(_, batch)| batch).collect()
 }
 
+/// What two functions make, one beside the other.
+pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let beside = scope.spawn(one);
+        let other = other();
+        match beside.join() {
+            Ok(one) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 fn take<'a, T>(batches: &[&'a [T]], next: &AtomicUsize) -> Option<(usize, &'a [T])> {
     let number = next.fetch_add(1, Ordering::Relaxed);
     Some((number, *batches.get(number)?))

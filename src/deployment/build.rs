@@ -17,6 +17,7 @@ use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
+use crate::parallel;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools, load_test_output};
 use crate::source::{FileId, Sources};
@@ -87,10 +88,9 @@ pub fn machine(
             _ => selection.context.map_or(Places::ANY, place_of),
         };
         let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
-        found.refusals = refusals(&found, sources, (id, main, place), &facts, declared);
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
-        mains.push((host, main));
+        mains.push((host, main, id, place));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
@@ -100,8 +100,8 @@ pub fn machine(
         return Err(BuildError::Nothing);
     }
     let mut unloaded = unloaded::pools(host, sources, &masters);
-    for (nginx, (host, main)) in nginx.iter().zip(mains) {
-        unloaded.extend(unloaded::servers(host, sources, nginx, main));
+    for (nginx, (host, main, ..)) in nginx.iter().zip(&mains) {
+        unloaded.extend(unloaded::servers(*host, sources, nginx, main));
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let others = back_ends::known(&facts, &nginx);
@@ -126,8 +126,16 @@ pub fn machine(
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
-    for nginx in &mut machine.nginx {
-        nginx.sites = routes::sites(nginx, host);
+    let sources = &*sources;
+    let refuse = |(nginx, (_, main, id, place)): (&Nginx, &(_, &PathBuf, FileId, Places))| {
+        refusals(nginx, sources, (*id, main, *place), &machine.facts, declared)
+    };
+    let (refusals, sites): (Vec<_>, Vec<_>) = parallel::both(
+        || machine.nginx.iter().zip(&mains).map(refuse).collect(),
+        || machine.nginx.iter().map(|nginx| routes::sites(nginx, host)).collect(),
+    );
+    for ((nginx, refusals), sites) in machine.nginx.iter_mut().zip(refusals).zip(sites) {
+        (nginx.refusals, nginx.sites) = (refusals, sites);
     }
     machine.scripts = scripts::scripts(&machine, host);
     Ok(machine)

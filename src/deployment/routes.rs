@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::scripts::Root;
@@ -15,6 +16,7 @@ use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
 use crate::nginx::regex::{Pattern, Patterns};
 use crate::nginx::variables::{Piece, evaluate, split};
+use crate::parallel;
 use crate::source::Span;
 
 /// So many PHP files of one directory tree are followed, and so deep.
@@ -23,6 +25,9 @@ const MAX_DEPTH: usize = 3;
 
 /// So many directories are listed for all servers together.
 const MAX_LISTED: usize = 20_000;
+
+/// So many servers are work enough for a thread to be asked.
+pub(super) const BATCH: usize = 16;
 
 /// So many scripts that lines name, and so many locations, are followed in one server.
 const MAX_NAMED: usize = 60;
@@ -77,28 +82,50 @@ pub(super) fn pattern(text: &str) -> Arc<Pattern> {
 
 /// The sites of an nginx, one for each server.
 pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
-    let mut patterns = Patterns::default();
-    let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
-    let mut sites = Vec::new();
     // What nginx refuses to read takes no request.
-    let is_read = nginx.files.trees().all(|(_, tree)| tree.problems.is_empty());
-    for (number, server) in nginx.servers.iter().enumerate().filter(|_| is_read) {
-        let locations = Locations::new(&nginx.config, server.level, &mut patterns);
-        let named = named(&nginx.config, server.level);
-        let mut site = Site { number, locations, named, visits: Vec::new(), front: None, server: Some(server.level) };
-        let serves_php = nginx.hand_overs_of(number).any(|hand_over| hand_over.protocol == Protocol::Fastcgi);
-        // Of a fragment, other locations are not in view.
-        let is_whole = server.level != nginx.config.main();
-        if is_whole && (serves_php || !site.named.is_empty()) {
-            site.visits = site.visit(nginx, host, &mut shelf, serves_php);
-            site.front = Some(site.front(nginx, host));
-        }
-        sites.push(site);
+    if nginx.files.trees().any(|(_, tree)| !tree.problems.is_empty()) {
+        return Vec::new();
+    }
+    let numbers: Vec<usize> = (0..nginx.servers.len()).collect();
+    let mut sites = parallel::map(&numbers, BATCH, |number| Site::new(nginx, *number));
+    // How much is listed is bounded for all servers together, the first ones first.
+    let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
+    let files = |site: &Site| if site.serves_php(nginx) { site.files(&nginx.config, &mut shelf) } else { Vec::new() };
+    let files: Vec<Vec<String>> = sites.iter().map(files).collect();
+    let asked: Vec<_> = sites.iter().zip(files).collect();
+    let followed = parallel::map(&asked, BATCH, |(site, files)| site.follow_all(nginx, host, files));
+    for (site, (visits, front)) in sites.iter_mut().zip(followed) {
+        (site.visits, site.front) = (visits, front);
     }
     sites
 }
 
 impl Site {
+    fn new(nginx: &Nginx, number: usize) -> Self {
+        let level = nginx.servers[number].level;
+        let locations = PATTERNS.with(|patterns| Locations::new(&nginx.config, level, &mut patterns.borrow_mut()));
+        let named = named(&nginx.config, level);
+        Site { number, locations, named, visits: Vec::new(), front: None, server: Some(level) }
+    }
+
+    /// Whether all of the server is in view, and something in it is PHP.
+    fn serves_php(&self, nginx: &Nginx) -> bool {
+        self.is_whole(nginx) && nginx.hand_overs_of(self.number).any(|it| it.protocol == Protocol::Fastcgi)
+    }
+
+    /// Whether no other locations may come in: those around a fragment are not in view.
+    fn is_whole(&self, nginx: &Nginx) -> bool {
+        self.server != Some(nginx.config.main())
+    }
+
+    /// The requests that are worth following, and the one for `/`; `files` are the PHP files of the tree.
+    fn follow_all(&self, nginx: &Nginx, host: &dyn Host, files: &[String]) -> (Vec<Visit>, Option<(Way, bool)>) {
+        match self.is_whole(nginx) && (self.serves_php(nginx) || !self.named.is_empty()) {
+            true => (self.visit(nginx, host, files), Some(self.front(nginx, host))),
+            false => (Vec::new(), None),
+        }
+    }
+
     /// Whether the expression of a location for PHP takes a URI, did no other location come first.
     pub fn is_meant(&self, nginx: &Nginx, uri: &str) -> bool {
         let config = &nginx.config;
@@ -119,22 +146,25 @@ impl Site {
 
     /// Follows requests of this server. A script that its lines name counts as there.
     pub fn router<'a>(&'a self, nginx: &'a Nginx, host: &'a dyn Host) -> Following<'a> {
-        Following { site: self, nginx, host, is_partial: nginx.is_partial }
+        Following { site: self, nginx, host, is_partial: nginx.is_partial, known: RefCell::default() }
     }
 
-    fn visit(&self, nginx: &Nginx, host: &dyn Host, shelf: &mut Shelf, serves_php: bool) -> Vec<Visit> {
+    /// The URIs of the PHP files in the server's directories.
+    fn files(&self, config: &Config, shelf: &mut Shelf) -> Vec<String> {
+        let mut found = Vec::new();
+        for (directory, prefix) in self.directories(config) {
+            found.extend(shelf.scripts(&directory).iter().map(|file| format!("{prefix}{file}")));
+        }
+        found
+    }
+
+    fn visit(&self, nginx: &Nginx, host: &dyn Host, files: &[String]) -> Vec<Visit> {
         let router = self.router(nginx, host);
         let visit = |(uri, asks): (String, Asks)| {
-            let way = if matches!(asks, Asks::Page(_)) { router.follow_page(&uri) } else { router.follow(&uri) };
+            let way = if matches!(asks, Asks::Page(_)) { router.follow_page(&uri) } else { router.way(&uri, true) };
             Visit { uri, asks, way }
         };
-        let mut asked: Vec<(String, Asks)> = Vec::new();
-        if serves_php {
-            for (directory, prefix) in self.directories(&nginx.config) {
-                let files = shelf.scripts(&directory);
-                asked.extend(files.into_iter().map(|file| (format!("{prefix}{file}"), Asks::File)));
-            }
-        }
+        let mut asked: Vec<(String, Asks)> = files.iter().map(|file| (file.clone(), Asks::File)).collect();
         asked.extend(self.named.iter().map(|(uri, span)| (uri.clone(), Asks::Named(*span))));
         let prefixes = self.locations.all().into_iter().filter(|location| !location.text.contains(".php"));
         let prefixes = prefixes.filter(|it| matches!(it.takes, Takes::Prefix | Takes::FinalPrefix));
@@ -147,7 +177,7 @@ impl Site {
 
     /// The request for `/`.
     fn front(&self, nginx: &Nginx, host: &dyn Host) -> (Way, bool) {
-        let way = self.router(nginx, host).follow("/");
+        let way = self.router(nginx, host).way("/", true);
         let has_index = match way.end {
             End::File(level) => {
                 let names = nginx.config.effective_list(level, "index");
@@ -200,12 +230,19 @@ pub struct Following<'a> {
     nginx: &'a Nginx,
     host: &'a dyn Host,
     is_partial: bool,
+    /// The requests for files that were followed before.
+    known: RefCell<HashMap<String, Rc<Way>>>,
 }
 
 impl Following<'_> {
     /// Follows a request for a file, which counts as there.
-    pub fn follow(&self, uri: &str) -> Way {
-        self.way(uri, true)
+    pub fn follow(&self, uri: &str) -> Rc<Way> {
+        if let Some(known) = self.known.borrow().get(uri) {
+            return known.clone();
+        }
+        let way = Rc::new(self.way(uri, true));
+        self.known.borrow_mut().insert(uri.to_owned(), way.clone());
+        way
     }
 
     /// Follows a request for a page that is no file.
@@ -254,14 +291,13 @@ struct Shelf<'a> {
 
 impl Shelf<'_> {
     /// The files ending in `.php` below a directory, each with a leading slash.
-    fn scripts(&mut self, directory: &Path) -> Vec<String> {
-        if let Some(known) = self.known.get(directory) {
-            return known.clone();
+    fn scripts(&mut self, directory: &Path) -> &[String] {
+        if !self.known.contains_key(directory) {
+            let mut found = Vec::new();
+            self.walk(directory, "", 0, &mut found);
+            self.known.insert(directory.to_owned(), found);
         }
-        let mut found = Vec::new();
-        self.walk(directory, "", 0, &mut found);
-        self.known.insert(directory.to_owned(), found.clone());
-        found
+        &self.known[directory]
     }
 
     fn walk(&mut self, directory: &Path, below: &str, depth: usize, found: &mut Vec<String>) {

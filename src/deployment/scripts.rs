@@ -5,14 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use super::params::{Params, Sent};
-use super::routes::{Asks, Site, pattern};
-use super::{HandOver, Machine, Nginx, PoolId, Protocol, Reach};
+use super::routes::{Asks, BATCH, Following, Site, pattern};
+use super::{Dial, HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::{End, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, Location, Takes, parts};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
+use crate::parallel;
 use crate::php::layers::IniValue;
 use crate::source::Span;
 
@@ -178,119 +179,130 @@ fn replaced(config: &Config, level: LevelId) -> usize {
 
 /// The scripts of all hand-overs that serve PHP.
 pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
-    let mut scripts = Vec::new();
-    for (number, nginx) in machine.nginx.iter().enumerate().filter(|(_, nginx)| !nginx.sites.is_empty()) {
-        for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
-            let from = machine.dials.partition_point(|dial| (dial.nginx, dial.hand_over) < (number, at));
-            let dials = machine.dials[from..].iter().take_while(|dial| (dial.nginx, dial.hand_over) == (number, at));
-            let reaches: Vec<_> = dials.map(|dial| &dial.reach).collect();
-            let mut pools: Vec<PoolId> = reaches.iter().flat_map(|reach| reach.pools()).copied().collect();
-            pools.sort();
-            pools.dedup();
-            let serves_php = hand_over.serves_php || !pools.is_empty();
-            if hand_over.protocol != Protocol::Fastcgi || !serves_php {
-                continue;
-            }
-            let params = Params::of(&nginx.config, hand_over.level, machine.view.is_partial());
-            let mut root = Root::of(&nginx.config, hand_over.level);
-            if let Some(root) = root.as_mut().filter(|root| !root.written.starts_with(['/', '$'])) {
-                let at_top = Path::new("/").join(&root.written);
-                let is_directory = host.entry(&at_top).is_ok_and(|entry| entry.kind == Kind::Directory);
-                let is_nested = nginx.prefix.as_ref().is_some_and(|it| host.entry(&it.join(&root.written)).is_ok());
-                root.is_beside = root.written.contains('/') && is_directory && !is_nested;
-            }
-            let is_dead = !reaches.is_empty() && reaches.iter().all(|it| matches!(it, Reach::Nobody | Reach::Other(_)));
-            let mut script = Script {
-                nginx: number,
-                hand_over: at,
-                params,
-                root,
-                sample: None,
-                pools,
-                shadowed: None,
-                statuses: Vec::new(),
-                front: None,
-                takes_assets: false,
-                endings: Vec::new(),
-                is_dead,
-            };
-            script.sample = sample(machine, nginx, hand_over, &script, host);
-            script.endings = endings(nginx, hand_over, &script);
-            if let Some(site) = nginx.sites.get(hand_over.server).filter(|site| site.front.is_some()) {
-                let router = site.router(nginx, host);
-                for id in &script.pools {
-                    let Some(status) = machine.pool(*id).settings.get("pm.status_path") else { continue };
-                    let Some(path) = status.text.as_deref().filter(|path| path.starts_with('/')) else { continue };
-                    let way = router.follow(path);
-                    if way.end == End::Passed(hand_over.level) && way.uri == path {
-                        script.statuses.push((*id, status.span));
-                    }
-                }
-                let assets = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
-                script.takes_assets = assets.iter().all(|asset| {
-                    let way = router.follow(asset);
-                    way.end == End::Passed(hand_over.level) && way.uri == *asset
-                });
-                let front =
-                    site.front.as_ref().filter(|(way, _)| way.end == End::Passed(hand_over.level) && way.uri == "/");
-                script.front = front.and_then(|(way, _)| {
-                    let front = asked(machine, nginx, hand_over, &script, host, ("/".to_owned(), false, way.clone()));
-                    front.path().map(str::to_owned)
-                });
-                script.shadowed = script.sample.is_none().then(|| shadowed(nginx, hand_over, site)).flatten();
-            }
-            scripts.push(script);
-        }
-    }
-    scripts
+    let sites = machine.nginx.iter().enumerate().flat_map(|(at, nginx)| nginx.sites.iter().map(move |site| (at, site)));
+    let sites: Vec<(usize, &Site)> = sites.collect();
+    let scripts = parallel::map(&sites, BATCH, |(nginx, site)| {
+        let reader = Reader {
+            machine,
+            nginx: &machine.nginx[*nginx],
+            host,
+            site,
+            router: site.router(&machine.nginx[*nginx], host),
+        };
+        let hand_overs = reader.nginx.numbers_of(site.number);
+        hand_overs.filter_map(|hand_over| reader.script(*nginx, hand_over)).collect::<Vec<Script>>()
+    });
+    scripts.into_iter().flatten().collect()
 }
 
-/// A request that ends at a hand-over.
-fn sample(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, script: &Script, host: &dyn Host) -> Option<Sample> {
-    let site = nginx.sites.get(hand_over.server)?;
-    let real =
-        site.visits.iter().find(|visit| visit.asks == Asks::File && visit.way.end == End::Passed(hand_over.level));
-    let (uri, is_real, way) = match real {
-        Some(visit) => (visit.uri.clone(), true, visit.way.clone()),
-        None => {
-            let router = site.router(nginx, host);
-            let found = candidates(nginx, hand_over, site).into_iter().find_map(|uri| {
-                let way = router.follow(&uri);
-                (way.end == End::Passed(hand_over.level)).then_some((uri, way))
-            })?;
-            (found.0, false, found.1)
-        }
-    };
-    Some(asked(machine, nginx, hand_over, script, host, (uri, is_real, way)))
+/// What is known when the scripts of a site are read.
+struct Reader<'a> {
+    machine: &'a Machine,
+    nginx: &'a Nginx,
+    host: &'a dyn Host,
+    site: &'a Site,
+    router: Following<'a>,
 }
 
-/// What PHP-FPM is asked for when a request ends at a hand-over.
-fn asked(
-    machine: &Machine,
-    nginx: &Nginx,
-    hand_over: &HandOver,
-    script: &Script,
-    host: &dyn Host,
-    (uri, is_real, way): (String, bool, Way),
-) -> Sample {
-    let mut sample = Sample {
-        script_name: String::new(),
-        uri,
-        is_real,
-        mapped: None,
-        filename: None,
-        looks: Vec::new(),
-        path_info: String::new(),
-        base: None,
-        file: None,
-        way,
-    };
-    sample.evaluate(nginx, hand_over, script);
-    if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
-        sample.looks = script.pools.iter().filter_map(|pool| look(machine, *pool, &path, host)).collect();
-        sample.looks.shrink_to_fit();
+impl Reader<'_> {
+    /// The script of a hand-over that serves PHP, by the numbers of its nginx and itself.
+    fn script(&self, nginx: usize, at: usize) -> Option<Script> {
+        let hand_over = &self.nginx.hand_overs[at];
+        let dials = self.machine.dials_of_hand_over(nginx, at);
+        let mut pools: Vec<PoolId> = dials.iter().flat_map(|dial| dial.reach.pools()).copied().collect();
+        pools.sort();
+        pools.dedup();
+        let serves_php = hand_over.serves_php || !pools.is_empty();
+        if hand_over.protocol != Protocol::Fastcgi || !serves_php {
+            return None;
+        }
+        let is_nobody = |dial: &Dial| matches!(dial.reach, Reach::Nobody | Reach::Other(_));
+        let mut script = Script {
+            nginx,
+            hand_over: at,
+            params: Params::of(&self.nginx.config, hand_over.level, self.machine.view.is_partial()),
+            root: self.root(hand_over),
+            sample: None,
+            pools,
+            shadowed: None,
+            statuses: Vec::new(),
+            front: None,
+            takes_assets: false,
+            endings: Vec::new(),
+            is_dead: !dials.is_empty() && dials.iter().all(is_nobody),
+        };
+        script.sample = self.sample(hand_over, &script);
+        script.endings = endings(hand_over, &script, self.site);
+        if let Some(front) = &self.site.front {
+            let comes_here = |way: &Way, uri: &str| way.end == End::Passed(hand_over.level) && way.uri == uri;
+            script.statuses = self.statuses(&script.pools, |path| comes_here(&self.router.follow(path), path));
+            script.takes_assets = ASSETS.iter().all(|asset| comes_here(&self.router.follow(asset), asset));
+            script.front = Some(&front.0).filter(|way| comes_here(way, "/")).and_then(|way| {
+                let front = self.asked(hand_over, &script, ("/".to_owned(), false, way.clone()));
+                front.path().map(str::to_owned)
+            });
+            script.shadowed = script.sample.is_none().then(|| shadowed(self.nginx, hand_over, self.site)).flatten();
+        }
+        Some(script)
     }
-    sample
+
+    fn root(&self, hand_over: &HandOver) -> Option<Root> {
+        let mut root = Root::of(&self.nginx.config, hand_over.level)?;
+        if !root.written.starts_with(['/', '$']) {
+            let at_top = Path::new("/").join(&root.written);
+            let is_directory = self.host.entry(&at_top).is_ok_and(|entry| entry.kind == Kind::Directory);
+            let nested = self.nginx.prefix.as_ref().map(|prefix| prefix.join(&root.written));
+            let is_nested = nested.is_some_and(|nested| self.host.entry(&nested).is_ok());
+            root.is_beside = root.written.contains('/') && is_directory && !is_nested;
+        }
+        Some(root)
+    }
+
+    /// The pools whose status address comes to the script.
+    fn statuses(&self, pools: &[PoolId], comes_here: impl Fn(&str) -> bool) -> Vec<(PoolId, Span)> {
+        let addresses = pools.iter().filter_map(|id| {
+            let status = self.machine.pool(*id).settings.get("pm.status_path")?;
+            let path = status.text.as_deref().filter(|path| path.starts_with('/'))?;
+            comes_here(path).then_some((*id, status.span))
+        });
+        addresses.collect()
+    }
+
+    /// A request that ends at a hand-over.
+    fn sample(&self, hand_over: &HandOver, script: &Script) -> Option<Sample> {
+        let ends_here = |way: &Way| way.end == End::Passed(hand_over.level);
+        let mut files = self.site.visits.iter().filter(|visit| visit.asks == Asks::File);
+        let asked = match files.find(|visit| ends_here(&visit.way)) {
+            Some(visit) => (visit.uri.clone(), true, visit.way.clone()),
+            None => candidates(self.nginx, hand_over, self.site).find_map(|uri| {
+                let way = self.router.follow(&uri);
+                ends_here(&way).then(|| (uri, false, (*way).clone()))
+            })?,
+        };
+        Some(self.asked(hand_over, script, asked))
+    }
+
+    /// What PHP-FPM is asked for when a request ends at a hand-over.
+    fn asked(&self, hand_over: &HandOver, script: &Script, (uri, is_real, way): (String, bool, Way)) -> Sample {
+        let mut sample = Sample {
+            script_name: String::new(),
+            uri,
+            is_real,
+            mapped: None,
+            filename: None,
+            looks: Vec::new(),
+            path_info: String::new(),
+            base: None,
+            file: None,
+            way,
+        };
+        sample.evaluate(self.nginx, hand_over, script);
+        if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
+            sample.looks = script.pools.iter().filter_map(|pool| look(self.machine, *pool, &path, self.host)).collect();
+            sample.looks.shrink_to_fit();
+        }
+        sample
+    }
 }
 
 impl Sample {
@@ -327,9 +339,9 @@ impl Sample {
 }
 
 /// The endings besides `.php` that the location of a hand-over takes by an expression.
-fn endings(nginx: &Nginx, hand_over: &HandOver, script: &Script) -> Vec<&'static str> {
+fn endings(hand_over: &HandOver, script: &Script, site: &Site) -> Vec<&'static str> {
     let found = script.sample.as_ref().and_then(|sample| sample.uri.strip_suffix(".php"));
-    let (Some(start), Some(site)) = (found, nginx.sites.get(hand_over.server)) else { return Vec::new() };
+    let Some(start) = found else { return Vec::new() };
     let takes = |ending: &&&str| match site.locations.find(&format!("{start}{ending}")) {
         Found::At(location, _) => location.level == hand_over.level && is_regex(location),
         Found::Server | Found::Unknown => false,
@@ -344,7 +356,7 @@ fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String,
     let all = site.locations.all();
     let own = all.iter().find(|location| location.level == hand_over.level)?;
     let Takes::Regex(pattern) = &own.takes else { return None };
-    let mut uris = candidates(nginx, hand_over, site).into_iter().filter(|uri| uri.ends_with(".php"));
+    let mut uris = candidates(nginx, hand_over, site).filter(|uri| uri.ends_with(".php"));
     uris.find_map(|uri| match site.locations.find(&uri) {
         Found::At(other, _) if other.level != own.level && pattern.matches(&uri) == Some(true) => {
             // Inside another location an expression is asked for that one's URIs only.
@@ -359,8 +371,17 @@ fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String,
 /// Endings that locations are known to name.
 const ENDINGS: [&str; 9] = [".html", ".htm", ".phtml", ".inc", ".php3", ".php5", ".php7", ".phar", ".none"];
 
-/// URIs that the location of a hand-over may take.
-fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
+/// Files that no script is meant to make.
+const ASSETS: [&str; 4] = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
+
+/// URIs that the location of a hand-over may take, the likeliest first.
+fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> impl Iterator<Item = String> {
+    let others = || others(nginx, hand_over, site);
+    std::iter::once("/index.php".to_owned()).chain(std::iter::once_with(others).flatten())
+}
+
+/// What may be taken besides `/index.php`.
+fn others(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
     let config = &nginx.config;
     let openers = config.outwards(hand_over.level).filter_map(|id| config.level(id).opener.as_ref());
     let mut found = Vec::new();
@@ -377,7 +398,6 @@ fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
     // Of an expression inside a prefix, both texts count.
     let inner: Vec<String> = found.iter().filter(|uri| uri.ends_with("/index.php")).cloned().collect();
     found.extend(inner.iter().filter_map(|uri| Some(format!("{}/x.php", uri.strip_suffix("/index.php")?))));
-    found.insert(0, "/index.php".to_owned());
     found.extend(["/x.php", "/status", "/ping", "/fpm-status", "/fpm-ping", "/php-status"].map(str::to_owned));
     found.extend(site.named.iter().map(|(uri, _)| uri.clone()));
     found

@@ -10,10 +10,11 @@ struct Group<'a> {
 
 /// Whether an expression has a group of this name.
 pub fn has(expression: &str, name: &str) -> bool {
-    ["(?<", "(?P<", "(?'"].iter().any(|open| {
-        let names = expression.match_indices(open).map(|(at, _)| &expression[at + open.len()..]);
-        names.into_iter().any(|rest| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(['>', '\''])))
-    })
+    expression.contains("(?")
+        && ["(?<", "(?P<", "(?'"].iter().any(|open| {
+            let names = expression.match_indices(open).map(|(at, _)| &expression[at + open.len()..]);
+            names.into_iter().any(|rest| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(['>', '\''])))
+        })
 }
 
 /// The texts that a group can hold, by number or name, where it is a list of literals: `(shop|blog)`.
