@@ -264,15 +264,18 @@ impl Finding {
 /// Puts findings into the order they are shown in: path, offset, severity (errors first), rule,
 /// message; and merges those that say the same about the same lines.
 pub fn sort_and_merge(findings: &mut Vec<Finding>, sources: &Sources) {
-    findings.sort_by_cached_key(|finding| {
-        let span = finding.primary().span;
-        let path = sources.get(span.file).path.clone();
-        (path, span.start, std::cmp::Reverse(finding.severity), finding.rule, finding.message.clone())
-    });
-    findings.dedup_by(|b, a| {
-        let places = |finding: &Finding| finding.labels.iter().map(|label| label.span).collect::<Vec<_>>();
-        a.rule == b.rule && a.message == b.message && places(a) == places(b)
-    });
+    findings.sort_by(|a, b| order(a, sources).cmp(&order(b, sources)));
+    findings.dedup_by(|b, a| a.rule == b.rule && a.message == b.message && places(a).eq(places(b)));
+}
+
+fn order<'a>(finding: &'a Finding, sources: &'a Sources) -> impl Ord + 'a {
+    let span = finding.primary().span;
+    let path = sources.get(span.file).path.as_str();
+    (path, span.start, std::cmp::Reverse(finding.severity), finding.rule, finding.message.as_str())
+}
+
+fn places(finding: &Finding) -> impl Iterator<Item = Span> {
+    finding.labels.iter().map(|label| label.span)
 }
 
 /// Something a rule would have looked at, had it known a fact.

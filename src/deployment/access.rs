@@ -26,6 +26,11 @@ impl Paths {
         Paths { known }
     }
 
+    /// Whether nothing is known of any path.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// The first directory on the way to a path, from the bottom up, that a process may not pass.
     pub fn first_closed(&self, path: &Path, who: &Identity, accounts: &Accounts) -> Option<&PathFact> {
         path.ancestors().filter_map(|above| self.get(above)).find(|fact| {
@@ -36,6 +41,9 @@ impl Paths {
 
     /// What is known of a path, under either of its names when it lies in `/run`.
     pub fn get(&self, path: &Path) -> Option<&PathFact> {
+        if self.is_empty() {
+            return None;
+        }
         let other = path.strip_prefix("/run").ok().map(|rest| Path::new("/var/run").join(rest));
         self.known.get(path).or_else(|| self.known.get(&other?))
     }

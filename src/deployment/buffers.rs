@@ -5,6 +5,7 @@
 
 use super::limits::effective;
 use super::{Nginx, Setting};
+use crate::nginx::ast::Key;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::literals;
 use crate::source::Span;
@@ -13,17 +14,25 @@ use crate::source::Span;
 pub const PREFIXES: [&str; 4] = ["fastcgi", "proxy", "uwsgi", "scgi"];
 
 /// The directives of a module: the header's buffer, all buffers, the busy ones, what is written at once, and the file.
-fn directives(prefix: &str) -> Option<[&'static str; 5]> {
+pub fn directives(prefix: &str) -> Option<&'static [(Key, &'static str); 5]> {
     macro_rules! of {
-        ($prefix:literal) => {
-            [
+        ($prefix:literal) => {{
+            const NAMES: [&str; 5] = [
                 concat!($prefix, "_buffer_size"),
                 concat!($prefix, "_buffers"),
                 concat!($prefix, "_busy_buffers_size"),
                 concat!($prefix, "_temp_file_write_size"),
                 concat!($prefix, "_max_temp_file_size"),
-            ]
-        };
+            ];
+            const KEYED: [(Key, &str); 5] = [
+                (Key::of(NAMES[0]), NAMES[0]),
+                (Key::of(NAMES[1]), NAMES[1]),
+                (Key::of(NAMES[2]), NAMES[2]),
+                (Key::of(NAMES[3]), NAMES[3]),
+                (Key::of(NAMES[4]), NAMES[4]),
+            ];
+            &KEYED
+        }};
     }
     Some(match prefix {
         "fastcgi" => of!("fastcgi"),
@@ -90,7 +99,7 @@ impl Buffers {
     /// The buffers of a module in force at a level; `None` where a value is one that nginx refuses.
     pub fn at(config: &Config, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
         let place = config.level(level).opener.as_ref()?.head;
-        let [header, body, busy, write, file] = directives(prefix)?;
+        let [header, body, busy, write, file] = directives(prefix)?.map(|(_, name)| name);
         let bytes =
             |name: &str, default: u64| effective(config, level, name, literals::size, Setting::default(default, place));
         let header = bytes(header, page)?;
@@ -163,12 +172,9 @@ impl Conflict {
 impl Nginx {
     /// The levels whose buffers nginx checks: servers, and what is in them. A level that sets none of
     /// `names` has the values of the one around it, so only servers and levels that set some are told.
-    pub fn levels_setting<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = LevelId> + 'a {
-        let inner = self.config.levels(Context::Location).filter(move |level| {
-            let settings = &self.config.level(*level).settings;
-            settings.iter().any(|directive| names.iter().any(|name| name == directive.name()))
-        });
-        self.config.levels(Context::Server).chain(inner)
+    pub fn levels_setting(&self, names: &[(Key, &str)]) -> impl Iterator<Item = LevelId> {
+        let sets = |level: &LevelId| self.config.last_of(*level, names).is_some();
+        self.config.levels(Context::Server).chain(self.config.levels(Context::Location).filter(sets))
     }
 
     /// Where nginx sees what is wrong between the settings of `http`: at its closing brace.

@@ -170,6 +170,18 @@ impl Protocol {
         }
     }
 
+    /// The directives that say when another peer is asked, and how many are.
+    pub fn next_upstream(self) -> (&'static str, &'static str) {
+        match self {
+            Protocol::Fastcgi => ("fastcgi_next_upstream", "fastcgi_next_upstream_tries"),
+            Protocol::Http => ("proxy_next_upstream", "proxy_next_upstream_tries"),
+            Protocol::Uwsgi => ("uwsgi_next_upstream", "uwsgi_next_upstream_tries"),
+            Protocol::Scgi => ("scgi_next_upstream", "scgi_next_upstream_tries"),
+            Protocol::Grpc => ("grpc_next_upstream", "grpc_next_upstream_tries"),
+            Protocol::Memcached => ("memcached_next_upstream", "memcached_next_upstream_tries"),
+        }
+    }
+
     /// The protocol as people call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -302,6 +314,14 @@ impl Nginx {
     /// Whether nginx takes the address of the client from what the proxy in front says.
     pub fn knows_client(&self, level: LevelId) -> bool {
         !self.config.effective_list(level, "set_real_ip_from").is_empty()
+    }
+
+    /// The server that a level is or is in.
+    pub fn server_around(&self, level: LevelId) -> Option<&Server> {
+        let is_server = |id: &LevelId| self.config.level(*id).context == Context::Server;
+        let level = self.config.outwards(level).find(is_server)?;
+        // The servers stand in the order in which they open.
+        self.servers.binary_search_by_key(&level, |server| server.level).ok().map(|at| &self.servers[at])
     }
 
     /// The hand-overs of a server.

@@ -235,7 +235,7 @@ pub fn fpm_seconds(assigned: &Assigned) -> Option<u64> {
 }
 
 /// How large a body a pool's scripts take, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sizes {
     /// `post_max_size`; 0 is no limit.
     pub post: Setting<u64>,

@@ -50,7 +50,7 @@ pub use unloaded::Unloaded;
 pub use versions::Predicted;
 
 /// A value and where it comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Setting<T> {
     /// The value in force.
     pub value: T,
@@ -59,7 +59,7 @@ pub struct Setting<T> {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// It is written here.
     Written(Span),
@@ -139,7 +139,7 @@ pub struct Machine {
 }
 
 /// A pool by the numbers of its master and itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId {
     /// The master's number in the machine.
     pub master: usize,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::scripts::Root;
+use super::scripts::{ROOTS, Root};
 use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::Directive;
@@ -199,8 +199,8 @@ impl Site {
         let Some(server) = self.server else { return Vec::new() };
         let mut found = Vec::new();
         let mut add = |level: LevelId, text: &str| {
-            let own = config.level(level).settings.iter().any(|it| matches!(it.name(), "root" | "alias"));
-            let Some(root) = Root::of(config, level).filter(|_| own) else { return };
+            let own = config.last_of(level, &ROOTS);
+            let Some(root) = own.and_then(|_| Root::of(config, level)) else { return };
             let Some(written) = evaluate(config, level, &root.written).text().map(str::to_owned) else { return };
             let (directory, prefix) = match root.alias {
                 Some(usize::MAX) => return,

@@ -8,7 +8,7 @@ use super::params::{Params, Sent};
 use super::routes::{Asks, BATCH, Following, Site, pattern};
 use super::{Dial, HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, Key};
 use crate::nginx::flow::{End, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, Location, Takes, parts};
@@ -145,12 +145,14 @@ impl Sample {
     }
 }
 
+/// The directives that say where files lie.
+pub(super) const ROOTS: [(Key, &str); 2] = [(Key::of("root"), "root"), (Key::of("alias"), "alias")];
+
 impl Root {
     /// The one in force on a level.
     pub fn of(config: &Config, level: LevelId) -> Option<Self> {
         config.outwards(level).find_map(|id| {
-            let mut here = config.level(id).settings.iter().rev();
-            let found = here.find(|setting| matches!(setting.name(), "root" | "alias"))?;
+            let found = config.last_of(id, &ROOTS)?;
             let alias = (found.name() == "alias").then(|| replaced(config, id));
             Some(Root { span: found.head, written: found.arg(0)?.to_owned(), alias, is_beside: false })
         })

@@ -5,6 +5,7 @@
 //! and the test.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 
 use crate::allow;
 use crate::deployment::{Deployment, Machine};
@@ -136,6 +137,33 @@ pub struct Findings {
 /// The number of a finding that was told of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Told(usize);
+
+/// Findings that depend on nothing but what caused them: of thousands of servers that share a cause, only the first
+/// has them made.
+#[derive(Debug)]
+pub struct ByCause<C>(HashMap<C, Vec<Told>>);
+
+impl<C> Default for ByCause<C> {
+    fn default() -> Self {
+        ByCause(HashMap::new())
+    }
+}
+
+impl<C: Eq + Hash> ByCause<C> {
+    /// Tells what `make` finds of a cause, which concerns a server.
+    pub fn tell<F>(&mut self, findings: &mut Findings, server: Option<&str>, cause: C, make: impl FnOnce(&C) -> F)
+    where
+        F: IntoIterator<Item = Finding>,
+    {
+        match self.0.get(&cause) {
+            Some(told) => told.iter().for_each(|told| findings.concerns(*told, server)),
+            None => {
+                let told = make(&cause).into_iter().map(|finding| findings.push_for(server, finding)).collect();
+                self.0.insert(cause, told);
+            }
+        }
+    }
+}
 
 /// How many servers a note names before it counts.
 const NAMED_SERVERS: usize = 3;

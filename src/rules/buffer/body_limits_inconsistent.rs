@@ -1,10 +1,10 @@
 //! The limits of nginx and PHP for a request's body contradict each other.
 
-use crate::deployment::limits::{Chain, STOCK_SIZES, Sizes, shown_size};
+use crate::deployment::limits::{STOCK_SIZES, Sizes, shown_size};
 use crate::deployment::{Deployment, Setting};
 use crate::finding::{Finding, Severity};
 use crate::rules::connection::server_name;
-use crate::rules::{Findings, Rule, rule};
+use crate::rules::{ByCause, Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule = rule!(
@@ -14,6 +14,7 @@ pub(super) static RULE: Rule = rule!(
 );
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    let mut told = ByCause::default();
     for link in deployment.machines.iter().flat_map(|machine| machine.chains()) {
         let (master, pool) = (link.master(), link.pool());
         let Some(nginx) = link.hand_over.limits.body else { continue };
@@ -28,22 +29,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             findings.unchecked(&RULE, "a size in php.ini that depends on the environment", "--php-ini");
             continue;
         };
-        let limits = Limits { link, nginx, sizes };
-        let found = [
-            limits.nginx_refuses(),
-            limits.post_dropped(),
-            limits.upload_above_post(),
-            limits.form_above_memory(deployment),
-        ];
-        for finding in found.into_iter().flatten() {
-            let finding = finding.note(format!("chain: {}", limits.chain(sources)));
-            findings.push_for(server_name(link.nginx, link.hand_over), finding);
-        }
+        let server = server_name(link.nginx, link.hand_over);
+        told.tell(findings, server, Limits { nginx, sizes }, |limits| limits.contradictions(deployment, sources));
     }
 }
 
-struct Limits<'a> {
-    link: Chain<'a>,
+#[derive(PartialEq, Eq, Hash)]
+struct Limits {
     nginx: Setting<u64>,
     sizes: Sizes,
 }
@@ -57,7 +49,15 @@ fn written(size: &Setting<u64>) -> Option<Span> {
     size.origin.span().filter(|_| size.is_written())
 }
 
-impl Limits<'_> {
+impl Limits {
+    /// What contradicts what, each with all the limits.
+    fn contradictions(&self, deployment: &Deployment, sources: &Sources) -> Vec<Finding> {
+        let found =
+            [self.nginx_refuses(), self.post_dropped(), self.upload_above_post(), self.form_above_memory(deployment)];
+        let found = found.into_iter().flatten();
+        found.map(|finding| finding.note(format!("chain: {}", self.chain(sources)))).collect()
+    }
+
     /// What was chosen of post and upload, with its name: the largest that somebody wants to take.
     fn wanted(&self) -> Option<(&'static str, Setting<u64>)> {
         let [(post, stock_post), (upload, stock_upload), _] = STOCK_SIZES;
@@ -81,7 +81,7 @@ impl Limits<'_> {
             true => format!("nginx refuses more than {nginx}"),
             false => format!("nginx refuses more than {nginx} here: the default of client_max_body_size"),
         };
-        let place = self.nginx.origin.span().unwrap_or(self.link.hand_over.span);
+        let place = self.nginx.origin.span()?;
         let finding = RULE.finding(format!("PHP takes {php}; nginx refuses more than {nginx}"), place, label);
         let finding =
             written(&wanted).map_or(finding.clone(), |span| finding.label(span, format!("PHP takes {php}: {name}")));
@@ -108,7 +108,7 @@ impl Limits<'_> {
             0 => ("bodies of any size".to_owned(), "without a limit".to_owned()),
             _ => (nginx.clone(), format!("up to {nginx}")),
         };
-        let place = self.nginx.origin.span().unwrap_or(self.link.hand_over.span);
+        let place = self.nginx.origin.span()?;
         let finding = RULE.finding(
             format!("nginx lets {through} through; PHP drops a form of more than {php}"),
             place,

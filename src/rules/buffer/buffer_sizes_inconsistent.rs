@@ -1,12 +1,14 @@
 //! Sizes of buffers that nginx refuses together.
 
-use crate::deployment::buffers::{Buffers, Conflict, PAGE, PREFIXES, Several, client_headers};
+use std::collections::HashMap;
+
+use crate::deployment::buffers::{Buffers, Conflict, PAGE, PREFIXES, Several, client_headers, directives};
 use crate::deployment::limits::{effective, shown_size};
 use crate::deployment::{Deployment, Nginx, Setting};
 use crate::finding::Program;
 use crate::nginx::levels::{Context, LevelId};
 use crate::nginx::literals;
-use crate::rules::{Findings, Rule, rule};
+use crate::rules::{Findings, Rule, Told, rule};
 use crate::source::Sources;
 
 pub(super) static RULE: Rule = rule!(
@@ -16,19 +18,23 @@ pub(super) static RULE: Rule = rule!(
     supersedes["client-header-buffers-small"]
 );
 
-/// How the directives end whose values nginx compares.
-const SUFFIXES: [&str; 5] =
-    ["buffer_size", "buffers", "busy_buffers_size", "temp_file_write_size", "max_temp_file_size"];
-
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         let page = machine.facts.page_size.unwrap_or(PAGE);
         for nginx in &machine.nginx {
-            for prefix in PREFIXES {
-                let names = SUFFIXES.map(|suffix| format!("{prefix}_{suffix}"));
-                for level in nginx.levels_setting(&names) {
-                    if let Some(found) = of_module(nginx, level, prefix, page, sources) {
-                        tell(nginx, level, found, findings);
+            for (prefix, names) in PREFIXES.into_iter().filter_map(|prefix| Some((prefix, directives(prefix)?))) {
+                // What is told of the levels that set a size; thousands of servers may share what `http` sets.
+                let mut known: HashMap<LevelId, Option<Told>> = HashMap::new();
+                for level in nginx.levels_setting(names) {
+                    let sets = |id: &LevelId| nginx.config.last_of(*id, names).is_some();
+                    let Some(set_at) = nginx.config.outwards(level).find(sets) else { continue };
+                    match known.get(&set_at) {
+                        Some(Some(told)) => findings.concerns(*told, server_name(nginx, level)),
+                        Some(None) => {}
+                        None => {
+                            let found = of_module(nginx, level, prefix, page, sources);
+                            known.insert(set_at, found.and_then(|found| tell(nginx, level, found, findings)));
+                        }
                     }
                 }
             }
@@ -52,22 +58,25 @@ struct Found {
     help: String,
 }
 
-fn tell(nginx: &Nginx, level: LevelId, found: Found, findings: &mut Findings) {
+/// The server that a level is or is in, as notes name it.
+fn server_name(nginx: &Nginx, level: LevelId) -> Option<&str> {
+    nginx.server_around(level)?.shown_name()
+}
+
+fn tell(nginx: &Nginx, level: LevelId, found: Found, findings: &mut Findings) -> Option<Told> {
     let written = found.parts.iter().filter(|(setting, _)| setting.is_written());
     let mut written = written.filter_map(|(setting, text)| Some((setting.origin.span()?, text.clone())));
-    let Some((span, label)) = written.next() else { return };
+    let (span, label) = written.next()?;
     if !nginx.is_whole && found.parts.iter().any(|(setting, _)| !setting.is_written()) {
         findings.unchecked(&RULE, "the settings of `http` around this file", "--nginx-conf");
-        return;
+        return None;
     }
     let finding = RULE.finding(found.message, span, label);
     let finding = written.fold(finding, |finding, (span, label)| finding.label(span, label));
     let defaults = found.parts.iter().filter(|(setting, _)| !setting.is_written());
     let finding = defaults.fold(finding, |finding, (_, text)| finding.note(format!("default: {text}")));
     let finding = finding.help(found.help).refused_by(Program::Nginx, found.refusal);
-    let server = nginx.config.outwards(level).find(|id| nginx.config.level(*id).context == Context::Server);
-    let server = server.and_then(|id| nginx.servers.iter().find(|server| server.level == id));
-    findings.push_for(server.and_then(|server| server.shown_name()), finding);
+    Some(findings.push_for(server_name(nginx, level), finding))
 }
 
 fn of_module(nginx: &Nginx, level: LevelId, prefix: &str, page: u64, sources: &Sources) -> Option<Found> {

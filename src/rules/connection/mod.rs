@@ -66,10 +66,9 @@ pub(in crate::rules) fn is_softened(nginx: &Nginx, hand_over: &HandOver) -> bool
 
 /// Whether nginx asks no other peer when one fails.
 pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
-    let prefix = hand_over.protocol.prefix();
-    let (classes, tries) = (format!("{prefix}_next_upstream"), format!("{prefix}_next_upstream_tries"));
-    let classes = nginx.config.effective(hand_over.level, &classes);
-    let tries = nginx.config.effective(hand_over.level, &tries);
+    let (classes, tries) = hand_over.protocol.next_upstream();
+    let classes = nginx.config.effective(hand_over.level, classes);
+    let tries = nginx.config.effective(hand_over.level, tries);
     classes.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
         || tries.is_some_and(|found| found.arg(0) == Some("1"))
 }

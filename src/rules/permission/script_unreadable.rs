@@ -13,7 +13,7 @@ pub(super) static RULE: Rule =
     rule!(permission / "script-unreadable", Warning, "the pool's user cannot reach the document root");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for machine in &deployment.machines {
+    for machine in deployment.machines.iter().filter(|machine| !machine.paths.is_empty()) {
         for dial in &machine.dials {
             let (nginx, hand_over) = machine.hand_over(dial);
             let Reach::Pools(pools) = &dial.reach else { continue };

@@ -23,7 +23,7 @@ const DIRECTIVES: [&str; 6] = [
 ];
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for machine in &deployment.machines {
+    for machine in deployment.machines.iter().filter(|machine| !machine.paths.is_empty()) {
         for nginx in &machine.nginx {
             for (span, name, path) in named(nginx) {
                 // nginx itself gives the directory to its workers; those above it are not its own.

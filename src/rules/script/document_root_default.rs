@@ -50,11 +50,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 /// The `root` of another location, where the hand-over has none.
 fn sibling(nginx: &Nginx, server: usize, script: &Script) -> Option<(String, Span)> {
+    if script.root.is_some() {
+        return None;
+    }
     let is_default = |root: &str| USUAL.contains(&root.trim_end_matches('/')) || !root.starts_with('/');
     let is_own = |level: &LevelId| nginx.config.level(*level).context == Context::Location;
     let locations = nginx.sites.get(server)?.locations.all();
     let levels = locations.iter().map(|location| location.level).filter(is_own);
     let roots = levels.filter_map(|level| nginx.config.own(level, "root").last());
     let mut roots = roots.filter_map(|root| Some((root.arg(0)?.to_owned(), root.head)));
-    roots.find(|(written, _)| script.root.is_none() && !is_default(written))
+    roots.find(|(written, _)| !is_default(written))
 }

@@ -42,7 +42,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
 }
 
 fn is_escaped(word: &Word) -> bool {
-    let mut behind = word.text.match_indices("\\$").map(|(at, _)| &word.text[at + 2..]);
+    let mut behind = word.text.split('\\').skip(1).filter_map(|behind| behind.strip_prefix('$'));
     behind.any(|text| text.starts_with(|char: char| char.is_ascii_lowercase() || char == '{'))
 }
 

@@ -3,7 +3,7 @@
 use super::sites;
 use crate::deployment::{Deployment, Nginx, Server, Site};
 use crate::finding::Severity;
-use crate::nginx::ast::Word;
+use crate::nginx::ast::{Key, Word};
 use crate::nginx::levels::LevelId;
 use crate::nginx::locations::Takes;
 use crate::rules::{Findings, Rule, rule};
@@ -12,6 +12,9 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(script / "named-location-missing", Error, "a named location to which requests are sent is not there");
 
+/// The directives that send requests to a location by its name.
+const SENDERS: [(Key, &str); 2] = [(Key::of("try_files"), "try_files"), (Key::of("error_page"), "error_page")];
+
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (nginx, server, site) in sites(machine) {
@@ -19,6 +22,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 continue;
             }
             for level in site.locations.all().into_iter().map(|location| location.level).chain([server.level]) {
+                if nginx.config.last_of(level, &SENDERS).is_none() {
+                    continue;
+                }
                 for (name, severity) in named(nginx, level) {
                     if site.locations.named(&name.text).is_none() {
                         told(server, site, nginx, name, severity, findings);

@@ -19,7 +19,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Reach::Pools(pools) = &dial.reach else { continue };
             let Some(root) = nginx.config.effective(hand_over.level, "root") else { continue };
             let is_link = root.arg(0).is_some_and(|root| root.split('/').any(|part| part == "current"));
-            let Some(script) = script(nginx, hand_over).filter(|_| is_link && hand_over.serves_php) else { continue };
+            if !is_link || !hand_over.serves_php {
+                continue;
+            }
+            let Some(script) = script(nginx, hand_over) else { continue };
             let frozen = pools.first().and_then(|id| frozen(machine, *id));
             let mut finding = RULE
                 .finding(

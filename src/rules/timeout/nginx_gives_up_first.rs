@@ -5,7 +5,7 @@ use crate::deployment::Deployment;
 use crate::deployment::limits::{Chain, STOCK_CPU, Timer, shown_time};
 use crate::finding::{Finding, Severity};
 use crate::rules::connection::server_name;
-use crate::rules::{Findings, Rule, rule};
+use crate::rules::{ByCause, Findings, Rule, rule};
 use crate::source::Sources;
 
 pub(super) static RULE: Rule = rule!(
@@ -16,23 +16,29 @@ pub(super) static RULE: Rule = rule!(
 );
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
-    for link in deployment.machines.iter().flat_map(|machine| machine.chains()) {
+    for machine in &deployment.machines {
+        let mut told = ByCause::default();
         // A timer of 0, or one in milliseconds, is another mistake.
-        if link.read.value < deployment.thresholds.shortest_wait {
-            continue;
+        for link in machine.chains().filter(|link| link.read.value >= deployment.thresholds.shortest_wait) {
+            let server = server_name(link.nginx, link.hand_over);
+            if let Some(severity) = severity(&link, deployment.thresholds.brief_wait) {
+                let make = |_: &_| Some(finding(&link, sources).severity(severity));
+                told.tell(findings, server, (link.read, link.id), make);
+            }
+            if let Some(finding) = brief_sending(&link, deployment) {
+                findings.push_for(server, finding);
+            }
         }
-        let severity = match link.run.terminate.value {
-            0 => by_php(&link, deployment.thresholds.brief_wait),
-            seconds if link.read.value < seconds * 1000 => Some(Severity::Warning),
-            _ if link.read.value < link.run.struck_by => Some(Severity::Advice),
-            _ => None,
-        };
-        if let Some(severity) = severity {
-            findings.push_for(server_name(link.nginx, link.hand_over), finding(&link, sources).severity(severity));
-        }
-        if let Some(finding) = brief_sending(&link, deployment) {
-            findings.push_for(server_name(link.nginx, link.hand_over), finding);
-        }
+    }
+}
+
+/// How much it matters that nginx gives up first, where it does.
+fn severity(link: &Chain, brief: u64) -> Option<Severity> {
+    match link.run.terminate.value {
+        0 => by_php(link, brief),
+        seconds if link.read.value < seconds * 1000 => Some(Severity::Warning),
+        _ if link.read.value < link.run.struck_by => Some(Severity::Advice),
+        _ => None,
     }
 }
 

@@ -29,7 +29,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         let mut in_use: BTreeMap<Span, bool> = BTreeMap::new();
         let mut shadowed = Vec::new();
         for hand_over in &nginx.hand_overs {
-            for timer in Timer::ALL {
+            // Where the default is in force, no line is.
+            let is_default = |timer: &Timer| hand_over.waits(*timer).is_some_and(|wait| !wait.is_written());
+            for timer in Timer::ALL.into_iter().filter(|timer| !is_default(timer)) {
                 shadowed.extend(inspect(nginx, hand_over, hand_over.timer_name(timer), &mut in_use));
             }
         }
