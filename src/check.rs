@@ -231,3 +231,47 @@ fn count(machine: &Machine, summary: &mut Summary) {
     summary.handovers += machine.nginx.iter().map(|nginx| nginx.hand_overs.len()).sum::<usize>();
     summary.pools += machine.masters.iter().map(|master| master.pools.len()).sum::<usize>();
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::deployment::{Selection, View};
+    use crate::host::memory::Memory;
+    use crate::parallel::tests::ALONE;
+
+    /// Everything that is said of a host of so many sites, of which many have findings.
+    fn said(sites: usize) -> String {
+        let mut host = Memory::default();
+        host.add("/etc/nginx/nginx.conf", "events { } http { client_max_body_size 32m; include sites/*; }");
+        host.add("/etc/nginx/php", "fastcgi_pass unix:/run/www.sock; fastcgi_read_timeout 0;");
+        host.add("/etc/php/8.2/fpm/php-fpm.conf", "[www]\nlisten = /run/www.sock\npm = static\npm.max_children = 5\n");
+        for number in 0..sites {
+            let pass = match number % 3 {
+                0 => "include php".to_owned(),
+                1 => "fastcgi_pass unix:/run/www.sock".to_owned(),
+                _ => format!("fastcgi_pass unix:/run/gone{number}.sock"),
+            };
+            let site = format!(
+                "server {{ server_name s{number}.test; root /srv/{number};
+                    location / {{ try_files $uri @gone; }} location ~ \\.php$ {{ {pass}; }} }}"
+            );
+            host.add(&format!("/etc/nginx/sites/{number}"), site);
+        }
+        let plan = Plan::new("/".into(), View::Root, Selection::default());
+        let (facts, thresholds, declared_directives) = Default::default();
+        let terms = Terms { facts, thresholds, declared_directives, selected: &|_| true };
+        let mut checked = Checked::default();
+        check_host(&host, &plan, &terms, &mut checked).unwrap();
+        let scripts = &checked.deployments[0].machines[0].scripts;
+        assert_eq!((scripts.len(), checked.findings.len() > sites), (sites, true));
+        format!("{:#?}{:#?}{scripts:#?}", checked.findings, checked.unchecked)
+    }
+
+    #[test]
+    fn what_is_said_does_not_depend_on_threads() {
+        let together = said(600);
+        ALONE.set(true);
+        assert!(said(600) == together);
+    }
+}

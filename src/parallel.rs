@@ -10,7 +10,7 @@ const MAX_THREADS: usize = 8;
 /// What a function makes of each thing, in the order of the things; `batch` of them are work enough for
 /// a thread to be asked.
 pub fn map<T: Sync, R: Send>(things: &[T], batch: usize, make: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS).min(things.len() / batch);
+    let threads = processors().min(MAX_THREADS).min(things.len() / batch);
     if threads < 2 {
         return things.iter().map(make).collect();
     }
@@ -50,14 +50,29 @@ pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> 
     })
 }
 
+fn processors() -> usize {
+    #[cfg(test)]
+    if tests::ALONE.get() {
+        return 1;
+    }
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 fn take<'a, T>(batches: &[&'a [T]], next: &AtomicUsize) -> Option<(usize, &'a [T])> {
     let number = next.fetch_add(1, Ordering::Relaxed);
     Some((number, *batches.get(number)?))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// Whether what this thread maps is left to it alone.
+        pub(crate) static ALONE: Cell<bool> = const { Cell::new(false) };
+    }
 
     #[test]
     fn results_keep_the_order_of_the_things() {

@@ -12,7 +12,7 @@ use super::levels::{Config, Context, LevelId};
 use super::load::is_packaged;
 use super::locations::{Found, Locations};
 use super::regex::{Captures, Pattern, Patterns};
-use super::variables::{Piece, split};
+use super::variables::cut;
 use crate::host::glob;
 use crate::source::Span;
 
@@ -346,15 +346,16 @@ impl Router<'_> {
 
     /// A text with the variables of the URI filled in; `None` where others are in it.
     fn fill(&self, text: &str, way: &Way) -> Option<String> {
-        let pieces = split(text).into_iter().map(|piece| match piece {
-            Piece::Text(text) => Some(text),
-            Piece::Variable(name) => match name.as_str() {
-                "uri" | "document_uri" | "fastcgi_script_name" | "request_uri" => Some(way.uri.clone()),
-                "args" | "query_string" | "is_args" => Some(String::new()),
-                group => way.captures.get(group).map(str::to_owned),
-            },
-        });
-        pieces.collect()
+        let mut filled = String::new();
+        for (before, variable) in cut(text) {
+            filled.push_str(before);
+            filled.push_str(match variable {
+                None | Some("args" | "query_string" | "is_args") => "",
+                Some("uri" | "document_uri" | "fastcgi_script_name" | "request_uri") => &way.uri,
+                Some(group) => way.captures.get(group)?,
+            });
+        }
+        Some(filled)
     }
 }
 

@@ -146,28 +146,39 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span
 /// Whether a directive runs Lua before a request is handed over.
 fn runs_lua(directive: &str) -> bool {
     let phases = ["rewrite_by_lua", "server_rewrite_by_lua", "access_by_lua", "set_by_lua"];
-    phases.iter().any(|phase| directive.starts_with(phase))
+    // Few names begin like one.
+    directive.starts_with(['r', 's', 'a']) && phases.iter().any(|phase| directive.starts_with(phase))
 }
 
 /// Whether a directive assigns the variable.
 fn sets(directive: &str, argument: Option<&str>, variable: &str) -> bool {
     let assigns =
-        matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
-    assigns && argument.and_then(|argument| argument.strip_prefix('$')) == Some(variable)
+        || matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
+    argument.and_then(|argument| argument.strip_prefix('$')) == Some(variable) && assigns()
 }
 
 /// Cuts a text into pieces: `$name`, `${name}`, `$1`. A lone `$` is text.
 pub fn split(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((before, name, after)) = next(rest) {
-        pieces.push(Piece::Text(before.to_owned()));
-        pieces.extend((!name.is_empty()).then(|| Piece::Variable(name.to_owned())));
-        rest = after;
+    for (before, name) in cut(text) {
+        pieces.extend((!before.is_empty()).then(|| Piece::Text(before.to_owned())));
+        pieces.extend(name.map(|name| Piece::Variable(name.to_owned())));
     }
-    pieces.push(Piece::Text(rest.to_owned()));
-    pieces.retain(|piece| *piece != Piece::Text(String::new()));
     pieces
+}
+
+/// The texts before each variable, with its name, and the text behind the last one. The texts may be empty.
+pub fn cut(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some((before, name, after)) = next(text) else {
+            rest = None;
+            return Some((text, None));
+        };
+        rest = Some(after);
+        Some((before, Some(name).filter(|name| !name.is_empty())))
+    })
 }
 
 /// The text before the first `$`, the name behind it, and what follows. The name of a lone `$`, which then counts as
