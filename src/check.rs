@@ -154,8 +154,8 @@ fn facts_file(path: &Path, checked: &mut Checked) -> Result<FactsFile, String> {
 }
 
 fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mut Checked) -> Result<(), String> {
-    let seen = |file: &PathBuf| checked.sources.has(&shown(file));
-    if plan.is_fragment && plan.selection.nginx_mains.iter().all(seen) {
+    let mut seen = |file: &PathBuf| checked.sources.has(&shown(file));
+    if plan.is_fragment && plan.selection.nginx_mains.iter().all(&mut seen) {
         return Ok(());
     }
     let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));

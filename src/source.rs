@@ -11,6 +11,13 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
+impl FileId {
+    /// How many texts were read before it.
+    pub fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A stretch of one file: byte offsets, `start` included and `end` excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -118,7 +125,9 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// The paths of the first `gathered` files.
     paths: HashSet<String>,
+    gathered: usize,
     /// What stands before the paths of texts that are taken in: the directory of the deployment's
     /// root in a repository, with a closing `/`.
     pub prefix: String,
@@ -128,9 +137,8 @@ impl Sources {
     /// Takes a text in. `path` and `real_path` are relative to the root, with `/`.
     pub fn add(&mut self, path: String, real_path: Option<String>, mut bytes: Vec<u8>) -> FileId {
         bytes.truncate(u32::MAX as usize);
-        let path = format!("{}{path}", self.prefix);
-        let real_path = real_path.map(|path| format!("{}{path}", self.prefix));
-        self.paths.extend(real_path.iter().chain([&path]).cloned());
+        let named = |path: String| if self.prefix.is_empty() { path } else { format!("{}{path}", self.prefix) };
+        let (path, real_path) = (named(path), real_path.map(named));
         self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
     }
@@ -152,7 +160,12 @@ impl Sources {
     }
 
     /// Whether a text of this path was read.
-    pub fn has(&self, path: &str) -> bool {
+    pub fn has(&mut self, path: &str) -> bool {
+        // Seldom asked, so that the paths are gathered only then.
+        for source in &self.files[self.gathered..] {
+            self.paths.extend(source.real_path.iter().chain([&source.path]).cloned());
+        }
+        self.gathered = self.files.len();
         self.paths.contains(path)
     }
 

@@ -40,7 +40,7 @@ pub fn missing(nginx: &Nginx, facts: &Facts, host: &dyn Host, main: &Path) -> Ve
         for name in OPENED {
             for directive in nginx.config.effective_list(server, name) {
                 let Some(word) = directive.args.first().filter(|word| is_path(&word.text)) else { continue };
-                let path = normalize(&prefix.join(&word.text));
+                let path = normalize(&prefix.join(word.text.as_str()));
                 let stated = facts.paths.get(&path).and_then(|fact| fact.exists);
                 let is_gone = match stated {
                     Some(exists) => !exists,

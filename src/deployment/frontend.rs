@@ -340,7 +340,7 @@ impl Nginx {
     pub fn is_open(&self, level: LevelId) -> bool {
         let brings = |include: &Directive| {
             let Some(argument) = include.args.first() else { return true };
-            !is_packaged(Path::new(&argument.text)) && (self.is_partial || !glob::is_pattern(&argument.text))
+            !is_packaged(Path::new(argument.text.as_str())) && (self.is_partial || !glob::is_pattern(&argument.text))
         };
         let mut unread = self.config.outwards(level).flat_map(|id| &self.config.level(id).unread);
         unread.any(|(_, include)| brings(include))
@@ -357,10 +357,10 @@ fn worker(config: &Config, facts: &Facts, main: &Path) -> Worker {
         Some(directive) if !directive.args.is_empty() => {
             let user = &directive.args[0];
             let group = directive.args.get(1).map_or_else(
-                || Setting::default(user.text.clone(), directive.head),
-                |group| Setting::written(group.text.clone(), group.span),
+                || Setting::default(user.text.to_string(), directive.head),
+                |group| Setting::written(group.text.to_string(), group.span),
             );
-            (Setting::written(user.text.clone(), directive.head), group)
+            (Setting::written(user.text.to_string(), directive.head), group)
         }
         _ => {
             let (user, group) = packaged_identity(facts, main);
@@ -386,7 +386,7 @@ fn server(config: &Config, level: LevelId) -> Server {
     let words = |name| config.own(level, name).flat_map(|directive| directive.args.iter());
     Server {
         level,
-        names: words("server_name").map(|word| word.text.clone()).collect(),
+        names: words("server_name").map(|word| word.text.to_string()).collect(),
         listens: config.own(level, "listen").filter_map(|listen| listen.args.first().cloned()).collect(),
     }
 }

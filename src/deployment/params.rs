@@ -211,7 +211,7 @@ fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
 /// before 2015 have it.
 fn brought(include: &Arc<Directive>, is_partial: bool) -> Vec<Entry> {
     let Some(argument) = include.args.first() else { return Vec::new() };
-    let name = Path::new(&argument.text).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = Path::new(argument.text.as_str()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let param = |packaged| Entry::Param(Param { directive: include.clone(), packaged: Some(packaged) });
     let packaged = PACKAGED.iter().map(param);
     match name.as_str() {

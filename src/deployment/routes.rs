@@ -181,7 +181,7 @@ impl Site {
         let has_index = match way.end {
             End::File(level) => {
                 let names = nginx.config.effective_list(level, "index");
-                let names = names.iter().flat_map(|index| index.args.iter().map(|name| name.text.clone()));
+                let names = names.iter().flat_map(|index| index.args.iter().map(|name| name.text.to_string()));
                 let names: Vec<String> = names.collect();
                 let usual = if names.is_empty() { vec!["index.html".to_owned()] } else { names };
                 usual.iter().any(|name| {

@@ -95,7 +95,7 @@ fn server_files(
             tree.directives.iter().filter(|directive| directive.name() == "server" && !directive.block().is_empty());
         let names = |block: &[std::sync::Arc<crate::nginx::ast::Directive>]| {
             let named = block.iter().filter(|directive| directive.name() == "server_name");
-            named.flat_map(|directive| directive.args.iter().map(|word| word.text.clone())).collect::<Vec<_>>()
+            named.flat_map(|directive| directive.args.iter().map(|word| word.text.to_string())).collect::<Vec<_>>()
         };
         let servers: Vec<_> = servers.map(|server| (server.head, names(server.block()))).collect();
         if tree.problems.is_empty() && !servers.is_empty() {

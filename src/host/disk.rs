@@ -3,6 +3,7 @@
 //! Every file of a deployment is read through this.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
@@ -11,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 
-use super::{Access, Entry, Host, Kind, MAX_FILE, Opened, ReadError, normalize, shown};
+use super::{Access, Entry, Host, Kind, MAX_FILE, Opened, ReadError, is_normal, normalize, shown};
 
 /// As many links as Linux follows on one path.
 const MAX_LINKS: usize = 40;
@@ -108,14 +109,13 @@ impl Disk {
     /// In a checkout made without links (`core.symlinks = false`, as on Windows and in archives), a
     /// link is a file that holds its target without a line end.
     fn link_at(&self, here: &Path, metadata: &fs::Metadata) -> Option<PathBuf> {
-        let on_disk = self.on_disk(here);
         if metadata.is_symlink() {
-            return fs::read_link(on_disk).ok();
+            return fs::read_link(self.on_disk(here)).ok();
         }
         if self.is_live() || !metadata.is_file() || metadata.len() > MAX_LINK_TEXT {
             return None;
         }
-        let text = String::from_utf8(fs::read(on_disk).ok()?).ok()?;
+        let text = String::from_utf8(fs::read(self.on_disk(here)).ok()?).ok()?;
         let is_path = text.starts_with('/') || text.starts_with("../") || text.starts_with("./");
         let is_word = !text.contains(|char: char| char.is_whitespace() || char.is_control() || ";{}*\\".contains(char));
         (is_path && is_word).then(|| PathBuf::from(text))
@@ -268,11 +268,14 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// The path from the root; `..` stays in, since it must be walked behind links.
-fn absolute(path: &Path) -> PathBuf {
-    if path.components().any(|component| component == Component::ParentDir) {
-        return Path::new("/").join(path);
+fn absolute(path: &Path) -> Cow<'_, Path> {
+    if is_normal(path) {
+        return path.into();
     }
-    normalize(path)
+    if path.components().any(|component| component == Component::ParentDir) {
+        return Path::new("/").join(path).into();
+    }
+    normalize(path).into()
 }
 
 /// The names of a path, last first, ready to be taken off a stack.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use ecow::EcoString;
+
+use super::directives::{Entry, keyed};
 use crate::source::Span;
 
 /// One parsed file. Parsing never fails: what could not be read is in `problems`.
@@ -23,7 +26,7 @@ pub struct Directive {
     /// The first word.
     pub name: Word,
     /// The words behind the name.
-    pub args: Vec<Word>,
+    pub args: Box<[Word]>,
     /// What ends the statement.
     pub body: Body,
     /// From the name to the end of the last word.
@@ -66,16 +69,16 @@ pub enum Body {
     /// A `;`.
     None,
     /// A block of statements.
-    Block(Vec<Arc<Directive>>),
+    Block(Box<[Arc<Directive>]>),
     /// The Lua text of a `*_by_lua_block`.
     Lua(Span),
 }
 
-/// A word after nginx's unescaping.
+/// A word after nginx's unescaping. Most are short: their text needs no memory of its own.
 #[derive(Clone, Debug)]
 pub struct Word {
     /// The value nginx works with; bytes that are not UTF-8 are replacement characters.
-    pub text: String,
+    pub text: EcoString,
     /// The word as written, quotes included.
     pub span: Span,
     /// Whether it is written in quotes.
@@ -128,6 +131,17 @@ impl Directive {
     /// The name's text.
     pub fn name(&self) -> &str {
         &self.name.text
+    }
+
+    /// Whether it is named `include`.
+    pub fn is_include(&self) -> bool {
+        const INCLUDE: Key = Key::of("include");
+        self.key == INCLUDE && self.name() == "include"
+    }
+
+    /// What the table says of the name.
+    pub fn entries(&self) -> &'static [Entry] {
+        keyed(self.key, self.name())
     }
 
     /// The argument at an index, as text.

@@ -378,7 +378,7 @@ impl<'a> Variables<'a> {
     ) -> Option<Value> {
         let (key, word) = table.records[at];
         if !table.is_map || !word.text.contains('$') {
-            return Some(Value { text: word.text.clone(), ..Value::default() }.behind(word.span, key));
+            return Some(Value { text: word.text.to_string(), ..Value::default() }.behind(word.span, key));
         }
         let mut text = String::new();
         for piece in split(&word.text) {
@@ -591,7 +591,7 @@ fn share(key: &str) -> Option<f64> {
 
 /// A name of a server as a value.
 fn named(word: &Word) -> Value {
-    Value { text: word.text.to_ascii_lowercase(), key: Some(word.text.clone()), ..Value::default() }
+    Value { text: word.text.to_ascii_lowercase().into(), key: Some(word.text.to_string()), ..Value::default() }
 }
 
 /// Whether a text is a host's name, not a pattern and not a stand-in.

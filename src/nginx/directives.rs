@@ -3,8 +3,7 @@
 //! The data is in `directives.tsv` and, for modules that are not nginx's own, in `modules.tsv`. The test
 //! `nginx_directives` asks a real nginx whether it agrees.
 
-use std::collections::BTreeMap;
-use std::ops::BitOr;
+use std::ops::{BitOr, Range};
 use std::sync::OnceLock;
 
 use super::ast::Key;
@@ -38,18 +37,32 @@ impl Places {
     pub const ANY: Places = Places((1 << 14) - 1);
     /// The top of the main file.
     pub const MAIN: Places = Places(1);
+    /// `events`
+    pub const EVENTS: Places = Places(1 << 1);
     /// `http`
     pub const HTTP: Places = Places(1 << 2);
     /// `server` of `http`
     pub const SERVER: Places = Places(1 << 3);
     /// `location`
     pub const LOCATION: Places = Places(1 << 4);
+    /// `upstream` of `http`
+    pub const UPSTREAM: Places = Places(1 << 5);
     /// `if` in a server
     pub const SERVER_IF: Places = Places(1 << 6);
     /// `if` in a location
     pub const LOCATION_IF: Places = Places(1 << 7);
     /// `limit_except`
     pub const LIMIT_EXCEPT: Places = Places(1 << 8);
+    /// `stream`
+    pub const STREAM: Places = Places(1 << 9);
+    /// `server` of `stream`
+    pub const STREAM_SERVER: Places = Places(1 << 10);
+    /// `upstream` of `stream`
+    pub const STREAM_UPSTREAM: Places = Places(1 << 11);
+    /// `mail`
+    pub const MAIL: Places = Places(1 << 12);
+    /// `server` of `mail`
+    pub const MAIL_SERVER: Places = Places(1 << 13);
 
     /// The place of a name.
     pub fn named(name: &str) -> Places {
@@ -335,14 +348,21 @@ impl Entry {
 
     /// The blocks that its own statements stand in, when it stands in `place`; none for records.
     pub fn inside(&self, place: Places) -> Places {
-        let of = |from: &str, to: &str| {
-            if place.and(Places::named(from)).is_none() { Places::NONE } else { Places::named(to) }
-        };
+        let of = |from: Places, to: Places| if place.and(from).is_none() { Places::NONE } else { to };
         match self.name {
-            "events" | "http" | "stream" | "mail" | "location" | "limit_except" => Places::named(self.name),
-            "server" => of("http", "server") | of("stream", "stream_server") | of("mail", "mail_server"),
-            "upstream" => of("http", "upstream") | of("stream", "stream_upstream"),
-            "if" => of("server", "server_if") | of("location", "location_if"),
+            "location" => Places::LOCATION,
+            "server" => {
+                of(Places::HTTP, Places::SERVER)
+                    | of(Places::STREAM, Places::STREAM_SERVER)
+                    | of(Places::MAIL, Places::MAIL_SERVER)
+            }
+            "upstream" => of(Places::HTTP, Places::UPSTREAM) | of(Places::STREAM, Places::STREAM_UPSTREAM),
+            "if" => of(Places::SERVER, Places::SERVER_IF) | of(Places::LOCATION, Places::LOCATION_IF),
+            "events" => Places::EVENTS,
+            "http" => Places::HTTP,
+            "stream" => Places::STREAM,
+            "mail" => Places::MAIL,
+            "limit_except" => Places::LIMIT_EXCEPT,
             _ => Places::NONE,
         }
     }
@@ -350,27 +370,31 @@ impl Entry {
 
 struct Table {
     lines: Vec<Entry>,
-    /// Where the lines of each name stand, spread by its key: every statement is looked up, several times.
-    names: Vec<Vec<(usize, usize)>>,
+    /// Where the lines of each name stand, by its key; a name whose slot is taken has the next free one. Every
+    /// statement is looked up, several times.
+    slots: Vec<Option<(Key, Range<u16>)>>,
 }
 
-/// Into so many lists the names are spread, so that most lists hold one or none.
-const LISTS: u32 = 2048;
+/// There are nearly three times as many slots as names.
+const SLOTS: u32 = 2048;
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let lines = include_str!("directives.tsv").lines().filter(|line| !line.starts_with('#'));
         let lines: Vec<Entry> = lines.filter_map(Entry::parse).collect();
-        let mut known: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
-        for (at, entry) in lines.iter().enumerate() {
-            known.entry(entry.name).or_insert((at, at)).1 = at + 1;
+        let mut slots = vec![None; SLOTS as usize];
+        let mut from = 0;
+        for same in lines.chunk_by(|one, next| one.name == next.name) {
+            let key = Key::of(same[0].name);
+            let free = slots_from(key).find(|at| slots[*at].is_none());
+            let until = from + same.len();
+            if let Some(at) = free {
+                slots[at] = Some((key, from as u16..until as u16));
+            }
+            from = until;
         }
-        let mut names = vec![Vec::new(); LISTS as usize];
-        for (name, place) in known {
-            names[Key::of(name).below(LISTS) as usize].push(place);
-        }
-        Table { lines, names }
+        Table { lines, slots }
     })
 }
 
@@ -381,10 +405,25 @@ pub fn all() -> &'static [Entry] {
 
 /// The lines of a name; none where nginx has never had it.
 pub fn entries(name: &str) -> &'static [Entry] {
+    keyed(Key::of(name), name)
+}
+
+/// The lines of a name whose key is known.
+pub fn keyed(key: Key, name: &str) -> &'static [Entry] {
     let table = table();
-    let listed = &table.names[Key::of(name).below(LISTS) as usize];
-    let found = listed.iter().find(|(from, _)| table.lines[*from].name == name);
-    found.map_or(&[], |(from, to)| &table.lines[*from..*to])
+    for at in slots_from(key) {
+        let Some((known, lines)) = &table.slots[at] else { return &[] };
+        let lines = &table.lines[lines.start as usize..lines.end as usize];
+        if *known == key && lines[0].name == name {
+            return lines;
+        }
+    }
+    &[]
+}
+
+/// The slots in which a key may be, the likeliest first.
+fn slots_from(key: Key) -> impl Iterator<Item = usize> {
+    (0..SLOTS).map(move |next| ((key.below(SLOTS) + next) % SLOTS) as usize)
 }
 
 /// Whether the body of a block is records and not directives.

@@ -148,7 +148,7 @@ impl Router<'_> {
             self.config.outwards(level).take_while(|id| Some(*id) != self.config.level(self.server).parent);
         let brings = |(_, include): &(usize, Arc<Directive>)| {
             let Some(argument) = include.args.first() else { return true };
-            !is_packaged(Path::new(&argument.text)) && (self.is_partial || !glob::is_pattern(&argument.text))
+            !is_packaged(Path::new(argument.text.as_str())) && (self.is_partial || !glob::is_pattern(&argument.text))
         };
         match inside.any(|id| self.config.level(id).unread.iter().any(brings)) {
             true => End::Unknown,

@@ -19,8 +19,6 @@ pub const MAX_STATEMENTS: usize = 2_000_000;
 /// Blocks and includes nested deeper than this, counted together, are not expanded.
 pub const MAX_DEPTH: usize = 300;
 
-const INCLUDE: Key = Key::of("include");
-
 /// The number of a level in its [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LevelId(u32);
@@ -85,9 +83,9 @@ pub struct Level {
     /// The level around it.
     pub parent: Option<LevelId>,
     /// The statements without a block, in order.
-    pub settings: Vec<Arc<Directive>>,
+    pub settings: Box<[Arc<Directive>]>,
     /// The blocks, in order.
-    pub blocks: Vec<LevelId>,
+    pub blocks: Box<[LevelId]>,
     /// Includes whose files are not known, each with the number of settings before it.
     pub unread: Vec<(usize, Arc<Directive>)>,
     /// The keys of `settings`.
@@ -122,14 +120,21 @@ impl Names {
     }
 }
 
+/// What the levels hold that are being filled, outermost first: each takes its own when it is done.
+#[derive(Default)]
+struct Open {
+    settings: Vec<Arc<Directive>>,
+    blocks: Vec<LevelId>,
+}
+
 impl Level {
     fn new(context: Context, opener: Option<Arc<Directive>>, parent: Option<LevelId>) -> Self {
         Level {
             context,
             opener,
             parent,
-            settings: Vec::new(),
-            blocks: Vec::new(),
+            settings: Box::default(),
+            blocks: Box::default(),
             unread: Vec::new(),
             keys: Box::default(),
             positions: None,
@@ -166,7 +171,8 @@ impl Config {
         let top = Level::new(context, None, None);
         let by_context = Default::default();
         let mut config = Config { levels: vec![top], by_context, truncated: false, statements: 0 };
-        config.expand(files, &files.tree(main).directives, config.main(), 0);
+        let mut open = Open::default();
+        config.fill(files, &files.tree(main).directives, config.main(), 0, &mut open);
         config.index();
         config
     }
@@ -189,26 +195,42 @@ impl Config {
                 }
                 level.positions = Some(Box::new(positions));
             }
-            level.settings.shrink_to_fit();
-            level.blocks.shrink_to_fit();
             self.by_context[level.context as usize].push(LevelId(at as u32));
         }
     }
 
-    fn expand(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize) {
+    /// Follows the statements of a level.
+    fn fill(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize, open: &mut Open) {
+        let (settings, blocks) = (open.settings.len(), open.blocks.len());
+        self.expand(files, directives, level, depth, open, settings);
+        let here = &mut self.levels[level.0 as usize];
+        here.settings = open.settings.drain(settings..).collect();
+        here.blocks = open.blocks.drain(blocks..).collect();
+    }
+
+    /// Follows statements of a level, whose own settings are those from `first` on.
+    fn expand(
+        &mut self,
+        files: &Files,
+        directives: &[Arc<Directive>],
+        level: LevelId,
+        depth: usize,
+        open: &mut Open,
+        first: usize,
+    ) {
         for directive in directives {
             self.statements += 1;
             if self.statements > MAX_STATEMENTS || depth > MAX_DEPTH {
                 self.truncated = true;
                 return;
             }
-            if directive.key == INCLUDE && directive.name() == "include" {
+            if directive.is_include() {
                 if files.is_unread(directive) {
-                    let here = &mut self.levels[level.0 as usize];
-                    here.unread.push((here.settings.len(), directive.clone()));
+                    let before = open.settings.len() - first;
+                    self.levels[level.0 as usize].unread.push((before, directive.clone()));
                 }
                 for file in files.included_by(directive) {
-                    self.expand(files, &files.tree(*file).directives, level, depth + 1);
+                    self.expand(files, &files.tree(*file).directives, level, depth + 1, open, first);
                 }
                 continue;
             }
@@ -217,10 +239,10 @@ impl Config {
                     let id = LevelId(self.levels.len() as u32);
                     let context = context_of(self.level(level).context, directive.name());
                     self.levels.push(Level::new(context, Some(directive.clone()), Some(level)));
-                    self.levels[level.0 as usize].blocks.push(id);
-                    self.expand(files, inside, id, depth + 1);
+                    open.blocks.push(id);
+                    self.fill(files, inside, id, depth + 1, open);
                 }
-                Body::None | Body::Lua(_) => self.levels[level.0 as usize].settings.push(directive.clone()),
+                Body::None | Body::Lua(_) => open.settings.push(directive.clone()),
             }
         }
     }

@@ -4,10 +4,12 @@
 //! names and patterns are those of `ngx_conf_include`: relative to the directory of the main file,
 //! `glob(3)` when a pattern character is in the full path, no match is fine for a pattern only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use ecow::EcoString;
 
 use super::ast::{Directive, Tree};
 use super::parse::parse;
@@ -29,12 +31,22 @@ pub struct Files {
     pub mains: Vec<FileId>,
     /// What is wrong with includes, in the order in which it was met.
     pub problems: Vec<IncludeProblem>,
-    trees: BTreeMap<FileId, Tree>,
-    includes: HashMap<Span, Arc<[FileId]>>,
+    /// Behind the number of its file, counted from the first one.
+    files: Vec<Option<File>>,
+    first: usize,
     by_path: HashMap<OsString, FileId>,
     patterns: Vec<(Span, String)>,
     /// The arguments of includes that bring less than they say, a pattern without a match among them.
     unread: HashSet<Span>,
+}
+
+/// A parsed file.
+#[derive(Debug)]
+struct File {
+    id: FileId,
+    tree: Tree,
+    /// What each of the tree's includes brings in.
+    included: Vec<Arc<[FileId]>>,
 }
 
 /// An include that does not bring what it says.
@@ -93,22 +105,42 @@ impl Files {
 
     /// The tree of a file.
     pub fn tree(&self, file: FileId) -> &Tree {
-        &self.trees[&file]
+        self.get(file).expect("a file of this configuration")
     }
 
     /// The tree of a file, if it belongs to this configuration.
     pub fn get(&self, file: FileId) -> Option<&Tree> {
-        self.trees.get(&file)
+        self.file(file).map(|file| &file.tree)
+    }
+
+    fn file(&self, file: FileId) -> Option<&File> {
+        self.files.get(file.number().checked_sub(self.first)?)?.as_ref()
+    }
+
+    /// The room for a file. The first one that is asked for has the smallest number.
+    fn room(&mut self, file: FileId) -> &mut Option<File> {
+        if self.files.is_empty() {
+            self.first = file.number();
+        }
+        let at = file.number() - self.first;
+        if at >= self.files.len() {
+            self.files.resize_with(at + 1, || None);
+        }
+        &mut self.files[at]
     }
 
     /// All trees in the order in which their files were read.
     pub fn trees(&self) -> impl Iterator<Item = (FileId, &Tree)> {
-        self.trees.iter().map(|(file, tree)| (*file, tree))
+        self.files.iter().flatten().map(|file| (file.id, &file.tree))
     }
 
     /// The files an `include` brings in, in order.
     pub fn included_by(&self, include: &Directive) -> &[FileId] {
-        self.includes.get(&include.span).map_or(&[], |files| &files[..])
+        let included = self.file(include.span.file).and_then(|file| {
+            let at = file.tree.includes.binary_search_by_key(&include.span.start, |known| known.span.start).ok()?;
+            file.included.get(at)
+        });
+        included.map_or(&[], |files| &files[..])
     }
 
     /// Whether an `include` names files that are not known.
@@ -145,7 +177,7 @@ struct Loader<'a> {
     /// The files that are being read, outermost first.
     open: Vec<FileId>,
     /// What includes brought without problems, by the argument: thousands of sites include the same files.
-    followed: HashMap<String, Followed>,
+    followed: HashMap<EcoString, Followed>,
     /// What was read ahead of being included.
     ahead: HashMap<OsString, Result<(FileId, Tree), ReadError>>,
 }
@@ -162,10 +194,10 @@ impl Loader<'_> {
             }
         };
         self.files.by_path.insert(path.into(), id);
-        let includes = tree.includes.clone();
-        self.files.trees.insert(id, tree);
+        self.files.room(id);
+        let mut included = Vec::with_capacity(tree.includes.len());
         self.open.push(id);
-        for include in includes {
+        for include in &tree.includes {
             let argument = &include.args[0];
             let found = match self.followed.get(&argument.text) {
                 Some(known) if !self.open.iter().any(|file| known.sorted.binary_search(file).is_ok()) => {
@@ -173,17 +205,18 @@ impl Loader<'_> {
                     self.files.patterns.extend(pattern);
                     known.files.clone()
                 }
-                _ => self.follow(&include),
+                _ => self.follow(include),
             };
-            self.files.includes.insert(include.span, found);
+            included.push(found);
         }
         self.open.pop();
+        *self.files.room(id) = Some(File { id, tree, included });
         Ok(id)
     }
 
     fn follow(&mut self, include: &Directive) -> Arc<[FileId]> {
         let argument = &include.args[0];
-        let full = self.prefix.join(&argument.text);
+        let full = self.prefix.join(argument.text.as_str());
         let pattern = full.to_string_lossy().into_owned();
         let by_pattern = glob::is_pattern(&pattern);
         let paths = if by_pattern { glob::expand(self.host, &pattern) } else { vec![normalize(&full)] };

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::ast::Directive;
 use super::levels::{Config, Context, LevelId};
 use super::regex::{Captures, Pattern, Patterns};
@@ -13,27 +15,33 @@ use super::regex::{Captures, Pattern, Patterns};
 /// The locations of one level: of a server or, nested, of a location.
 #[derive(Debug, Default)]
 pub struct Locations {
-    places: Vec<Location>,
+    places: Box<[Location]>,
+    /// None where there are no locations, as in nearly all locations.
+    order: Option<Box<Order>>,
+}
+
+/// In which order the locations of a level are tried.
+#[derive(Debug)]
+struct Order {
     exact: ByText,
     prefixes: ByText,
     /// How long the prefixes are: each length once, the longest first.
-    lengths: Vec<usize>,
-    regexes: Vec<usize>,
+    lengths: Box<[usize]>,
+    regexes: Box<[usize]>,
     named: ByText,
 }
 
 /// Some of the places, in the order of their texts, each text once. There is one of these for every location, so that
 /// it holds no text of its own.
 #[derive(Debug, Default)]
-struct ByText(Vec<usize>);
+struct ByText(Box<[usize]>);
 
 impl ByText {
     /// Of places in the order of the file; of several with one text, the first counts.
     fn new(mut found: Vec<usize>, places: &[Location]) -> Self {
         found.sort_by(|one, other| places[*one].text.cmp(&places[*other].text));
         found.dedup_by(|later, first| places[*later].text == places[*first].text);
-        found.shrink_to_fit();
-        ByText(found)
+        ByText(found.into())
     }
 
     fn get<'a>(&self, places: &'a [Location], text: &str) -> Option<&'a Location> {
@@ -50,7 +58,7 @@ pub struct Location {
     /// How it takes URIs.
     pub takes: Takes,
     /// The text without the modifier.
-    pub text: String,
+    pub text: EcoString,
     /// The locations inside.
     pub nested: Locations,
 }
@@ -94,14 +102,13 @@ pub fn parts(opener: &Directive) -> Option<(&str, &str)> {
 impl Locations {
     /// The locations on a level.
     pub fn new(config: &Config, level: LevelId, patterns: &mut Patterns) -> Self {
-        let mut locations = Locations::default();
-        let (mut exact, mut prefixes, mut named) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places: Vec<Location> = Vec::new();
+        let (mut exact, mut prefixes, mut regexes, mut named) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for block in &config.level(level).blocks {
             let here = config.level(*block);
             let Some(opener) = here.opener.as_ref().filter(|_| here.context == Context::Location) else { continue };
             let Some((modifier, text)) = parts(opener) else { continue };
-            let at = locations.places.len();
-            let text = text.to_owned();
+            let (at, text) = (places.len(), EcoString::from(text));
             let takes = match modifier {
                 "=" => Takes::Exact,
                 "^~" => Takes::FinalPrefix,
@@ -112,20 +119,22 @@ impl Locations {
             match takes {
                 Takes::Exact => exact.push(at),
                 Takes::Prefix | Takes::FinalPrefix => prefixes.push(at),
-                Takes::Regex(_) => locations.regexes.push(at),
+                Takes::Regex(_) => regexes.push(at),
                 Takes::Named => named.push(at),
             }
             let nested = Locations::new(config, *block, patterns);
-            locations.places.push(Location { level: *block, takes, text, nested });
+            places.push(Location { level: *block, takes, text, nested });
         }
-        locations.places.shrink_to_fit();
-        let places = &locations.places;
-        locations.lengths = prefixes.iter().map(|at| places[*at].text.len()).collect();
-        locations.lengths.sort_unstable_by(|one, other| other.cmp(one));
-        locations.lengths.dedup();
-        let by_text = |found| ByText::new(found, places);
-        (locations.exact, locations.prefixes, locations.named) = (by_text(exact), by_text(prefixes), by_text(named));
-        locations
+        if places.is_empty() {
+            return Locations::default();
+        }
+        let mut lengths: Vec<usize> = prefixes.iter().map(|at| places[*at].text.len()).collect();
+        lengths.sort_unstable_by(|one, other| other.cmp(one));
+        lengths.dedup();
+        let by_text = |found| ByText::new(found, &places);
+        let (exact, prefixes, named) = (by_text(exact), by_text(prefixes), by_text(named));
+        let order = Order { exact, prefixes, lengths: lengths.into(), regexes: regexes.into(), named };
+        Locations { places: places.into(), order: Some(Box::new(order)) }
     }
 
     /// Searches the location of a URI: decoded, without arguments.
@@ -139,7 +148,7 @@ impl Locations {
 
     /// The named location.
     pub fn named(&self, name: &str) -> Option<LevelId> {
-        self.named.get(&self.places, name).map(|location| location.level)
+        self.order.as_ref()?.named.get(&self.places, name).map(|location| location.level)
     }
 
     /// All locations, with those inside behind each.
@@ -154,11 +163,12 @@ impl Locations {
 
     /// The location, its groups, and whether the search ends with it.
     fn search(&self, uri: &str) -> Result<Option<(&Location, Captures, bool)>, NotKnown> {
-        if let Some(exact) = self.exact.get(&self.places, uri) {
+        let Some(order) = &self.order else { return Ok(None) };
+        if let Some(exact) = order.exact.get(&self.places, uri) {
             return Ok(Some((exact, Captures::default(), true)));
         }
-        let starts = self.lengths.iter().filter_map(|length| uri.get(..*length));
-        let longest = starts.into_iter().find_map(|start| self.prefixes.get(&self.places, start));
+        let starts = order.lengths.iter().filter_map(|length| uri.get(..*length));
+        let longest = starts.into_iter().find_map(|start| order.prefixes.get(&self.places, start));
         let mut remembered = None;
         if let Some(prefix) = longest {
             let nested = prefix.nested.search(uri)?;
@@ -170,7 +180,7 @@ impl Locations {
                 return Ok(remembered);
             }
         }
-        for at in &self.regexes {
+        for at in &order.regexes {
             let place = &self.places[*at];
             let Takes::Regex(pattern) = &place.takes else { continue };
             let Some(captures) = pattern.captures(uri).ok_or(NotKnown)? else { continue };

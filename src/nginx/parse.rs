@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::ast::{Body, Directive, Key, Problem, ProblemKind, Tree, Word};
 use super::directives::Places;
 use super::lexer::{self, Token};
@@ -143,8 +145,7 @@ impl<'a> Parser<'a> {
             self.flawed = true;
         }
         self.has_zero |= raw.contains(&0);
-        let text = String::from_utf8_lossy(&lexer::unescape(raw)).into_owned();
-        self.words.push(Word { text, span: Span::new(self.file, start, end), quoted });
+        self.words.push(Word { text: text(raw), span: Span::new(self.file, start, end), quoted });
     }
 
     /// A word in quotes. Behind the closing one nginx wants a blank, `;`, `{` or `)`.
@@ -179,8 +180,7 @@ impl<'a> Parser<'a> {
         let line = self.bytes[start + 1..].split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
         let line = line.strip_suffix(b";").or_else(|| line.strip_suffix(b"{")).unwrap_or(line);
         let end = start + 1 + line.len();
-        let text = String::from_utf8_lossy(&lexer::unescape(line)).into_owned();
-        self.words.push(Word { text, span: Span::new(self.file, start, end), quoted: true });
+        self.words.push(Word { text: text(line), span: Span::new(self.file, start, end), quoted: true });
         self.flawed = true;
         self.rest = &self.bytes[end..];
     }
@@ -219,10 +219,14 @@ impl<'a> Parser<'a> {
         if self.words.is_empty() {
             self.problem(end - 1, end, ProblemKind::Unexpected('{'));
             // The block is read all the same, under an empty name, so that its `}` finds it.
-            self.words.push(Word { text: String::new(), span: Span::new(self.file, end - 1, end - 1), quoted: false });
+            self.words.push(Word {
+                text: EcoString::new(),
+                span: Span::new(self.file, end - 1, end - 1),
+                quoted: false,
+            });
         }
         if self.words[0].text.ends_with("_by_lua_block") {
-            let words = std::mem::take(&mut self.words);
+            let mut words = std::mem::take(&mut self.words);
             let ender = Span::new(self.file, end - 1, end);
             let length = lexer::lua_block(self.rest);
             let lua = Span::new(self.file, end, end + length.unwrap_or(self.rest.len()));
@@ -233,7 +237,7 @@ impl<'a> Parser<'a> {
                 self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
             }
             let end = self.at();
-            self.push(words, Body::Lua(lua), ender, end);
+            self.push(&mut words, Body::Lua(lua), ender, end);
         } else {
             self.end_statement(Ending::Block, end);
         }
@@ -250,16 +254,16 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn close(&mut self, block: OpenBlock, end: usize) {
+    pub(super) fn close(&mut self, mut block: OpenBlock, end: usize) {
         self.flawed = block.flawed;
-        self.push(block.words, Body::Block(block.directives), block.ender, end);
+        self.push(&mut block.words, Body::Block(block.directives.into()), block.ender, end);
     }
 
-    /// Puts a finished statement where it belongs.
-    pub(super) fn push(&mut self, mut words: Vec<Word>, body: Body, ender: Span, end: usize) {
-        let head = head(&words);
+    /// Puts a finished statement where it belongs. No words are left then.
+    pub(super) fn push(&mut self, words: &mut Vec<Word>, body: Body, ender: Span, end: usize) {
+        let head = head(words);
         let span = Span::new(self.file, head.start as usize, end);
-        let args = words.split_off(1);
+        let args = words.drain(1..).collect();
         let flawed = std::mem::take(&mut self.flawed);
         let Some(name) = words.pop() else { return };
         let key = Key::of(&name.text);
@@ -282,14 +286,14 @@ impl<'a> Parser<'a> {
         let surplus = self.tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Unexpected('}')).count();
         let mut braces = if surplus > 0 { Braces::Surplus(surplus) } else { Braces::Paired };
         if !self.words.is_empty() {
-            let words = std::mem::take(&mut self.words);
+            let mut words = std::mem::take(&mut self.words);
             let at = tail(&words, self.bytes);
             if !broken {
                 let (start, end) = (at.start as usize, at.end as usize);
                 self.problem_noticed(start, end, ProblemKind::UnfinishedStatement, noticed);
             }
             self.flawed = true;
-            self.push(words, Body::None, noticed, end);
+            self.push(&mut words, Body::None, noticed, end);
         } else if let (Some(block), false) = (self.open.last().filter(|block| !block.words[0].text.is_empty()), broken)
         {
             let at = head(&block.words);
@@ -317,6 +321,15 @@ impl<'a> Parser<'a> {
         if let Some(problem) = self.tree.problems.last_mut() {
             problem.refusal = refusal;
         }
+    }
+}
+
+/// The value of a raw word.
+fn text(raw: &[u8]) -> EcoString {
+    let value = lexer::unescape(raw);
+    match std::str::from_utf8(&value) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(&value).into(),
     }
 }
 
@@ -362,10 +375,11 @@ fn blank_prefix(input: &[u8]) -> usize {
 /// The includes of a file, at any depth. In `split_clients` and `charset_map` the word means nothing.
 fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive>>) {
     for directive in directives {
-        match directive.name() {
-            "include" if directive.args.len() == 1 && !directive.is_block() => found.push(directive.clone()),
-            "split_clients" | "charset_map" => {}
-            _ => collect_includes(directive.block(), found),
+        match &directive.body {
+            Body::Block(_) if matches!(directive.name(), "split_clients" | "charset_map") => {}
+            Body::Block(inside) => collect_includes(inside, found),
+            _ if directive.is_include() && directive.args.len() == 1 => found.push(directive.clone()),
+            _ => {}
         }
     }
 }

@@ -30,12 +30,13 @@ impl Parser<'_> {
         while !words.is_empty() {
             self.mend_braces(&words, ending);
             let Some(place) = self.place().filter(|_| !self.flawed) else { break };
-            if let Some(at) = lost_semicolon(&words, ending, place, self.bytes) {
+            let known = entries(&words[0].text);
+            if let Some(at) = lost_semicolon(known, &words, ending, place, self.bytes) {
                 let rest = words.split_off(at);
                 self.lost(&words, place, ending, ender);
-                self.push(words, Body::None, ender, end - 1);
+                self.push(&mut words, Body::None, ender, end - 1);
                 words = rest;
-            } else if let Some(rest) = self.lost_brace(&mut words, ending, place, ender) {
+            } else if let Some(rest) = self.lost_brace(known, &mut words, ending, place, ender) {
                 words = rest;
             } else {
                 break;
@@ -46,7 +47,7 @@ impl Parser<'_> {
         }
         self.narrow_top(&words, ending);
         match ending {
-            Ending::Semicolon => self.push(words, Body::None, ender, end),
+            Ending::Semicolon => self.push(&mut words, Body::None, ender, end),
             Ending::Brace => {
                 let at = tail(&words, self.bytes);
                 let (from, to) = (at.start as usize, at.end as usize);
@@ -55,10 +56,12 @@ impl Parser<'_> {
                     self.problem_noticed(from, to, ProblemKind::MissingSemicolon, ender);
                 }
                 self.flawed = true;
-                self.push(words, Body::None, ender, end - 1);
+                self.push(&mut words, Body::None, ender, end - 1);
             }
-            Ending::Block => self.open(words, ender),
+            Ending::Block => return self.open(words, ender),
         }
+        // The next statement has room in what this one leaves.
+        self.words = words;
     }
 
     fn open(&mut self, words: Vec<Word>, ender: Span) {
@@ -107,24 +110,28 @@ impl Parser<'_> {
 
     /// A directive that needs a block and has none: its `{` is glued to a word, or forgotten. Opens the
     /// block and gives back what stands in it.
-    fn lost_brace(&mut self, words: &mut Vec<Word>, ending: Ending, place: Places, ender: Span) -> Option<Vec<Word>> {
-        let name = words[0].text.clone();
-        let here: Vec<_> = entries(&name).iter().filter(|entry| !entry.places.and(place).is_none()).collect();
-        let needs = !here.is_empty() && here.iter().all(|entry| entry.is_block);
+    fn lost_brace(
+        &mut self,
+        known: &[Entry],
+        words: &mut Vec<Word>,
+        ending: Ending,
+        place: Places,
+        ender: Span,
+    ) -> Option<Vec<Word>> {
+        let mut here = known.iter().filter(|entry| !entry.places.and(place).is_none()).peekable();
+        let needs = here.peek().is_some() && here.all(|entry| entry.is_block);
         if !needs || ending == Ending::Block {
             return None;
         }
+        let name = words[0].text.clone();
         // A `{` right behind a `$` belongs to the word, and so may what follows it.
         let cut = |word: &Word| {
             let (before, after) =
                 word.text.split_once('{').filter(|(_, after)| !word.quoted && !after.contains('}'))?;
             let behind = word.span.start as usize + before.len() + 1;
-            let next = Word {
-                text: after.to_owned(),
-                span: Span::new(self.file, behind, word.span.end as usize),
-                quoted: false,
-            };
-            Some((before.to_owned(), (!after.is_empty()).then_some(next)))
+            let next =
+                Word { text: after.into(), span: Span::new(self.file, behind, word.span.end as usize), quoted: false };
+            Some((before.into(), (!after.is_empty()).then_some(next)))
         };
         let glued = words.iter().enumerate().skip(1).find_map(|(at, word)| Some((at, cut(word)?)));
         let next = || {
@@ -157,6 +164,9 @@ impl Parser<'_> {
     /// further out. Where `}`s are left over: opens again the block that was closed before a directive
     /// which belongs into it.
     fn mend_braces(&mut self, words: &[Word], ending: Ending) {
+        if self.braces == Braces::Paired {
+            return;
+        }
         let wanted = places(&words[0].text, ending == Ending::Block);
         let fits = |place: Places| !place.and(wanted).is_none();
         // A location may not stand in every other one.
@@ -197,6 +207,7 @@ impl Parser<'_> {
                 self.problem_noticed(brace - 1, brace, ProblemKind::Unexpected('}'), noticed);
                 let inside = inside(&name.text, place);
                 let words = std::iter::once(name).chain(args).collect();
+                let directives = directives.into();
                 self.open.push(OpenBlock { words, directives, ender, flawed, inside });
                 self.braces = Braces::Surplus(left - 1);
             }
@@ -236,8 +247,7 @@ impl Parser<'_> {
 
 /// Where the first word of the statement stands that begins on a new line, while the statement before it
 /// has no `;`: nginx refuses them together, and the first one alone would be right.
-fn lost_semicolon(words: &[Word], ending: Ending, place: Places, bytes: &[u8]) -> Option<usize> {
-    let known = entries(&words[0].text);
+fn lost_semicolon(known: &[Entry], words: &[Word], ending: Ending, place: Places, bytes: &[u8]) -> Option<usize> {
     let opens = ending == Ending::Block;
     let taken = |entry: &&Entry| entry.is_block == opens && entry.arguments.allow(words.len() - 1);
     let in_place = |entry: &&Entry| !entry.places.and(place).is_none();

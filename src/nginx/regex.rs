@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use ecow::{EcoString, eco_format};
 use fancy_regex::{Regex, RegexBuilder};
 
 /// Longer expressions are not compiled.
@@ -28,7 +29,7 @@ pub struct Pattern {
 /// What the groups of a match hold, by number and by name; none but those that took part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captures {
-    groups: Vec<(String, String)>,
+    groups: Vec<(EcoString, EcoString)>,
 }
 
 impl Captures {
@@ -57,10 +58,15 @@ impl Pattern {
     /// The groups where a text matches, `Some(None)` where it does not, `None` where it is not known.
     pub fn captures(&self, subject: &str) -> Option<Option<Captures>> {
         let regex = self.regex()?;
+        // Most expressions have no groups, and need no room for any.
+        if regex.captures_len() == 1 {
+            let found = regex.find(subject).ok()?;
+            return Some(found.map(|found| Captures { groups: vec![("0".into(), found.as_str().into())] }));
+        }
         let Some(found) = regex.captures(subject).ok()? else { return Some(None) };
-        let numbered = (0..found.len()).filter_map(|at| Some((at.to_string(), found.get(at)?.as_str().to_owned())));
+        let numbered = (0..found.len()).filter_map(|at| Some((eco_format!("{at}"), found.get(at)?.as_str().into())));
         let named = regex.capture_names().flatten();
-        let named = named.filter_map(|name| Some((name.to_owned(), found.name(name)?.as_str().to_owned())));
+        let named = named.filter_map(|name| Some((name.into(), found.name(name)?.as_str().into())));
         let mut groups: Vec<_> = numbered.chain(named).collect();
         // Requests that were followed keep their groups, of which there are mostly one or two.
         groups.shrink_to_fit();
@@ -83,14 +89,20 @@ impl Pattern {
 /// The expressions of a configuration, each once: thousands of servers include the same few.
 #[derive(Debug, Default)]
 pub struct Patterns {
-    known: HashMap<(String, bool), Arc<Pattern>>,
+    cased: HashMap<String, Arc<Pattern>>,
+    caseless: HashMap<String, Arc<Pattern>>,
 }
 
 impl Patterns {
     /// The expression of a text.
     pub fn get(&mut self, text: &str, caseless: bool) -> Arc<Pattern> {
-        let make = || Arc::new(Pattern::new(text, caseless));
-        self.known.entry((text.to_owned(), caseless)).or_insert_with(make).clone()
+        let known = if caseless { &mut self.caseless } else { &mut self.cased };
+        if let Some(pattern) = known.get(text) {
+            return pattern.clone();
+        }
+        let pattern = Arc::new(Pattern::new(text, caseless));
+        known.insert(text.to_owned(), pattern.clone());
+        pattern
     }
 }
 

@@ -3,6 +3,8 @@
 //! Only `set` with a value that is itself known is followed, and only where no `if` and no other
 //! branch can decide differently. Everything else is unknown, and unknown stays unknown.
 
+use ecow::EcoString;
+
 use super::ast::Directive;
 use super::groups;
 use super::levels::{Config, Context, LevelId};
@@ -110,7 +112,7 @@ pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
 }
 
 /// The value that `set` gives a variable at a level, and where it is written.
-fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(String, Span)> {
+fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(EcoString, Span)> {
     let server = config.outwards(level).find(|id| config.level(*id).context == Context::Server)?;
     let mut in_force = None;
     let mut pending = vec![server];

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::ast::{Body, Directive, ProblemKind, Tree};
 use super::directives::{self, Arguments, Entry, Places, Value, entries, holds_records, modules};
 use super::load::{Files, IncludeProblemKind};
@@ -199,7 +201,7 @@ struct Level {
     /// The directives that it may hold once and holds.
     held: BTreeMap<&'static str, Span>,
     /// Its locations: whether exact, path, and where.
-    locations: BTreeMap<(bool, String), Span>,
+    locations: BTreeMap<(bool, EcoString), Span>,
     /// The locations around it, outermost first.
     inside: Vec<servers::Location>,
     /// The server that it is or is in.
@@ -464,7 +466,8 @@ impl<'a> Examiner<'a> {
             let built = self.build.modules.as_ref().is_none_or(|modules| modules.contains(*option));
             !built && !self.has_unknown_modules && !self.loaded.contains(&format!("ngx_{option}_module"))
         };
-        let needed = entry.options().find(lacking);
+        // Mostly nothing is said of the build, and it may have all.
+        let needed = self.build.modules.as_ref().and_then(|_| entry.options().find(lacking));
         if let Some(option) = needed {
             return Some(Unknown::NotBuilt(option));
         }

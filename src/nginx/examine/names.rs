@@ -47,7 +47,7 @@ fn is_built_in(name: &str) -> bool {
 impl Names {
     /// Notes what a directive of the table defines and uses.
     pub(super) fn note(&mut self, entry: &Entry, directive: &Directive) {
-        let args = directive.args.as_slice();
+        let args = &directive.args[..];
         match entry.name {
             "set" | "auth_request_set" | "perl_set" => self.define(args.first()),
             "map" | "geo" | "split_clients" => self.define(args.last()),

@@ -8,7 +8,7 @@ use crate::nginx::{literals, pcre};
 
 /// Reads the arguments of a directive whose number of arguments is right.
 pub(super) fn check(directive: &Directive, place: Places) -> Read {
-    let args = directive.args.as_slice();
+    let args = &directive.args[..];
     let arg = |index: usize| directive.arg(index).unwrap_or_default();
     let (name, first) = (directive.name(), arg(0));
     let invalid = |wanted: &str| refuse(0, wanted, format!("\"{name}\" directive invalid value"));

@@ -58,7 +58,7 @@ impl Examiner<'_> {
 
     fn map(&mut self, opener: &Directive, record: &Directive, place: Places, keys: &mut BTreeMap<String, Span>) {
         let key = record.name();
-        match record.args.as_slice() {
+        match &record.args[..] {
             [] if matches!(key, "hostnames" | "volatile") => {}
             [value] => {
                 self.names.used(value, &[]);

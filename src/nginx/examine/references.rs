@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecow::EcoString;
+
 use super::{Examiner, Flaw, Level, Refusal, Refused};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
@@ -11,11 +13,11 @@ use crate::values::address::{Address, AddressError};
 /// What is defined and what is named.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    formats: BTreeMap<String, Span>,
-    cache_zones: BTreeSet<String>,
-    shared_zones: BTreeMap<String, Span>,
+    formats: BTreeMap<EcoString, Span>,
+    cache_zones: BTreeSet<EcoString>,
+    shared_zones: BTreeMap<EcoString, Span>,
     caches: Vec<(String, Word)>,
-    shared: Vec<(String, String, Span)>,
+    shared: Vec<(String, EcoString, Span)>,
     passes: Vec<(String, String, Span, Span)>,
     http: Option<Span>,
 }
@@ -23,7 +25,7 @@ pub(super) struct References {
 impl Examiner<'_> {
     /// Notes what a directive whose words are right defines or names.
     pub(super) fn refer(&mut self, directive: &Directive, level: &Level) {
-        let args = directive.args.as_slice();
+        let args = &directive.args[..];
         let Some(first) = args.first() else {
             if directive.name() == "http" {
                 self.references.http = Some(directive.span);
@@ -50,7 +52,9 @@ impl Examiner<'_> {
             }
             "proxy_cache_path" | "fastcgi_cache_path" | "uwsgi_cache_path" | "scgi_cache_path" => {
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("keys_zone="));
-                self.references.cache_zones.extend(zones.filter_map(|zone| zone.split(':').next()).map(str::to_owned));
+                self.references
+                    .cache_zones
+                    .extend(zones.filter_map(|zone| zone.split(':').next()).map(EcoString::from));
             }
             "proxy_cache" | "fastcgi_cache" | "uwsgi_cache" | "scgi_cache"
                 if first.text != "off" && !first.text.contains('$') =>
@@ -60,7 +64,7 @@ impl Examiner<'_> {
             "limit_req_zone" | "limit_conn_zone" => {
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
                 for zone in zones.filter_map(|zone| zone.split(':').next()) {
-                    let first = *self.references.shared_zones.entry(zone.to_owned()).or_insert(directive.head);
+                    let first = *self.references.shared_zones.entry(zone.into()).or_insert(directive.head);
                     if first != directive.head {
                         let refusal = format!("{name} \"{zone}\" is already bound to key");
                         self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
@@ -69,7 +73,7 @@ impl Examiner<'_> {
             }
             "limit_req" => {
                 let zone = args.iter().find_map(|word| Some((word.text.strip_prefix("zone=")?, word.span)));
-                let named = zone.map(|(zone, span)| (name.to_owned(), zone.to_owned(), span));
+                let named = zone.map(|(zone, span)| (name.to_owned(), zone.into(), span));
                 self.references.shared.extend(named);
             }
             "limit_conn" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),

@@ -1,7 +1,9 @@
 //! Servers of `http`: where they listen, their names, and their locations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ecow::EcoString;
 
 use super::values::Read;
 use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
@@ -17,19 +19,18 @@ pub(in crate::nginx) struct Location {
     exact: bool,
     named: bool,
     regex: bool,
-    path: String,
+    path: EcoString,
 }
 
 impl Location {
     /// Reads the words of a `location`.
     pub(in crate::nginx) fn of(args: &[Word]) -> Option<Self> {
-        let words: Vec<&str> = args.iter().map(|word| word.text.as_str()).collect();
-        let (modifier, path) = match words.as_slice() {
-            [modifier, path] => (*modifier, *path),
+        let (modifier, path) = match args {
+            [modifier, path] => (modifier.text.as_str(), path.text.clone()),
             [word] => {
                 let signs = ["=", "^~", "~*", "~"];
-                let glued = signs.iter().find_map(|sign| word.strip_prefix(sign).map(|path| (*sign, path)));
-                glued.unwrap_or(("", word))
+                let glued = signs.iter().find_map(|sign| word.text.strip_prefix(sign).map(|path| (*sign, path.into())));
+                glued.unwrap_or_else(|| ("", word.text.clone()))
             }
             _ => return None,
         };
@@ -37,7 +38,7 @@ impl Location {
             exact: modifier == "=",
             named: modifier.is_empty() && path.starts_with('@'),
             regex: modifier.starts_with('~'),
-            path: path.to_owned(),
+            path,
         })
     }
 }
@@ -60,9 +61,8 @@ struct Tls {
 
 #[derive(Debug)]
 struct Server {
-    span: Span,
     listens: BTreeMap<String, Span>,
-    names: Vec<(String, Span)>,
+    names: Vec<(EcoString, Span)>,
     defaults: Vec<(String, Span)>,
     tls: Tls,
     /// The addresses on which it is to speak TLS.
@@ -73,8 +73,8 @@ struct Server {
 impl Servers {
     pub(super) fn open(&mut self, directive: &Directive) -> usize {
         let (listens, names, defaults, tls, tls_listens) = Default::default();
-        let (span, ender) = (directive.head, directive.ender);
-        self.servers.push(Server { span, listens, names, defaults, tls, tls_listens, ender });
+        let ender = directive.ender;
+        self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
     }
 
@@ -237,7 +237,9 @@ impl Examiner<'_> {
         let servers = std::mem::take(&mut self.servers.servers);
         self.end_tls(&servers);
         let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
-        let mut names: BTreeMap<(String, String), (usize, Span)> = BTreeMap::new();
+        let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
+        // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
+        let implied = "0.0.0.0:80".to_owned();
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
@@ -256,15 +258,13 @@ impl Examiner<'_> {
                     None => drop(defaults.insert(address.clone(), (at, *span))),
                 }
             }
-            // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
-            let implied = BTreeMap::from([("0.0.0.0:80".to_owned(), server.span)]);
-            let listens = if server.listens.is_empty() { &implied } else { &server.listens };
-            for address in listens.keys() {
+            let implied = server.listens.is_empty().then_some(&implied);
+            for address in server.listens.keys().chain(implied) {
+                let names = names.entry(address).or_default();
                 for (name, span) in &server.names {
-                    let key = (address.clone(), name.clone());
-                    match names.get(&key) {
+                    match names.get(name.as_str()) {
                         Some((other, first)) if *other != at => {
-                            let taken = Taken::Name(name.clone(), address.clone(), *first);
+                            let taken = Taken::Name(name.to_string(), address.clone(), *first);
                             self.refuse(Refusal {
                                 flaw: Flaw::Taken(taken),
                                 name: "server_name".to_owned(),
@@ -274,7 +274,7 @@ impl Examiner<'_> {
                             });
                         }
                         Some(_) => {}
-                        None => drop(names.insert(key, (at, *span))),
+                        None => drop(names.insert(name, (at, *span))),
                     }
                 }
             }
