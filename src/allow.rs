@@ -113,8 +113,8 @@ fn next_statement(deployment: &Deployment, file: FileId, source: &Source, number
     let tree = trees.into_iter().find_map(|files| files.get(file));
     if let Some(tree) = tree {
         let Some(next) = first_behind(&tree.directives, behind) else { return number..=number };
-        let last = source.position(next.span.end.saturating_sub(1)).line;
-        return source.position(next.span.start).line..=last;
+        let last = source.position(next.span().end.saturating_sub(1)).line;
+        return source.position(next.span().start).line..=last;
     }
     let is_statement = |number: &usize| {
         let line = source.line(*number).trim_ascii();
@@ -132,10 +132,10 @@ fn next_statement(deployment: &Deployment, file: FileId, source: &Source, number
 /// The first statement that begins behind an offset, at whatever depth.
 fn first_behind(directives: &[Arc<Directive>], offset: u32) -> Option<&Directive> {
     for directive in directives {
-        if directive.span.start >= offset {
+        if directive.span().start >= offset {
             return Some(directive);
         }
-        if directive.span.end > offset {
+        if directive.span().end > offset {
             if let Some(inside) = first_behind(directive.block(), offset) {
                 return Some(inside);
             }

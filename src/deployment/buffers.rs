@@ -180,7 +180,7 @@ impl Nginx {
     /// Where nginx sees what is wrong between the settings of `http`: at its closing brace.
     pub fn end_of_http(&self) -> Option<Span> {
         let http = self.config.levels(Context::Http).next()?;
-        let block = self.config.level(http).opener.as_ref()?.span;
+        let block = self.config.level(http).opener.as_ref()?.span();
         Some(Span { start: block.end.saturating_sub(1), ..block })
     }
 }

@@ -1,5 +1,6 @@
 //! nginx configuration as it is written: statements, words, and where they stand.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ecow::EcoString;
@@ -19,24 +20,28 @@ pub struct Tree {
 }
 
 /// A statement: a name, arguments, and a block if it opens one.
+///
+/// A large host has millions of them; all of its places are in one file, which is named once.
 #[derive(Debug)]
 pub struct Directive {
     /// A short form of the name.
     pub key: Key,
-    /// The first word.
-    pub name: Word,
     /// The words behind the name.
     pub args: Box<[Word]>,
     /// What ends the statement.
     pub body: Body,
     /// From the name to the end of the last word.
     pub head: Span,
-    /// From the name to the `;` or the closing brace.
-    pub span: Span,
-    /// What ended the words: the `;` or the `{`. nginx names its line for whatever is wrong with them.
-    pub ender: Span,
     /// Whether a breach of the grammar lies inside, so that the words are not what was meant.
     pub flawed: bool,
+    name: EcoString,
+    name_is_quoted: bool,
+    name_end: u32,
+    /// Behind the `;` or the closing brace.
+    end: u32,
+    ender: u32,
+    /// Whether the end of the file ended the words.
+    is_unfinished: bool,
 }
 
 /// A short form of a name: equal names have equal keys, and different names seldom do. Looking for a
@@ -71,7 +76,7 @@ pub enum Body {
     /// A block of statements.
     Block(Box<[Arc<Directive>]>),
     /// The Lua text of a `*_by_lua_block`.
-    Lua(Span),
+    Lua(Box<Span>),
 }
 
 /// A word after nginx's unescaping. Most are short: their text needs no memory of its own.
@@ -128,9 +133,53 @@ pub enum ProblemKind {
 }
 
 impl Directive {
+    /// The statement that words make, with their ender (see [`Directive::ender`]) and the offset behind its `;` or
+    /// closing brace. None of no words; no words are left.
+    pub(super) fn of(words: &mut Vec<Word>, body: Body, ender: Span, end: usize, flawed: bool) -> Option<Self> {
+        let head = words.first()?.span.to(words.last()?.span);
+        let args = words.drain(1..).collect();
+        let Word { text: name, span, quoted } = words.pop()?;
+        Some(Directive {
+            key: Key::of(&name),
+            args,
+            body,
+            head,
+            flawed,
+            name,
+            name_is_quoted: quoted,
+            name_end: span.end,
+            end: Span::new(head.file, end, end).end.max(head.start),
+            ender: ender.start,
+            is_unfinished: ender.start == ender.end,
+        })
+    }
+
     /// The name's text.
     pub fn name(&self) -> &str {
-        &self.name.text
+        &self.name
+    }
+
+    /// The first word.
+    pub fn name_word(&self) -> Word {
+        let span = Span { end: self.name_end, ..self.head };
+        Word { text: self.name.clone(), span, quoted: self.name_is_quoted }
+    }
+
+    /// The name and the arguments.
+    pub fn words(&self) -> impl Iterator<Item = Cow<'_, Word>> {
+        std::iter::once(Cow::Owned(self.name_word())).chain(self.args.iter().map(Cow::Borrowed))
+    }
+
+    /// From the name to the `;` or the closing brace.
+    pub fn span(&self) -> Span {
+        Span { end: self.end, ..self.head }
+    }
+
+    /// What ended the words: the `;` or the `{`, or the end of the file. nginx names its line for whatever is wrong
+    /// with them.
+    pub fn ender(&self) -> Span {
+        let end = if self.is_unfinished { self.ender } else { self.ender + 1 };
+        Span { start: self.ender, end, ..self.head }
     }
 
     /// Whether it is named `include`.
@@ -164,7 +213,7 @@ impl Directive {
 
     /// The statement as one line of text.
     pub fn text(&self) -> String {
-        let words = std::iter::once(&self.name).chain(&self.args).map(|word| word.text.as_str());
+        let words = std::iter::once(self.name()).chain(self.args.iter().map(|word| word.text.as_str()));
         words.collect::<Vec<_>>().join(" ")
     }
 }

@@ -235,8 +235,8 @@ impl<'a> Variables<'a> {
                 found.extend(here.map(|directive| (id, directive.as_ref())));
             }
         }
-        found.sort_by_key(|(id, directive)| (*id, directive.span));
-        found.dedup_by_key(|(id, directive)| (*id, directive.span));
+        found.sort_by_key(|(id, directive)| (*id, directive.span()));
+        found.dedup_by_key(|(id, directive)| (*id, directive.span()));
         found
     }
 
@@ -255,15 +255,17 @@ impl<'a> Variables<'a> {
         if sets.iter().any(|set| by_program(&set)) || perhaps.iter().any(|(id, _)| path.contains(id)) {
             return Values::default();
         }
-        let base = always.iter().max_by_key(|(id, directive)| (depth_of(*id), directive.span.start));
+        let base = always.iter().max_by_key(|(id, directive)| (depth_of(*id), directive.span().start));
         let mut active: Vec<(LevelId, &Directive)> = Vec::new();
         for (id, directive) in perhaps {
             if let Some((base, before)) = base {
                 // The rewrite phase of the server comes before that of the location.
                 match (depth_of(id) - 1).cmp(&depth_of(*base)) {
                     std::cmp::Ordering::Less => continue,
-                    std::cmp::Ordering::Equal if before.span.file != directive.span.file => return Values::default(),
-                    std::cmp::Ordering::Equal if directive.span.start < before.span.start => continue,
+                    std::cmp::Ordering::Equal if before.span().file != directive.span().file => {
+                        return Values::default();
+                    }
+                    std::cmp::Ordering::Equal if directive.span().start < before.span().start => continue,
                     _ => {}
                 }
             }

@@ -160,7 +160,7 @@ impl Reader<'_> {
     fn file(&mut self, tree: &Tree, name: &Path) -> Vec<Statement> {
         let bom = tree.problems.first().is_some_and(|problem| problem.kind == ProblemKind::ByteOrderMark);
         // The mark is a part of the first word, and only a name that nobody knows.
-        let glued = bom && tree.directives.first().is_some_and(|first| first.name.span.start == 3);
+        let glued = bom && tree.directives.first().is_some_and(|first| first.head.start == 3);
         if let Some(problem) = tree.problems.get(usize::from(glued)) {
             let line = self.line_of(problem);
             let message = match problem.kind.nginx_message() {
@@ -195,9 +195,9 @@ impl Reader<'_> {
     fn statements(&mut self, directives: &[Arc<Directive>], mut at: usize, found: &mut Vec<Statement>) -> usize {
         for directive in directives {
             self.comments(at, found);
-            let line = self.source.position(directive.name.span.start).line;
+            let line = self.source.position(directive.head.start).line;
             let mut inside = Vec::new();
-            let mut behind = directive.name.span.end as usize;
+            let mut behind = directive.name_word().span.end as usize;
             for word in &directive.args {
                 self.comments(behind, &mut inside);
                 behind = word.span.end as usize;
@@ -222,11 +222,11 @@ impl Reader<'_> {
                 }
             };
             let includes = (directive.name() == "include").then(|| self.include(&args, line));
-            let name = self.written(&directive.name);
+            let name = self.written(&directive.name_word());
             found.push(Statement { directive: name, line, args, includes, block, comment: None });
             // crossplane puts comments between the words behind the statement, and gives them its line.
             found.extend(inside.into_iter().map(|comment| Statement { line, ..comment }));
-            at = directive.span.end as usize;
+            at = directive.span().end as usize;
         }
         at
     }

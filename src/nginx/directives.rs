@@ -480,6 +480,7 @@ pub fn modules() -> &'static [Module] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::collections::{BTreeSet, HashSet};
 
     #[test]
     fn the_table_is_read_whole() {
@@ -493,6 +494,9 @@ mod tests {
         }
         assert_eq!(all().len(), lines.count());
         assert!(all().is_sorted_by_key(|entry| entry.name));
+        // A key stands for its name.
+        let names: BTreeSet<_> = all().iter().map(|entry| entry.name).collect();
+        assert_eq!(names.iter().map(|name| Key::of(name)).collect::<HashSet<_>>().len(), names.len());
         let modules_lines = include_str!("modules.tsv").lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(modules().len(), modules_lines);
     }

@@ -136,8 +136,8 @@ impl Files {
 
     /// The files an `include` brings in, in order.
     pub fn included_by(&self, include: &Directive) -> &[FileId] {
-        let included = self.file(include.span.file).and_then(|file| {
-            let at = file.tree.includes.binary_search_by_key(&include.span.start, |known| known.span.start).ok()?;
+        let included = self.file(include.head.file).and_then(|file| {
+            let at = file.tree.includes.binary_search_by_key(&include.head.start, |known| known.head.start).ok()?;
             file.included.get(at)
         });
         included.map_or(&[], |files| &files[..])

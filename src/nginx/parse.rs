@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 
-use super::ast::{Body, Directive, Key, Problem, ProblemKind, Tree, Word};
+use super::ast::{Body, Directive, Problem, ProblemKind, Tree, Word};
 use super::directives::Places;
 use super::lexer::{self, Token};
 use super::recover::{self, Ending};
@@ -237,7 +237,7 @@ impl<'a> Parser<'a> {
                 self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
             }
             let end = self.at();
-            self.push(&mut words, Body::Lua(lua), ender, end);
+            self.push(&mut words, Body::Lua(lua.into()), ender, end);
         } else {
             self.end_statement(Ending::Block, end);
         }
@@ -261,15 +261,10 @@ impl<'a> Parser<'a> {
 
     /// Puts a finished statement where it belongs. No words are left then.
     pub(super) fn push(&mut self, words: &mut Vec<Word>, body: Body, ender: Span, end: usize) {
-        let head = head(words);
-        let span = Span::new(self.file, head.start as usize, end);
-        let args = words.drain(1..).collect();
         let flawed = std::mem::take(&mut self.flawed);
-        let Some(name) = words.pop() else { return };
-        let key = Key::of(&name.text);
-        let directive = Arc::new(Directive { key, name, args, body, head, span, ender, flawed });
+        let Some(directive) = Directive::of(words, body, ender, end, flawed) else { return };
         let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
-        siblings.push(directive);
+        siblings.push(Arc::new(directive));
     }
 
     /// Closes what is open. One mistake is one problem: an unfinished statement hides the open
@@ -313,7 +308,7 @@ impl<'a> Parser<'a> {
         let at = self.bytes.iter().position(|byte| *byte == 0).filter(|_| self.has_zero);
         let Some(at) = at else { return };
         let named = self.tree.directives.iter().find(|directive| unknown(directive));
-        let named = named.map(|directive| (directive.ender, format!("unknown directive \"{}\"", directive.name())));
+        let named = named.map(|directive| (directive.ender(), format!("unknown directive \"{}\"", directive.name())));
         let first = self.tree.problems.first().map(|problem| (problem.noticed, problem.refusal.clone()));
         let Some((noticed, refusal)) = first.or(named) else { return };
         self.tree.problems.clear();
@@ -397,8 +392,7 @@ mod tests {
     /// The statements in a compact form: words joined by `|`, blocks in braces.
     fn show(directives: &[Arc<Directive>]) -> String {
         let one = |directive: &Arc<Directive>| {
-            let words = std::iter::once(&directive.name).chain(&directive.args);
-            let words = words.map(|word| word.text.as_str()).collect::<Vec<_>>().join("|");
+            let words = directive.words().map(|word| word.text.to_string()).collect::<Vec<_>>().join("|");
             match &directive.body {
                 Body::None => format!("{words};"),
                 Body::Block(inside) => format!("{words}{{{}}}", show(inside)),
@@ -524,7 +518,7 @@ mod tests {
                 let tree = tree(text);
                 let inside = |span: Span| span.start <= span.end && span.end as usize <= text.len();
                 assert!(tree.problems.iter().all(|problem| inside(problem.span)), "{start}..{end}");
-                assert!(tree.directives.iter().all(|directive| inside(directive.span)), "{start}..{end}");
+                assert!(tree.directives.iter().all(|directive| inside(directive.span())), "{start}..{end}");
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Each repair is made only where nginx refuses the text as it stands.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ast::{Body, Directive, ProblemKind, Tree, Word};
@@ -197,16 +198,13 @@ impl Parser<'_> {
                 else {
                     return;
                 };
-                let brace = closed.span.end as usize;
-                let Some(Directive { name, args, body: Body::Block(directives), ender, flawed, .. }) =
-                    Arc::into_inner(closed)
-                else {
-                    return;
-                };
+                let brace = closed.span().end as usize;
+                let words: Vec<Word> = closed.words().map(Cow::into_owned).collect();
+                let (ender, flawed) = (closed.ender(), closed.flawed);
+                let Some(Body::Block(directives)) = Arc::into_inner(closed).map(|closed| closed.body) else { return };
                 let noticed = ender;
                 self.problem_noticed(brace - 1, brace, ProblemKind::Unexpected('}'), noticed);
-                let inside = inside(&name.text, place);
-                let words = std::iter::once(name).chain(args).collect();
+                let inside = inside(&words[0].text, place);
                 let directives = directives.into();
                 self.open.push(OpenBlock { words, directives, ender, flawed, inside });
                 self.braces = Braces::Surplus(left - 1);
@@ -302,13 +300,13 @@ fn walk(
         let name = directive.name();
         let wanted = entries(name).iter().fold(Places::NONE, |places, entry| places | entry.places);
         if !wanted.is_none() && wanted.and(place).is_none() {
-            return Some((directive.ender, format!("\"{name}\" directive is not allowed here")));
+            return Some((directive.ender(), format!("\"{name}\" directive is not allowed here")));
         }
         let location =
             Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(&directive.args));
         let outside = around.zip(location.as_ref()).and_then(|(around, location)| misnested(around, location));
         if let Some(refusal) = outside {
-            return Some((directive.ender, refusal));
+            return Some((directive.ender(), refusal));
         }
         let fitting = places(name, directive.is_block()).and(place);
         if top && !fitting.is_none() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 
-use super::ast::{Body, Directive, ProblemKind, Tree};
+use super::ast::{Body, Directive, Key, ProblemKind, Tree};
 use super::directives::{self, Arguments, Entry, Places, Value, entries, holds_records, modules};
 use super::load::{Files, IncludeProblemKind};
 use crate::source::{FileId, Sources, Span};
@@ -199,7 +199,7 @@ struct Level {
     /// Where its statements stand, or may stand in a fragment.
     place: Places,
     /// The directives that it may hold once and holds.
-    held: BTreeMap<&'static str, Span>,
+    held: Vec<(Key, Span)>,
     /// Its locations: whether exact, path, and where.
     locations: BTreeMap<(bool, EcoString), Span>,
     /// The locations around it, outermost first.
@@ -212,14 +212,7 @@ struct Level {
 
 impl Level {
     fn new(place: Places) -> Self {
-        Level {
-            place,
-            held: BTreeMap::new(),
-            locations: BTreeMap::new(),
-            inside: Vec::new(),
-            server: None,
-            astray: None,
-        }
+        Level { place, held: Vec::new(), locations: BTreeMap::new(), inside: Vec::new(), server: None, astray: None }
     }
 
     fn block(&self, place: Places) -> Self {
@@ -311,8 +304,8 @@ impl<'a> Examiner<'a> {
         self.refuse(Refusal {
             flaw,
             name: directive.name().to_owned(),
-            span: directive.name.span,
-            noticed: Some(directive.ender),
+            span: directive.name_word().span,
+            noticed: Some(directive.ender()),
             refusal,
         });
     }
@@ -343,7 +336,7 @@ impl<'a> Examiner<'a> {
 
     fn statement(&mut self, directive: &Directive, level: &mut Level) {
         // A block without a name has been told.
-        if directive.name().is_empty() && !directive.name.quoted {
+        if directive.name().is_empty() && !directive.name_word().quoted {
             return;
         }
         let Some(entry) = self.entry(directive, level) else {
@@ -578,26 +571,27 @@ impl<'a> Examiner<'a> {
             false => Flaw::Value(Box::new(refused)),
         };
         let (name, span) = (directive.name().to_owned(), word.span);
-        self.refuse(Refusal { flaw, name, span, noticed: Some(directive.ender), refusal });
+        self.refuse(Refusal { flaw, name, span, noticed: Some(directive.ender()), refusal });
     }
 
     /// Whether a block holds a directive a second time that it may hold once.
     fn once(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
         // `root` and `alias` are one setting.
-        let key = if entry.name == "alias" { "root" } else { entry.name };
+        const ROOT: Key = Key::of("root");
+        let key = if entry.name == "alias" { ROOT } else { directive.key };
         if !entry.once || !level.place.is_one() {
             return false;
         }
-        match level.held.get(key) {
+        match level.held.iter().find(|(held, _)| *held == key) {
             // A file that is included twice into one block repeats all it says.
-            Some(first) if level.place != Places::NONE => {
+            Some((_, first)) if level.place != Places::NONE => {
                 let first = *first;
                 let refusal = format!("\"{}\" directive is duplicate", entry.name);
                 self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
                 true
             }
             _ => {
-                level.held.insert(key, directive.head);
+                level.held.push((key, directive.head));
                 false
             }
         }

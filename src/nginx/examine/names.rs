@@ -56,7 +56,6 @@ impl Names {
                     self.define_all(pcre::names(&arg.text));
                 }
             }
-            name if name.starts_with("js_") || name.contains("lua") => self.is_open = true,
             _ => {}
         }
         let used = match (entry.value, entry.name) {

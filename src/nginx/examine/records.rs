@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::own::is_network;
 use super::values::compiles;
 use super::{Examiner, Flaw, Refusal, Refused};
-use crate::nginx::ast::{Directive, Word};
+use crate::nginx::ast::Directive;
 use crate::nginx::directives::{Places, entries};
 use crate::nginx::pcre;
 use crate::source::Span;
@@ -125,14 +125,14 @@ impl Examiner<'_> {
 
     /// Refuses a word of a record; 0 is the first one.
     fn refuse_record(&mut self, opener: &Directive, record: &Directive, word: usize, wanted: &str, refusal: String) {
-        let words: Vec<&Word> = std::iter::once(&record.name).chain(&record.args).collect();
+        let words: Vec<_> = record.words().collect();
         let Some(word) = words.get(word) else { return };
         let refused = Refused { argument: 0, wanted: wanted.to_owned(), refusal: refusal.clone() };
         self.refuse(Refusal {
             flaw: Flaw::Value(Box::new(refused)),
             name: opener.name().to_owned(),
             span: word.span,
-            noticed: Some(record.ender),
+            noticed: Some(record.ender()),
             refusal,
         });
     }

@@ -28,7 +28,7 @@ impl Examiner<'_> {
         let args = &directive.args[..];
         let Some(first) = args.first() else {
             if directive.name() == "http" {
-                self.references.http = Some(directive.span);
+                self.references.http = Some(directive.span());
             }
             return;
         };
@@ -85,7 +85,7 @@ impl Examiner<'_> {
                 let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
                 let bare = schemes.iter().find_map(|scheme| first.text.strip_prefix(scheme)).unwrap_or(&first.text);
                 if !bare.contains('$') {
-                    self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender));
+                    self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender()));
                 }
             }
             _ => {}

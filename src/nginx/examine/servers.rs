@@ -73,7 +73,7 @@ struct Server {
 impl Servers {
     pub(super) fn open(&mut self, directive: &Directive) -> usize {
         let (listens, names, defaults, tls, tls_listens) = Default::default();
-        let ender = directive.ender;
+        let ender = directive.ender();
         self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
     }

@@ -1,7 +1,7 @@
 //! A line that lost the `;` before it, and that nginx takes for arguments.
 
 use super::{Examiner, Flaw, Refusal};
-use crate::nginx::ast::{Directive, Word};
+use crate::nginx::ast::Directive;
 use crate::nginx::directives::{Entry, Places, entries};
 use crate::source::Span;
 
@@ -17,9 +17,9 @@ impl Examiner<'_> {
         if !self.begins_line(Span { end: head.start, ..head }, Span { start: head.end, ..head }) {
             return None;
         }
-        let words = words(directive);
+        let words: Vec<_> = directive.words().collect();
         let is_next = |at: &usize| {
-            let (word, behind) = (words[*at], words.len() - at - 1);
+            let (word, behind) = (&words[*at], words.len() - at - 1);
             // The words up to here must do alone, and those from here as well.
             let known = entries(&word.text).iter().filter(|known| !known.places.and(place).is_none());
             let fits = known.into_iter().any(|known| !known.is_block && known.arguments.allow(behind));
@@ -31,13 +31,13 @@ impl Examiner<'_> {
 
     /// Tells that a line is lost: with nginx's words where it refuses what came of it.
     pub(super) fn lose_line(&mut self, directive: &Directive, next: usize, refusal: String) {
-        let words = words(directive);
+        let words: Vec<_> = directive.words().collect();
         // What only looks like a `;` is told by itself.
         if refusal.is_empty() && words[next - 1].text.ends_with(['\u{ff1b}', '\u{37e}']) {
             return;
         }
         // The label on the next line says enough where nginx stops there.
-        let noticed = Some(directive.ender).filter(|_| !refusal.is_empty());
+        let noticed = Some(directive.ender()).filter(|_| !refusal.is_empty());
         self.refuse(Refusal {
             flaw: Flaw::Swallowed { next: words[next].span },
             name: directive.name().to_owned(),
@@ -53,9 +53,4 @@ impl Examiner<'_> {
         let bytes = self.sources.get(next.file).bytes().get(between);
         bytes.is_some_and(|bytes| bytes.contains(&b'\n'))
     }
-}
-
-/// The name and the arguments.
-fn words(directive: &Directive) -> Vec<&Word> {
-    std::iter::once(&directive.name).chain(&directive.args).collect()
 }

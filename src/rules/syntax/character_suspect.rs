@@ -35,8 +35,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
 }
 
 fn look(directive: &Directive, sources: &Sources, findings: &mut Findings) {
-    let words = std::iter::once(&directive.name).chain(&directive.args);
-    for word in words.filter(|word| !word.quoted && !word.text.is_ascii()) {
+    for word in directive.words().filter(|word| !word.quoted && !word.text.is_ascii()) {
         let written = sources.text(word.span);
         let found = written.char_indices().find_map(|(at, char)| {
             let known = LOOKALIKES.iter().find(|(lookalike, _, _)| *lookalike == char)?;

@@ -38,7 +38,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     continue;
                 }
                 let finding = RULE
-                    .finding(format!("`{name}` needs {needs}"), setting.name.span, "nginx itself refuses this directive")
+                    .finding(format!("`{name}` needs {needs}"), setting.name_word().span, "nginx itself refuses this directive")
                     .note("without it a server is left out for `fail_timeout` after `max_fails` requests have failed on it")
                     .help("run this with the nginx that has it, or use `max_fails` and `fail_timeout` of each `server`");
                 findings.push(finding);
