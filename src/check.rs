@@ -256,7 +256,7 @@ mod tests {
                 "server {{ server_name s{number}.test; root /srv/{number};
                     location / {{ try_files $uri @gone; }} location ~ \\.php$ {{ {pass}; }} }}"
             );
-            host.add(&format!("/etc/nginx/sites/{number}"), site);
+            host.add(format!("/etc/nginx/sites/{number}"), site);
         }
         let plan = Plan::new("/".into(), View::Root, Selection::default());
         let (facts, thresholds, declared_directives) = Default::default();

@@ -179,6 +179,7 @@ impl Config {
 
     /// Prepares the levels for being asked.
     fn index(&mut self) {
+        self.levels.shrink_to_fit();
         for at in 0..self.levels.len() {
             // The level around was opened before, so it is ready.
             let around = self.levels[at].parent.map(|parent| self.levels[parent.0 as usize].names);

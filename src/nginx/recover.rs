@@ -298,7 +298,7 @@ fn walk(
 ) -> Option<(Span, String)> {
     for directive in directives {
         let name = directive.name();
-        let wanted = entries(name).iter().fold(Places::NONE, |places, entry| places | entry.places);
+        let wanted = directive.entries().iter().fold(Places::NONE, |places, entry| places | entry.places);
         if !wanted.is_none() && wanted.and(place).is_none() {
             return Some((directive.ender(), format!("\"{name}\" directive is not allowed here")));
         }

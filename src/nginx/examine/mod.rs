@@ -186,7 +186,7 @@ fn gather(files: &Files, directives: &[Arc<Directive>], wanted: &mut Vec<Places>
             }
             continue;
         }
-        let fitting = entries(directive.name()).iter().filter(|entry| entry.is_block == directive.is_block());
+        let fitting = directive.entries().iter().filter(|entry| entry.is_block == directive.is_block());
         let places = fitting.fold(Places::NONE, |places, entry| places | entry.places);
         if !places.is_none() {
             wanted.push(places);
@@ -381,7 +381,7 @@ impl<'a> Examiner<'a> {
     fn entry(&mut self, directive: &Directive, level: &mut Level) -> Option<&'static Entry> {
         let (name, place) = (directive.name(), level.place);
         let (opens, given) = (directive.is_block(), directive.args.len());
-        let known = entries(name);
+        let known = directive.entries();
         // Mostly nothing is wrong.
         let fits = |entry: &&Entry| {
             entry.is_block == opens && entry.arguments.allow(given) && !entry.places.and(place).is_none()

@@ -7,7 +7,7 @@ use super::own::is_network;
 use super::values::compiles;
 use super::{Examiner, Flaw, Refusal, Refused};
 use crate::nginx::ast::Directive;
-use crate::nginx::directives::{Places, entries};
+use crate::nginx::directives::Places;
 use crate::nginx::pcre;
 use crate::source::Span;
 
@@ -50,7 +50,7 @@ impl Examiner<'_> {
                 _ => {}
             }
             // Directives got in here: the block begins or ends elsewhere, and the first one says so.
-            if self.found.len() > before && !entries(record.name()).is_empty() {
+            if self.found.len() > before && !record.entries().is_empty() {
                 return;
             }
         }

@@ -106,6 +106,11 @@ pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
             false => Ok(Some(format!("unix:{path}"))),
         };
     }
+    Ok(socket_address(text)?.map(|address| address.to_string()))
+}
+
+/// An address of a `listen` that is no unix socket. None where a name must be looked up.
+fn socket_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
     let port = |text: &str| {
         // Ranges are addresses of their own.
         let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -130,17 +135,21 @@ pub fn shown_address(text: &str) -> Result<Option<String>, &'static str> {
             None => (text, 80),
         },
     };
-    let shown = |ip: IpAddr| Ok(Some(SocketAddr::new(ip, port).to_string()));
-    match host {
-        "*" => shown(Ipv4Addr::UNSPECIFIED.into()),
-        host => host.parse().map_or(Ok(None), shown),
-    }
+    let ip: Option<IpAddr> = match host {
+        "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        host => host.parse().ok(),
+    };
+    Ok(ip.map(|ip| SocketAddr::new(ip, port)))
 }
 
 /// The words of a `listen`.
 pub(super) fn listen(words: &[Word]) -> Read {
     let first = words[0].text.as_str();
-    if let Err(why) = shown_address(first) {
+    let read = match first.starts_with("unix:") {
+        true => shown_address(first).map(drop),
+        false => socket_address(first).map(drop),
+    };
+    if let Err(why) = read {
         let refusal = format!("{why} in \"{first}\" of the \"listen\" directive");
         return refuse(0, "a port up to 65535, an address with a port, or `unix:` and a path", refusal);
     }
