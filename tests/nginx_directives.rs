@@ -46,7 +46,9 @@ fn nginx_agrees_with_every_line_of_the_table() {
         // What only other systems have, and what an engine of the library decides, cannot be asked here.
         let platform = ["devpoll", "eventport", "iocp", "kqueue", "openssl"];
         let option = entry.options().all(|option| installed.modules.iter().any(|module| module == option));
-        option && entry.is_in(version) && !platform.contains(&entry.module)
+        // A package may have it or not.
+        let is_sure = !entry.is_backported || entry.since.is_some_and(|since| since <= version);
+        option && is_sure && entry.is_in(version) && !platform.contains(&entry.module)
     };
     let mut questions = Vec::new();
     for entry in directives::all().iter().filter(|entry| built(entry)) {

@@ -294,6 +294,8 @@ pub struct Entry {
     pub optional: bool,
     /// The first release that has it, where that is not the oldest.
     pub since: Option<Version>,
+    /// Whether distributions bring it to earlier releases too, as they do with what mends a weakness.
+    pub is_backported: bool,
     /// The last release that has it, where it is gone.
     pub until: Option<Version>,
     /// What has taken its place.
@@ -322,15 +324,17 @@ impl Entry {
             once: once || value.is_single(),
             module: module.trim_end_matches('?'),
             optional: module.ends_with('?'),
-            since: Version::parse(since),
+            since: Version::parse(since.trim_end_matches('~')),
+            is_backported: since.ends_with('~'),
             until: Version::parse(until),
             instead: columns.next().unwrap_or_default(),
         })
     }
 
-    /// Whether a release of nginx has it.
+    /// Whether a release of nginx may have it.
     pub fn is_in(&self, version: Version) -> bool {
-        self.since.is_none_or(|since| since <= version) && self.until.is_none_or(|until| version <= until)
+        self.is_backported
+            || self.since.is_none_or(|since| since <= version) && self.until.is_none_or(|until| version <= until)
     }
 
     /// The options of nginx's build that bring the module, as `--with-…` names them; none where every
@@ -508,6 +512,7 @@ mod tests {
         let ssl = &entries("ssl")[0];
         assert!(ssl.is_in(Version(1, 22, 1)) && !ssl.is_in(Version(1, 25, 1)));
         assert!(ssl.options().eq(["http_ssl"]));
+        assert!(entries("max_headers")[0].is_in(Version(1, 22, 1)));
         assert!(entries("ssl_preread")[0].options().eq(["stream", "stream_ssl_preread"]));
         let server = entries("server").iter().find(|entry| entry.is_block).unwrap();
         assert_eq!(server.inside(Places::HTTP), Places::SERVER);

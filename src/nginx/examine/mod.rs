@@ -465,7 +465,7 @@ impl<'a> Examiner<'a> {
             return Some(Unknown::NotBuilt(option));
         }
         match (self.build.version, entry.since, entry.until) {
-            (Some(version), Some(since), _) if version < since => Some(Unknown::Newer(since)),
+            (Some(version), Some(since), _) if version < since && !entry.is_backported => Some(Unknown::Newer(since)),
             (Some(version), _, Some(until)) if version > until => Some(Unknown::Removed(until, entry.instead)),
             // Whoever says nothing of the release may have any that is still in use.
             (None, _, Some(until)) if until < Version(1, 18, 0) => Some(Unknown::Removed(until, entry.instead)),
