@@ -47,10 +47,7 @@ impl Workers {
         let manager = numbers.manager;
         let (most, assigned) = (numbers.max_children.value, numbers.max_children.at?);
         let (least, spare) = (numbers.min_spare.value, numbers.max_spare.value);
-        let start = match numbers.start.value {
-            start if start > 0 => start,
-            _ => least + (spare - least) / 2,
-        };
+        let start = numbers.started();
         let at_start = match manager {
             Manager::Static => most,
             Manager::Dynamic => start.min(most),

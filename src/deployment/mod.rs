@@ -160,6 +160,16 @@ impl Machine {
         })
     }
 
+    /// The pools whose PHP-FPM is not known to be gone.
+    pub fn installed_pools(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
+        self.pools().filter(|(id, _)| !self.masters[id.master].is_absent())
+    }
+
+    /// The pools that are not known to stay stopped, now or after the next boot.
+    pub fn running_pools(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
+        self.pools().filter(|(id, _)| !self.masters[id.master].is_stopped())
+    }
+
     /// The configuration files that were read for it.
     pub fn files(&self) -> Vec<FileId> {
         let nginx = self.nginx.iter().flat_map(|nginx| nginx.files.trees().map(|(file, _)| file));

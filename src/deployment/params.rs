@@ -3,23 +3,22 @@
 //! One `fastcgi_param` on a level wipes all that outer levels set. nginx sends a parameter that stands twice twice, and
 //! PHP keeps the last one.
 
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::host::glob;
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, Key};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
 /// The parameters of a hand-over.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Params {
     /// What stands on the level that decides, in order.
-    pub entries: Vec<Entry>,
-    /// The level that decides: the innermost that sets any.
-    pub level: Option<LevelId>,
+    entries: Box<[Entry]>,
     /// The parameters that an outer level sets and that are therefore not sent.
-    wiped: Vec<Param>,
+    wiped: Box<[Param]>,
 }
 
 /// A parameter without which no script runs, and which is not sent.
@@ -32,8 +31,8 @@ pub struct Lack<'a> {
 }
 
 /// One of the parameters, or a place where some may come from.
-#[derive(Clone, Debug)]
-pub enum Entry {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Entry {
     /// It is sent.
     Param(Param),
     /// A file that is not in view: it may bring this parameter, or any (`None`).
@@ -43,6 +42,8 @@ pub enum Entry {
 /// A parameter. Every hand-over has twenty or so, so that it holds no text of its own.
 #[derive(Clone, Debug)]
 pub struct Param {
+    /// The short form of its name.
+    key: Key,
     /// Where it comes from: the `fastcgi_param`, or the `include`.
     directive: Arc<Directive>,
     /// Its name and value, where it comes with a packaged file that is not in view.
@@ -80,28 +81,26 @@ static PACKAGED_SCRIPT: (&str, &str) = ("SCRIPT_FILENAME", "$document_root$fastc
 impl Params {
     /// The parameters in force on a level. `is_partial`: a pattern that matches nothing may match on the host.
     pub fn of(config: &Config, level: LevelId, is_partial: bool) -> Self {
-        let mut params = Params::default();
-        let mut levels = config.outwards(level).map(|id| (id, entries(config, id, is_partial)));
-        let Some((decides, entries)) = levels.find(|(_, entries)| !entries.is_empty()) else {
-            // What includes a fragment may set them.
-            if config.level(config.main()).context != Context::Main {
-                params.entries.push(Entry::Unknown(None));
-            }
-            return params;
-        };
+        let mut levels = config.outwards(level).map(|id| entries(config, id, is_partial));
         // What is not in view may or may not wipe the outer ones: then nothing is known of any.
-        params.level = entries.iter().any(|entry| matches!(entry, Entry::Param(_))).then_some(decides);
-        params.entries = entries;
-        params.entries.shrink_to_fit();
-        params.wiped = levels.flat_map(|(_, entries)| entries).filter_map(Entry::param).collect();
-        params
+        match levels.find(|entries| !entries.is_empty()) {
+            Some(entries) => {
+                Params { entries: entries.into(), wiped: levels.flatten().filter_map(Entry::param).collect() }
+            }
+            // What includes a fragment may set them.
+            None if config.level(config.main()).context != Context::Main => {
+                Params { entries: [Entry::Unknown(None)].into(), ..Params::default() }
+            }
+            None => Params::default(),
+        }
     }
 
     /// What is sent under a name.
     pub fn get(&self, name: &str) -> Sent<'_> {
+        let key = Key::of(name);
         for entry in self.entries.iter().rev() {
             match entry {
-                Entry::Param(param) if param.name() == name => return Sent::Yes(param),
+                Entry::Param(param) if param.key == key && param.name() == name => return Sent::Yes(param),
                 Entry::Unknown(only) if only.is_none_or(|only| only == name) => {
                     // What the site sets itself is kept, unless the file is one of the few that set it too.
                     let own = self.sent().rfind(|param| param.name() == name);
@@ -152,10 +151,25 @@ impl Entry {
     }
 }
 
+/// A parameter is what one statement sets: thousands of hand-overs include the same few statements.
+impl PartialEq for Param {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.directive, &other.directive) && self.packaged == other.packaged
+    }
+}
+
+impl Eq for Param {}
+
+impl Hash for Param {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.directive).hash(state);
+    }
+}
+
 impl Param {
     fn read(directive: &Arc<Directive>) -> Option<Self> {
-        let is_whole = directive.args.len() >= 2;
-        is_whole.then(|| Param { directive: directive.clone(), packaged: None })
+        let [name, _, ..] = &directive.args[..] else { return None };
+        Some(Param { key: Key::of(&name.text), directive: directive.clone(), packaged: None })
     }
 
     /// Its name.
@@ -212,7 +226,10 @@ fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
 fn brought(include: &Arc<Directive>, is_partial: bool) -> Vec<Entry> {
     let Some(argument) = include.args.first() else { return Vec::new() };
     let name = Path::new(argument.text.as_str()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let param = |packaged| Entry::Param(Param { directive: include.clone(), packaged: Some(packaged) });
+    let param = |packaged: &'static (&'static str, &'static str)| {
+        let (key, directive) = (Key::of(packaged.0), include.clone());
+        Entry::Param(Param { key, directive, packaged: Some(packaged) })
+    };
     let packaged = PACKAGED.iter().map(param);
     match name.as_str() {
         "fastcgi.conf" => packaged.chain([param(&PACKAGED_SCRIPT)]).collect(),

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::scripts::{ROOTS, Root};
 use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, Key};
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
 use crate::nginx::regex::{Pattern, Patterns};
-use crate::nginx::variables::{Piece, evaluate, split};
+use crate::nginx::variables::{cut, evaluate};
 use crate::parallel;
 use crate::source::Span;
 
@@ -328,31 +328,29 @@ fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
     let mut found: Vec<(String, Span)> = Vec::new();
     let mut pending = vec![server];
     while let Some(level) = pending.pop() {
-        let here = config.level(level);
-        for setting in &here.settings {
-            for uri in scripts_in(setting) {
-                if found.len() < MAX_NAMED && !found.iter().any(|(known, _)| *known == uri) {
-                    found.push((uri, setting.head));
-                }
+        for setting in config.each_of(level, &NAMING) {
+            let Some(uri) = script_in(setting) else { continue };
+            if found.len() < MAX_NAMED && !found.iter().any(|(known, _)| *known == uri) {
+                found.push((uri, setting.head));
             }
         }
-        pending.extend(here.blocks.iter().rev());
+        pending.extend(config.level(level).blocks.iter().rev());
     }
     found
 }
 
-fn scripts_in(setting: &Directive) -> Vec<String> {
-    let literal = |text: &str| -> Option<String> {
-        let text = text.split('?').next()?;
-        let text = text.strip_suffix("$is_args$args").unwrap_or(text);
-        let whole = split(text).iter().all(|piece| matches!(piece, Piece::Text(_)));
-        (whole && text.starts_with('/') && text.ends_with(".php")).then(|| text.to_owned())
+/// The directives that may name a script.
+const NAMING: [(Key, &str); 3] =
+    [(Key::of("try_files"), "try_files"), (Key::of("error_page"), "error_page"), (Key::of("rewrite"), "rewrite")];
+
+fn script_in(setting: &Directive) -> Option<String> {
+    let target = match setting.name() {
+        "rewrite" if matches!(setting.arg(2), Some("redirect" | "permanent")) => return None,
+        "rewrite" => setting.arg(1)?,
+        _ => setting.args.last()?.text.as_str(),
     };
-    match setting.name() {
-        "try_files" | "error_page" => setting.args.last().and_then(|word| literal(&word.text)).into_iter().collect(),
-        "rewrite" if !matches!(setting.arg(2), Some("redirect" | "permanent")) => {
-            setting.arg(1).and_then(literal).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
+    let text = target.split('?').next()?;
+    let text = text.strip_suffix("$is_args$args").unwrap_or(text);
+    let is_whole = || cut(text).all(|(_, variable)| variable.is_none());
+    (text.starts_with('/') && text.ends_with(".php") && is_whole()).then(|| text.to_owned())
 }

@@ -2,7 +2,9 @@
 //!
 //! The sample is a `.php` file of the tree that ends at the hand-over, else a URI that its location takes.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::params::{Params, Sent};
 use super::routes::{Asks, BATCH, Following, Site, pattern};
@@ -25,7 +27,7 @@ pub struct Script {
     /// The number of the hand-over in it.
     pub hand_over: usize,
     /// Its parameters.
-    pub params: Params,
+    pub params: Arc<Params>,
     /// The `root` or `alias` in force.
     pub root: Option<Root>,
     /// A request that ends here, if one is known.
@@ -183,16 +185,12 @@ fn replaced(config: &Config, level: LevelId) -> usize {
 pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
     let sites = machine.nginx.iter().enumerate().flat_map(|(at, nginx)| nginx.sites.iter().map(move |site| (at, site)));
     let sites: Vec<(usize, &Site)> = sites.collect();
-    let scripts = parallel::map(&sites, BATCH, |(nginx, site)| {
-        let reader = Reader {
-            machine,
-            nginx: &machine.nginx[*nginx],
-            host,
-            site,
-            router: site.router(&machine.nginx[*nginx], host),
-        };
-        let hand_overs = reader.nginx.numbers_of(site.number);
-        hand_overs.filter_map(|hand_over| reader.script(*nginx, hand_over)).collect::<Vec<Script>>()
+    let params = Mutex::default();
+    let scripts = parallel::map(&sites, BATCH, |(number, site)| {
+        let nginx = &machine.nginx[*number];
+        let reader = Reader { machine, nginx, host, site, router: site.router(nginx, host), params: &params };
+        let hand_overs = nginx.numbers_of(site.number);
+        hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Vec<Script>>()
     });
     scripts.into_iter().flatten().collect()
 }
@@ -204,6 +202,8 @@ struct Reader<'a> {
     host: &'a dyn Host,
     site: &'a Site,
     router: Following<'a>,
+    /// The parameters that were met before.
+    params: &'a Mutex<HashSet<Arc<Params>>>,
 }
 
 impl Reader<'_> {
@@ -222,7 +222,7 @@ impl Reader<'_> {
         let mut script = Script {
             nginx,
             hand_over: at,
-            params: Params::of(&self.nginx.config, hand_over.level, self.machine.view.is_partial()),
+            params: self.params(hand_over),
             root: self.root(hand_over),
             sample: None,
             pools,
@@ -246,6 +246,20 @@ impl Reader<'_> {
             script.shadowed = script.sample.is_none().then(|| shadowed(self.nginx, hand_over, self.site)).flatten();
         }
         Some(script)
+    }
+
+    /// The parameters, which are the same few for thousands of hand-overs.
+    fn params(&self, hand_over: &HandOver) -> Arc<Params> {
+        let params = Params::of(&self.nginx.config, hand_over.level, self.machine.view.is_partial());
+        let mut known = self.params.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&params) {
+            Some(known) => known.clone(),
+            None => {
+                let params = Arc::new(params);
+                known.insert(params.clone());
+                params
+            }
+        }
     }
 
     fn root(&self, hand_over: &HandOver) -> Option<Root> {

@@ -218,7 +218,7 @@ impl Router<'_> {
         inside: &mut LevelId,
     ) -> Option<Rewritten> {
         let here = self.config.level(level);
-        for setting in &here.settings {
+        for setting in self.config.each_of(level, &CODE) {
             match setting.name() {
                 "return" => return Some(Rewritten::End(self.returned(place))),
                 "break" => return Some(Rewritten::Stays(*inside)),
@@ -228,11 +228,7 @@ impl Router<'_> {
                         return rewritten;
                     }
                 }
-                // Few names are as long.
-                name if name.len() >= 14 && name.contains("rewrite_by_lua") => {
-                    return Some(Rewritten::End(End::Unknown));
-                }
-                _ => {}
+                _ => return Some(Rewritten::End(End::Unknown)),
             }
         }
         for block in &here.blocks {
@@ -370,6 +366,19 @@ enum Tried {
     /// It has ended.
     End(End),
 }
+
+/// Rewrite code; what Lua does in it is not known.
+const CODE: [(Key, &str); 9] = [
+    (Key::of("return"), "return"),
+    (Key::of("break"), "break"),
+    (Key::of("rewrite"), "rewrite"),
+    (Key::of("rewrite_by_lua"), "rewrite_by_lua"),
+    (Key::of("rewrite_by_lua_block"), "rewrite_by_lua_block"),
+    (Key::of("rewrite_by_lua_file"), "rewrite_by_lua_file"),
+    (Key::of("server_rewrite_by_lua_block"), "server_rewrite_by_lua_block"),
+    (Key::of("server_rewrite_by_lua_file"), "server_rewrite_by_lua_file"),
+    (Key::of("rewrite_by_lua_no_postpone"), "rewrite_by_lua_no_postpone"),
+];
 
 /// The directives that hand a request over.
 pub const PASSES: [(Key, &str); 6] = [

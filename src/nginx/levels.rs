@@ -285,12 +285,17 @@ impl Config {
 
     /// The last statement on the level itself that has one of the names.
     pub fn last_of(&self, level: LevelId, names: &[(Key, &str)]) -> Option<&Arc<Directive>> {
+        self.each_of(level, names).next_back()
+    }
+
+    /// The statements on the level itself that have one of the names, in order.
+    pub fn each_of(&self, level: LevelId, names: &[(Key, &str)]) -> impl DoubleEndedIterator<Item = &Arc<Directive>> {
         let level = self.level(level);
-        let is_one = |at: &usize| {
+        let is_one = move |at: &usize| {
             let named = |(key, name): &(Key, &str)| level.keys[*at] == *key && level.settings[*at].name() == *name;
             names.iter().any(named)
         };
-        (0..level.keys.len()).rev().find(is_one).map(|at| &level.settings[at])
+        (0..level.keys.len()).filter(is_one).map(|at| &level.settings[at])
     }
 
     /// The statement in force for a directive with one value.

@@ -84,7 +84,7 @@ fn limit(unit: &Unit) -> Option<u64> {
 
 /// PHP's own files: what is so few that nothing runs is another rule's.
 fn of_workers(machine: &Machine, least: u64, findings: &mut Findings) {
-    for (_, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+    for (_, pool) in machine.running_pools() {
         let Some((files, assigned)) = number(&pool.settings, "rlimit_files") else { continue };
         let Ok(files) = u64::try_from(files) else { continue };
         if files <= super::pool_cannot_run::NO_FILES || files >= least {

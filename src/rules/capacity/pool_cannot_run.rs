@@ -26,7 +26,7 @@ const WAITED: &str = "upstream timed out (110: Connection timed out) while readi
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             findings.findings.extend(ping_path(pool));
             findings.findings.extend(files(machine, id, pool));
             findings.findings.extend(capability(machine, id, pool));

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = rule!(
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (_, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (_, pool) in machine.installed_pools() {
             let Some(workers) = Workers::read(&pool.settings) else { continue };
             let Some(conflict) = workers.conflict() else { continue };
             findings.findings.extend(finding(pool, &workers, conflict));

@@ -11,7 +11,7 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (_, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (_, pool) in machine.running_pools() {
             let Some(workers) = Workers::of(&pool.settings) else { continue };
             // Workers on demand end when they have nothing to do.
             if workers.manager == Manager::OnDemand || workers.shipped {

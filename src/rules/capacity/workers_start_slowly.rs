@@ -14,7 +14,7 @@ const MANY: u32 = 20;
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             let Some(workers) = Workers::of(&pool.settings).filter(|workers| workers.most >= MANY) else { continue };
             if super::php_caller(machine, id).is_none() {
                 continue;

@@ -15,7 +15,7 @@ const ROOM: u64 = 4;
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         let mut single = false;
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             let Some(workers) = Workers::of(&pool.settings).filter(|workers| workers.most == 1) else { continue };
             single = true;
             let Some((_, hand_over, _)) = super::php_caller(machine, id) else { continue };

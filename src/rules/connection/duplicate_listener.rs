@@ -38,7 +38,7 @@ fn with_nginx(machine: &Machine, findings: &mut Findings) {
             ports.entry(address.port()).or_default().push((endpoint, span));
         }
     }
-    for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+    for (id, pool) in machine.running_pools() {
         let Some(listener) = &pool.listener else { continue };
         let Bound::At(endpoint @ Endpoint::Tcp(address)) = &listener.bound else { continue };
         let there = ports.get(&address.port()).into_iter().flatten();

@@ -15,7 +15,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for nginx in &machine.nginx {
             findings.findings.extend(of_nginx(machine, nginx));
         }
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (id, pool) in machine.installed_pools() {
             for key in ["group", "listen.group"] {
                 let Some(assigned) = pool.settings.get(key) else { continue };
                 let name = assigned.text.clone().unwrap_or_default();

@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = rule!(permission / "pool-runs-as-root", Error, "a
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (id, pool) in machine.installed_pools() {
             let Some(assigned) = root(machine, pool) else { continue };
             let finding = match assigned.key.eq_ignore_ascii_case("group") {
                 true => RULE

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (id, pool) in machine.installed_pools() {
             let Some(path) = pool.listener.as_ref().and_then(|listener| listener.bound.socket()) else { continue };
             findings.findings.extend(missing(machine, id, path));
         }

@@ -25,7 +25,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 ),
             }
         }
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (id, pool) in machine.installed_pools() {
             for key in ["user", "listen.owner"] {
                 if let Some((name, assigned)) = unknown(machine, pool, key, findings) {
                     let refusal = format!("[pool {}] cannot get uid for user '{name}'", pool.name);

@@ -28,7 +28,11 @@ const NAMES: [&str; 12] = [
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
-        for (_, tree) in nginx.files.trees() {
+        for (file, tree) in nginx.files.trees() {
+            // Most files have no backslash before a variable at all.
+            if !sources.get(file).bytes().windows(2).any(|pair| pair == b"\\$") {
+                continue;
+            }
             let mut pending: Vec<_> = tree.directives.iter().rev().collect();
             while let Some(directive) = pending.pop() {
                 pending.extend(directive.block().iter().rev());

@@ -1,6 +1,7 @@
 //! Two `*_pass` stand in one location, and the later counts.
 
-use crate::deployment::{Deployment, Protocol};
+use crate::deployment::Deployment;
+use crate::nginx::flow::PASSES;
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -11,9 +12,8 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         for hand_over in &nginx.hand_overs {
-            let here = nginx.config.level(hand_over.level).settings.iter();
-            let passes = here.filter(|setting| Protocol::of(setting.name()).is_some());
-            let Some(other) = passes.into_iter().find(|pass| pass.name() != hand_over.directive.name()) else {
+            let mut passes = nginx.config.each_of(hand_over.level, &PASSES);
+            let Some(other) = passes.find(|pass| pass.name() != hand_over.directive.name()) else {
                 continue;
             };
             let finding = RULE

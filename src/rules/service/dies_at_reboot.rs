@@ -16,7 +16,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         if machine.in_container || !facts.tmpfiles.known || !facts.units.packaged_known || facts.units.other_starters {
             continue;
         }
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             let Some(listener) = &pool.listener else { continue };
             let Some(directory) = listener.bound.socket().and_then(Path::parent) else { continue };
             let inside = directory.strip_prefix("/run").is_ok_and(|rest| !rest.as_os_str().is_empty());

@@ -14,7 +14,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     // A php.ini is that of many pools.
     let mut told = Vec::new();
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             let Some(shown) = machine.masters[id.master].ini.of_pool(&pool.settings, "display_errors") else {
                 continue;
             };

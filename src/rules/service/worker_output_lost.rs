@@ -10,7 +10,7 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_stopped()) {
+        for (id, pool) in machine.running_pools() {
             let catching = pool.settings.get("catch_workers_output");
             let is_on = catching.and_then(|found| readers::boolean(found.text.as_deref()?).value()) == Some(true);
             let log = machine.masters[id.master].ini.of_pool(&pool.settings, "error_log");

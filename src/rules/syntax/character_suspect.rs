@@ -27,7 +27,10 @@ const LOOKALIKES: [(char, &str, &str); 12] = [
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     let nginx = deployment.machines.iter().flat_map(|machine| &machine.nginx);
-    for tree in nginx.flat_map(|nginx| nginx.files.trees()).map(|(_, tree)| tree) {
+    for (file, tree) in nginx.flat_map(|nginx| nginx.files.trees()) {
+        if sources.get(file).bytes().is_ascii() {
+            continue;
+        }
         for directive in &tree.directives {
             look(directive, sources, findings);
         }

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = rule!(
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (id, pool) in machine.pools().filter(|(id, _)| !machine.masters[id.master].is_absent()) {
+        for (id, pool) in machine.installed_pools() {
             let master = &machine.masters[id.master];
             findings.findings.extend(without_file(pool, master, machine.view).or_else(|| refused(pool)));
         }

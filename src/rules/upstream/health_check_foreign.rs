@@ -1,6 +1,7 @@
 //! Health checks that nginx itself does not have.
 
 use crate::deployment::Deployment;
+use crate::nginx::ast::Key;
 use crate::nginx::levels::Context;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -13,27 +14,29 @@ pub(super) static RULE: Rule = rule!(
 );
 
 /// The directives with the module or product they belong to, and a part of the module's name as builds list it.
-const FOREIGN: [(&str, &str, &str); 6] = [
-    ("check", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
-    ("check_http_send", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
-    ("check_http_expect_alive", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
-    ("check_status", "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
-    ("health_check", "the commercial NGINX Plus", "health_check"),
-    ("queue", "the commercial NGINX Plus", "plus"),
+const FOREIGN: [((Key, &str), &str, &str); 6] = [
+    (named("check"), "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    (named("check_http_send"), "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    (named("check_http_expect_alive"), "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    (named("check_status"), "the module ngx_http_upstream_check_module (Tengine has it)", "upstream_check"),
+    (named("health_check"), "the commercial NGINX Plus", "health_check"),
+    (named("queue"), "the commercial NGINX Plus", "plus"),
 ];
+
+const fn named(name: &str) -> (Key, &str) {
+    (Key::of(name), name)
+}
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
+        let names = FOREIGN.map(|(name, ..)| name);
         for nginx in &machine.nginx {
             let upstreams = nginx.config.levels(Context::Upstream);
             let levels = upstreams.chain(nginx.config.levels(Context::Location));
             for level in levels {
-                let mut here = nginx.config.level(level).settings.iter();
-                let found = here.find_map(|setting| {
-                    let row = FOREIGN.iter().find(|(name, ..)| *name == setting.name())?;
-                    Some((setting, row))
-                });
-                let Some((setting, (name, needs, module))) = found else { continue };
+                let Some(setting) = nginx.config.each_of(level, &names).next() else { continue };
+                let name = setting.name();
+                let Some((_, needs, module)) = FOREIGN.iter().find(|((_, own), ..)| *own == name) else { continue };
                 if machine.facts.build.modules.iter().any(|built| built.contains(module)) {
                     continue;
                 }
