@@ -112,8 +112,9 @@ impl Examiner<'_> {
             self.refuse_record(opener, record, 0, "two words to a record: a network and a value", refusal);
             return;
         }
-        // With `ranges` the keys are of another kind.
-        let has_ranges = opener.block().iter().any(|record| record.name() == "ranges");
+        // Behind `ranges` the keys are of another kind.
+        let before = opener.block().iter().take_while(|other| other.head != record.head);
+        let has_ranges = before.into_iter().any(|record| record.name() == "ranges");
         let network = match record.name() {
             "default" | "proxy_recursive" | "ranges" => return,
             "delete" | "proxy" => record.arg(0).unwrap_or_default(),
