@@ -41,7 +41,7 @@ fn nginx_and_gatelint_refuse_the_same() {
     };
     let number = |name: &str, default: u64| env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (seed, rounds) = (number("GATELINT_SEED", 1), number("GATELINT_ROUNDS", 2000) as usize);
-    let bases: Vec<Files> = ["php", "proxy", "limits"].into_iter().map(base).collect();
+    let bases: Vec<Files> = ["php", "proxy", "limits", "names"].into_iter().map(base).collect();
     let blind: Vec<String> =
         read("blind-spots.txt").lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
     let next = AtomicUsize::new(0);

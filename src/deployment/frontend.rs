@@ -543,7 +543,8 @@ fn authority(protocol: Protocol, evaluated: &Evaluated) -> Option<(String, Optio
             Protocol::Grpc => &["grpc://", "grpcs://"],
             _ => &[],
         };
-        let bare = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+        let bare =
+            schemes.iter().find_map(|scheme| starts_with(text, scheme).then(|| &text[scheme.len()..])).unwrap_or(text);
         return Some((bare.to_owned(), None));
     }
     // What comes behind the first variable may still be the URI only.

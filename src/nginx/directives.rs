@@ -83,6 +83,21 @@ impl Places {
         self.0 == 0
     }
 
+    /// Whether only blocks of `stream` are meant.
+    pub fn is_stream(self) -> bool {
+        self.is_among(&["stream", "stream_server", "stream_upstream"])
+    }
+
+    /// Whether only blocks of `mail` are meant.
+    pub fn is_mail(self) -> bool {
+        self.is_among(&["mail", "mail_server"])
+    }
+
+    fn is_among(self, names: &[&str]) -> bool {
+        let all = names.iter().fold(0, |all, name| all | Self::named(name).0);
+        !self.is_none() && self.0 & !all == 0
+    }
+
     /// Whether this is one place and no other can be meant.
     pub fn is_one(self) -> bool {
         self.0.count_ones() == 1

@@ -28,6 +28,18 @@ pub fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| digits && *number <= i64::MAX as u64)
 }
 
+/// An address of four numbers, of which each may be left out (`10.0..1`), as `ngx_inet_addr` reads it. It takes
+/// `255.255.255.255` for none.
+pub fn ipv4(text: &str) -> Option<std::net::Ipv4Addr> {
+    let octet = |text: &str| match text {
+        "" => Some(0),
+        digits => number(digits).and_then(|octet| u8::try_from(octet).ok()),
+    };
+    let octets: Vec<u8> = text.split('.').map(octet).collect::<Option<_>>()?;
+    let octets: [u8; 4] = octets.try_into().ok()?;
+    Some(octets.into()).filter(|ip| *ip != std::net::Ipv4Addr::BROADCAST)
+}
+
 /// `on` or `off`, in any case.
 pub fn flag(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -52,15 +64,18 @@ pub fn seconds(text: &str) -> Option<u64> {
 fn time(text: &str, units: &[(&str, u64)], second: u64) -> Option<u64> {
     let mut rest = text.trim_matches(' ');
     let (mut total, mut next) = (0u64, 0);
-    if rest.is_empty() {
+    if !rest.contains(|char: char| char.is_ascii_digit()) {
         return None;
     }
     while !rest.is_empty() {
         let digits = rest.find(|char: char| !char.is_ascii_digit()).unwrap_or(rest.len());
-        let count = number(&rest[..digits])?;
+        // A unit may lack its number, if another one has one: "s5" is 5 s.
+        let count = if digits == 0 { 0 } else { number(&rest[..digits])? };
         rest = &rest[digits..];
         let letters = rest.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let factor = if letters == 0 {
+        let factor = if letters == 0 && digits == 0 {
+            return None;
+        } else if letters == 0 {
             // Behind it no unit is taken any more, but further such numbers are: "5 10" is 15 s.
             next = units.len();
             second
@@ -107,6 +122,7 @@ mod tests {
             ("5 10", Some(15_000)),
             ("5m 3 2", Some(305_000)),
             ("1ms5", Some(5001)),
+            ("s5", Some(5000)),
         ] {
             assert_eq!(milliseconds(text), want, "{text}");
         }
@@ -117,6 +133,17 @@ mod tests {
         }
         assert_eq!((seconds("1M"), seconds("1y"), seconds("1m")), (Some(2_592_000), Some(31_536_000), Some(60)));
         assert_eq!((seconds("1ms"), seconds("1M1y"), seconds("10")), (None, None, Some(10)));
+    }
+
+    #[test]
+    fn addresses_may_lack_numbers() {
+        let shown = |text| ipv4(text).map(|ip| ip.to_string());
+        for (text, want) in [("127..0.1", "127.0.0.1"), (".0.0.1", "0.0.0.1"), ("010.0.0.1", "10.0.0.1")] {
+            assert_eq!(shown(text).as_deref(), Some(want), "{text}");
+        }
+        for text in ["1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.x", "", "255.255.255.255"] {
+            assert_eq!(shown(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -460,6 +460,8 @@ mod tests {
             ("location ~ a${ root /a; }", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}"),
             ("location ~ a${root /a; } b;", ProblemKind::NoBlock, 0, "location|~|a${root|/a;}b;"),
             ("location /\nroot /a; }", ProblemKind::NoBlock, 0, "location|/{root|/a;}"),
+            ("map $a $b default 0; } b;", ProblemKind::NoBlock, 0, "map|$a|$b{default|0;}b;"),
+            ("location / return 200; } b;", ProblemKind::NoBlock, 0, "location|/{return|200;}b;"),
             (
                 "http {\n server {\n  location / {\n   root /a;\n }\n}\n",
                 ProblemKind::UnclosedBlock,

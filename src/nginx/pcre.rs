@@ -45,6 +45,16 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
                 repeatable = false;
                 // `(?` begins an assertion, a name or a mode: what follows up to its sign is no quantifier.
                 if bytes.get(at + 1) == Some(&b'?') {
+                    let options = bytes[at + 2..].iter().take_while(|byte| b"imnsxJU^-".contains(byte)).count();
+                    let next = bytes.get(at + 2 + options);
+                    let is_known = match next {
+                        Some(b':' | b')') | None => true,
+                        Some(_) if options > 0 => false,
+                        Some(byte) => !byte.is_ascii_alphabetic() || b"PRCa".contains(byte),
+                    };
+                    if !is_known {
+                        return Some("unrecognized character after (? or (?-");
+                    }
                     at += 2;
                 }
             }
@@ -164,7 +174,7 @@ mod tests {
     /// Tried with nginx.
     #[test]
     fn mistakes_that_pcre_refuses() {
-        for pattern in ["(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*"] {
+        for pattern in ["(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*", "(?s<u>a)", "(?z)"] {
             let known = fault(pattern).is_some();
             assert_eq!(known, !matches!(pattern, "(*"), "{pattern}");
         }
@@ -180,6 +190,8 @@ mod tests {
             "(?:a|b)++",
             "(?<n>a)",
             "(?i)a",
+            "(?i-s:a)",
+            "(?^i)a",
             "(?=a)b",
         ] {
             assert_eq!(fault(pattern), None, "{pattern}");

@@ -92,6 +92,9 @@ impl Parser<'_> {
 
     /// Tells a `;` that is missing before the next statement.
     fn lost(&mut self, words: &[Word], place: Places, ending: Ending, ender: Span) {
+        // A sign at the end was meant for the `;`: the word before it is not what stands there.
+        self.flawed =
+            words.last().is_some_and(|word| !word.quoted && word.text.ends_with([':', ',', '\u{ff1b}', '\u{37e}']));
         let at = tail(words, self.bytes);
         self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::LostSemicolon, ender);
         let name = &words[0].text;
@@ -139,19 +142,28 @@ impl Parser<'_> {
             let starts = |word: &Word| !word.quoted && begins_line(word, self.bytes) && !entries(&word.text).is_empty();
             words.iter().skip(1).position(starts).map(|at| at + 1)
         };
+        // In one line the number of its words tells where the block begins, when its `}` is left over.
+        let behind_words = || {
+            let here = || known.iter().filter(|entry| !entry.places.and(place).is_none());
+            let most = here().filter_map(|entry| entry.arguments.most).max()?;
+            let starts = |at: &usize| holds_records(&name) && *at > most || !entries(&words[*at].text).is_empty();
+            let is_left = matches!(self.braces, Braces::Surplus(left) if left > 0);
+            (1..words.len()).find(starts).filter(|at| is_left && here().any(|entry| entry.arguments.allow(at - 1)))
+        };
         let rest = match glued {
             Some((at, (before, inner))) => {
                 let behind = words.split_off(at + 1);
                 words[at].text = before;
                 Some(inner.into_iter().chain(behind).collect())
             }
-            None => next().map(|at| words.split_off(at)),
+            None => next().or_else(behind_words).map(|at| words.split_off(at)),
         };
         let at = head(words);
         self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::NoBlock, ender);
         if let Some(problem) = self.tree.problems.last_mut() {
             problem.refusal = format!("directive \"{name}\" has no opening \"{{\"");
         }
+        let rest = rest.or((ending == Ending::Brace).then(Vec::new));
         let Some(rest) = rest else {
             self.flawed = true;
             return None;
@@ -301,6 +313,10 @@ fn walk(
         let wanted = directive.entries().iter().fold(Places::NONE, |places, entry| places | entry.places);
         if !wanted.is_none() && wanted.and(place).is_none() {
             return Some((directive.ender(), format!("\"{name}\" directive is not allowed here")));
+        }
+        let here: Vec<_> = entries(name).iter().filter(|entry| !entry.places.and(place).is_none()).collect();
+        if directive.is_block() && !here.is_empty() && here.iter().all(|entry| !entry.is_block) {
+            return Some((directive.ender(), format!("directive \"{name}\" is not terminated by \";\"")));
         }
         let location =
             Some(directive).filter(|_| name == "location").and_then(|directive| Location::of(&directive.args));

@@ -21,7 +21,9 @@ mod own;
 mod records;
 mod references;
 mod servers;
+mod sessions;
 mod swallowed;
+mod url;
 mod values;
 
 pub use servers::shown_address;
@@ -95,6 +97,11 @@ pub enum Flaw {
     Variable,
     /// A server that is to speak TLS has no certificate.
     NoCertificate,
+    /// A block that lacks a directive without which it cannot be.
+    Incomplete {
+        /// What it lacks, as a noun phrase.
+        needs: String,
+    },
     /// A next line that became arguments, which nginx accepts.
     Swallowed {
         /// The name at the start of the next line.
@@ -109,6 +116,8 @@ pub enum Taken {
     Location(Span),
     /// An address, by a `listen` of the same server.
     Listen(Span),
+    /// The options of an address, by an earlier `listen`.
+    Options(Span),
     /// The place of the default server of an address, by another server.
     Default(String, Span),
     /// A name on an address, by an earlier server: nginx warns only.
@@ -208,11 +217,33 @@ struct Level {
     server: Option<usize>,
     /// What was found to be in the wrong place here: what follows it came there with it.
     astray: Option<Span>,
+    /// The directives here whose words nginx compiles for the servers that have none of their own.
+    compiled: BTreeSet<&'static str>,
+    /// The zones of its `limit_conn`.
+    counted: BTreeMap<String, Span>,
+    /// Lists that end with `off`, or that nothing can follow because they are: whether so, and the last of each.
+    switched: BTreeMap<&'static str, (bool, Span)>,
 }
 
 impl Level {
     fn new(place: Places) -> Self {
-        Level { place, held: Vec::new(), locations: BTreeMap::new(), inside: Vec::new(), server: None, astray: None }
+        Level {
+            place,
+            held: Vec::new(),
+            locations: BTreeMap::new(),
+            inside: Vec::new(),
+            server: None,
+            astray: None,
+            compiled: BTreeSet::new(),
+            counted: BTreeMap::new(),
+            switched: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a directive that may stand here once, or a `map`, stands here already.
+    fn holds(&self, name: &str) -> bool {
+        let key = Key::of(name);
+        self.held.iter().any(|(held, _)| *held == key)
     }
 
     fn block(&self, place: Places) -> Self {
@@ -235,9 +266,14 @@ struct Examiner<'a> {
     loaded: BTreeSet<String>,
     /// Whether modules are in force whose directives are not known.
     has_unknown_modules: bool,
+    /// Whether modules are in force that are not nginx's own: they may define variables and more directives.
+    has_foreign_modules: bool,
     names: names::Names,
+    /// What is wrong in `http`, by directive, if a server takes it from there.
+    late: Vec<(&'static str, Refusal)>,
     servers: servers::Servers,
-    upstreams: BTreeMap<String, Span>,
+    sessions: sessions::Sessions,
+    upstreams: BTreeMap<(names::Family, String), Span>,
     references: references::References,
 }
 
@@ -254,8 +290,11 @@ impl<'a> Examiner<'a> {
             is_repeated: false,
             loaded: BTreeSet::new(),
             has_unknown_modules: !build.knows_modules,
+            has_foreign_modules: false,
             names: names::Names::default(),
+            late: Vec::new(),
             servers: servers::Servers::default(),
+            sessions: sessions::Sessions::default(),
             upstreams: BTreeMap::new(),
             references: references::References::default(),
         }
@@ -273,10 +312,10 @@ impl<'a> Examiner<'a> {
             let path = load.arg(0).unwrap_or_default();
             let object = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".so");
             let own = |entry: &Entry| entry.optional && object == format!("ngx_{}_module", entry.module);
-            let is_known = directives::all().iter().any(own)
-                || modules().iter().any(|module| module.object == object)
+            let is_own = directives::all().iter().any(own)
                 || matches!(object, "ngx_stream_module" | "ngx_mail_module" | "ngx_http_xslt_filter_module");
-            self.has_unknown_modules |= !is_known;
+            self.has_foreign_modules |= !is_own;
+            self.has_unknown_modules |= !is_own && modules().iter().all(|module| module.object != object);
             self.loaded.insert(object.to_owned());
         }
     }
@@ -292,6 +331,7 @@ impl<'a> Examiner<'a> {
             Flaw::Taken(_) => "taken",
             Flaw::Variable => "variable",
             Flaw::NoCertificate => "certificate",
+            Flaw::Incomplete { .. } => "incomplete",
             Flaw::Swallowed { .. } => "swallowed",
         };
         if self.seen.insert((refusal.span, kind)) {
@@ -334,7 +374,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn statement(&mut self, directive: &Directive, level: &mut Level) {
+    fn statement(&mut self, directive: &Arc<Directive>, level: &mut Level) {
         // A block without a name has been told.
         if directive.name().is_empty() && !directive.name_word().quoted {
             return;
@@ -344,6 +384,9 @@ impl<'a> Examiner<'a> {
             return;
         };
         self.check(entry, directive, level);
+        if level.place == Places::named("stream") || level.place == Places::named("mail") {
+            self.note_common(directive, level.place);
+        }
         if let Body::Block(inside) = &directive.body {
             self.block(entry, directive, inside, level);
         }
@@ -359,20 +402,29 @@ impl<'a> Examiner<'a> {
                 block.server = Some(self.servers.open(directive));
             }
             "location" => self.location(directive, level, &mut block),
-            "upstream" => self.upstream(directive),
+            "upstream" => self.upstream(directive, names::Family::of(level.place)),
             _ => {}
         }
         self.statements(inside, &mut block);
+        if block.place == Places::SERVER {
+            let inherited = names::COMPILED_LATE.into_iter().filter(|name| !block.compiled.contains(name));
+            self.names.inherited.extend(inherited);
+        }
+        self.referers(inside);
+        if block.place == Places::named("stream_server") || block.place == Places::named("mail_server") {
+            self.session(directive, inside, &block);
+        }
     }
 
-    fn upstream(&mut self, directive: &Directive) {
+    fn upstream(&mut self, directive: &Directive, family: names::Family) {
         let name = directive.arg(0).unwrap_or_default();
-        match self.upstreams.get(&name.to_ascii_lowercase()) {
+        let key = (family, name.to_ascii_lowercase());
+        match self.upstreams.get(&key) {
             Some(first) if *first != directive.head => {
                 let taken = Flaw::Taken(Taken::Upstream(*first));
                 self.refuse_directive(directive, taken, format!("duplicate upstream \"{name}\""));
             }
-            _ => drop(self.upstreams.insert(name.to_ascii_lowercase(), directive.head)),
+            _ => drop(self.upstreams.insert(key, directive.head)),
         }
     }
 
@@ -483,7 +535,7 @@ impl<'a> Examiner<'a> {
         let brings = brings.or_else(|| modules().iter().find(|module| close.is_none() && module.may_have(name)));
         let Some(module) = brings else {
             let perhaps =
-                close.is_none() && (self.has_unknown_modules || !self.loaded.is_empty() || self.build.is_bundle);
+                close.is_none() && (self.has_unknown_modules || self.has_foreign_modules || self.build.is_bundle);
             return Some(if perhaps { Unknown::Perhaps(None) } else { Unknown::Never(close) });
         };
         match self.loaded.contains(module.object) || self.build.is_bundle {
@@ -502,16 +554,19 @@ impl<'a> Examiner<'a> {
         if let Some(until) = entry.until.filter(|_| self.build.version.is_none() && is_gone()) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
         }
+        if names::COMPILED_LATE.contains(&entry.name) {
+            level.compiled.insert(entry.name);
+        }
         if self.once(entry, directive, level) {
             return;
         }
         // What is wrong with the words of these hangs on the blocks around.
-        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass");
+        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass" | "proxy_redirect");
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
         self.refer(directive, level);
         match entry.name {
             "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
-            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake"
+            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake" | "ssl"
                 if place == Places::SERVER || place == Places::HTTP =>
             {
                 self.servers.tls(directive, level.server);
@@ -531,12 +586,16 @@ impl<'a> Examiner<'a> {
         let swallowed = self.swallowed(entry, directive, level.place);
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
+            "proxy_redirect" if self.build.is_whole => own::redirect(directive, level.holds("proxy_pass")),
             _ => Ok(()),
         });
         let is_right = value.is_ok();
         match (value, swallowed) {
             (Err(refused), Some(next)) if is_one && refused.argument + 1 >= next => {
                 self.lose_line(directive, next, refused.refusal);
+            }
+            (Err(refused), _) if is_one && names::COMPILED_LATE.contains(&entry.name) && refused.argument < 2 => {
+                self.refuse_late(directive, *refused, place);
             }
             (Err(refused), _) if is_one => self.refuse_value(directive, *refused),
             (_, Some(next)) => self.lose_line(directive, next, String::new()),
@@ -548,13 +607,13 @@ impl<'a> Examiner<'a> {
             _ => None,
         });
         patterns.for_each(|(at, pattern)| self.check_regex(directive, at, pattern));
-        self.names.note(entry, directive);
+        self.names.note(entry, directive, place, is_right);
         is_right
     }
 
     fn value(&self, entry: &Entry, directive: &Directive, place: Places) -> values::Read {
         match entry.value {
-            Value::Own => own::check(directive, place),
+            Value::Own => own::check(directive, place, self.build.version),
             _ => values::check(entry, directive, self.build.version),
         }
     }
@@ -574,13 +633,54 @@ impl<'a> Examiner<'a> {
         self.refuse(Refusal { flaw, name, span, noticed: Some(directive.ender()), refusal });
     }
 
+    /// Refuses words that nginx compiles when all of `http` is read.
+    fn refuse_late(&mut self, directive: &Directive, refused: Refused, place: Places) {
+        let end = self.references.http().map(|http| Span { start: http.end.saturating_sub(1), ..http });
+        let before = self.found.len();
+        self.refuse_value(directive, refused);
+        if self.found.len() > before {
+            let Some(mut refusal) = self.found.pop() else { return };
+            refusal.noticed = end;
+            match place == Places::HTTP {
+                true => {
+                    let name = names::COMPILED_LATE.into_iter().find(|name| *name == directive.name());
+                    self.late.extend(name.map(|name| (name, refusal)));
+                }
+                false => self.found.push(refusal),
+            }
+        }
+    }
+
     /// Whether a block holds a directive a second time that it may hold once.
     fn once(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
         // `root` and `alias` are one setting.
         const ROOT: Key = Key::of("root");
         let key = if entry.name == "alias" { ROOT } else { directive.key };
-        if !entry.once || !level.place.is_one() {
+        if !level.place.is_one() {
             return false;
+        }
+        // The first `map` sizes the hash tables.
+        if matches!(entry.name, "map_hash_max_size" | "map_hash_bucket_size") && level.holds("map") {
+            let wanted = "its place before the first `map`".to_owned();
+            let refusal = format!("\"{}\" directive is duplicate", entry.name);
+            self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
+            return true;
+        }
+        if entry.name == "map" && !level.holds("map") {
+            level.held.push((directive.key, directive.head));
+        }
+        // Each zone counts once on a level.
+        if entry.name == "limit_conn" && directive.args.len() == 2 {
+            let zone = directive.arg(0).unwrap_or_default().to_owned();
+            let first = *level.counted.entry(zone).or_insert(directive.head);
+            if first != directive.head {
+                let refusal = "\"limit_conn\" directive is duplicate".to_owned();
+                self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
+                return true;
+            }
+        }
+        if !entry.once {
+            return self.switched(entry, directive, level);
         }
         match level.held.iter().find(|(held, _)| *held == key) {
             // A file that is included twice into one block repeats all it says.
@@ -597,11 +697,34 @@ impl<'a> Examiner<'a> {
         }
     }
 
+    /// Whether a list goes on behind its `off`, or an `off` stands behind a list.
+    fn switched(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
+        let lists = ["proxy_redirect", "proxy_cookie_domain", "proxy_cookie_path", "proxy_cookie_flags", "mirror"];
+        if !lists.contains(&entry.name) {
+            return false;
+        }
+        let is_off = directive.args.len() == 1 && directive.arg(0) == Some("off");
+        match level.switched.get(entry.name) {
+            Some((was_off, first)) if *was_off || is_off => {
+                let flaw = Flaw::Duplicate { first: *first };
+                self.refuse_directive(directive, flaw, format!("\"{}\" directive is duplicate", entry.name));
+                true
+            }
+            _ => {
+                level.switched.insert(entry.name, (is_off, directive.head));
+                false
+            }
+        }
+    }
+
     fn end(&mut self) {
         // What was not gone through may define what is missing here.
         if self.statements > MAX_STATEMENTS {
             return;
         }
+        let late = std::mem::take(&mut self.late).into_iter();
+        let inherited = late.filter(|(name, _)| self.names.inherited.contains(name));
+        self.found.extend(inherited.map(|(_, refusal)| refusal).collect::<Vec<_>>());
         self.end_servers();
         self.end_references();
         self.end_names();

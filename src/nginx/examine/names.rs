@@ -5,18 +5,42 @@ use std::sync::OnceLock;
 
 use super::{Examiner, Flaw, Refusal};
 use crate::nginx::ast::{Directive, Word};
-use crate::nginx::directives::{self, Entry, Value};
+use crate::nginx::directives::{self, Entry, Places, Value};
 use crate::nginx::{pcre, variables};
 use crate::source::Span;
 use crate::values::spelling::distance;
 
-/// The variables of a configuration.
+/// The variables of a configuration, those of `http` and those of `stream` apart. nginx reads their names without case.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    defined: BTreeSet<String>,
-    used: BTreeMap<String, Span>,
+    defined: BTreeSet<(Family, String)>,
+    used: BTreeMap<(Family, String), Span>,
+    /// What `http` says for servers, by directive, and the directives that some server takes from there.
+    in_http: Vec<(&'static str, String, Span)>,
+    pub(super) inherited: BTreeSet<&'static str>,
     /// Whether something that is not known may define variables.
     is_open: bool,
+}
+
+/// Directives whose words nginx compiles only where they hold: those of `http` for the servers that have none.
+pub(super) const COMPILED_LATE: [&str; 6] =
+    ["fastcgi_param", "grpc_set_header", "proxy_set_body", "proxy_set_header", "scgi_param", "uwsgi_param"];
+
+/// Whose variables are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    Http,
+    Stream,
+}
+
+impl Family {
+    /// Whose variables the statements of a block name; a fragment that may stand in both names those of `http`.
+    pub(super) fn of(place: Places) -> Self {
+        match place.is_stream() {
+            true => Family::Stream,
+            false => Family::Http,
+        }
+    }
 }
 
 /// The name of a directive that differs from `name` in a letter or two.
@@ -31,32 +55,56 @@ pub(super) fn closest(name: &str) -> Option<&'static str> {
     close.min().filter(|(edits, _)| *edits <= most).map(|(_, name)| name)
 }
 
+/// The names of the modules' variables, and the beginnings of those of which there are many.
+type BuiltIn = (HashSet<&'static str>, Vec<&'static str>);
+
 /// Whether a module of nginx defines a variable.
-fn is_built_in(name: &str) -> bool {
-    static KNOWN: OnceLock<(HashSet<&'static str>, Vec<&'static str>)> = OnceLock::new();
-    let (names, prefixes) = KNOWN.get_or_init(|| {
+fn is_built_in(family: Family, name: &str) -> bool {
+    static KNOWN: OnceLock<[BuiltIn; 2]> = OnceLock::new();
+    let of = |family| {
         let lines = include_str!("../variables.txt").lines().filter(|line| !line.starts_with('#'));
-        let all = lines.filter_map(|line| line.split_once('\t')).flat_map(|(_, names)| names.split(' '));
+        let lines = lines.filter_map(|line| line.split_once('\t'));
+        let lines = lines.filter(|(module, _)| module.starts_with("stream") == (family == Family::Stream));
+        let all = lines.flat_map(|(_, names)| names.split(' ')).map(|name| name.trim_end_matches('!'));
         let (prefixes, names): (Vec<&'static str>, Vec<_>) = all.partition(|name| name.ends_with('*'));
         (names.into_iter().collect(), prefixes.into_iter().map(|name| name.trim_end_matches('*')).collect())
-    });
+    };
+    let (names, prefixes) = &KNOWN.get_or_init(|| [Family::Http, Family::Stream].map(of))[family as usize];
     let is_capture = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_digit());
     is_capture || names.contains(name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a variable of `http` is nginx's own and may not be defined again.
+pub(super) fn is_fixed(name: &str) -> bool {
+    static FIXED: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    let fixed = FIXED.get_or_init(|| {
+        let lines = include_str!("../variables.txt").lines().filter(|line| !line.starts_with('#'));
+        lines.flat_map(|line| line.split(['\t', ' '])).filter_map(|name| name.strip_suffix('!')).collect()
+    });
+    fixed.contains(name.to_ascii_lowercase().as_str())
+}
+
 impl Names {
     /// Notes what a directive of the table defines and uses.
-    pub(super) fn note(&mut self, entry: &Entry, directive: &Directive) {
+    pub(super) fn note(&mut self, entry: &Entry, directive: &Directive, place: Places, is_right: bool) {
+        let (family, in_http) = (Family::of(place), place == Places::HTTP);
         let args = &directive.args[..];
         match entry.name {
-            "set" | "auth_request_set" | "perl_set" => self.define(args.first()),
-            "map" | "geo" | "split_clients" => self.define(args.last()),
+            "set" | "auth_request_set" | "perl_set" => self.define(args.first(), family),
+            "map" | "geo" | "split_clients" => self.define(args.last(), family),
             "location" | "server_name" | "rewrite" | "if" | "fastcgi_split_path_info" => {
                 for arg in args {
-                    self.define_all(pcre::names(&arg.text));
+                    self.define_all(pcre::names(&arg.text), family);
                 }
             }
             _ => {}
+        }
+        // One mistake is enough for a statement.
+        if !is_right {
+            return;
+        }
+        if entry.name == "memcached_pass" {
+            self.used.entry((family, "memcached_key".to_owned())).or_insert(directive.head);
         }
         let used = match (entry.value, entry.name) {
             (Value::Vars | Value::VarsList | Value::SizeVars, _) => args,
@@ -67,6 +115,14 @@ impl Names {
                 | "grpc_set_header" | "log_format",
             ) => args.get(1..).unwrap_or_default(),
             (_, "rewrite") => args.get(1..2).unwrap_or_default(),
+            (Value::Bind, _) => args,
+            (_, "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags")
+                if args.first().is_some_and(|word| word.text.starts_with('~')) =>
+            {
+                args.get(1..).unwrap_or_default()
+            }
+            (_, "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags") => args,
+            (_, "disable_symlinks" | "charset" | "source_charset") => args,
             (_, "error_page") => &args[args.len().saturating_sub(1)..],
             (_, "map" | "split_clients") => args.get(..1).unwrap_or_default(),
             (_, "geo") if args.len() == 2 => &args[..1],
@@ -76,7 +132,8 @@ impl Names {
                 "return" | "try_files" | "root" | "alias" | "access_log" | "index" | "expires" | "limit_req_zone"
                 | "limit_conn_zone" | "sub_filter" | "proxy_pass" | "fastcgi_pass" | "uwsgi_pass" | "scgi_pass"
                 | "grpc_pass" | "memcached_pass" | "fastcgi_cache_key" | "proxy_cache_key" | "uwsgi_cache_key"
-                | "scgi_cache_key" | "proxy_set_body" | "hash",
+                | "scgi_cache_key" | "proxy_set_body" | "hash" | "proxy_store" | "fastcgi_store" | "uwsgi_store"
+                | "scgi_store",
             ) => args,
             _ => &[],
         };
@@ -85,28 +142,32 @@ impl Names {
             let pattern = entry.name == "if"
                 && !word.text.starts_with(['$', '('])
                 && args.iter().any(|arg| arg.text.contains('~'));
-            if !pattern {
-                self.used(word, &[]);
+            if !pattern && in_http && COMPILED_LATE.contains(&entry.name) {
+                let names = variables::names(&word.text).map(str::to_ascii_lowercase);
+                let unknown = names.filter(|name| !is_built_in(family, name));
+                self.in_http.extend(unknown.map(|name| (entry.name, name, word.span)));
+            } else if !pattern {
+                self.used(word, family);
             }
         }
     }
 
     /// Notes the variables in a word.
-    pub(super) fn used(&mut self, word: &Word, except: &[&str]) {
-        for name in variables::names(&word.text) {
-            if !is_built_in(name) && !except.contains(&name) {
-                self.used.entry(name.to_owned()).or_insert(word.span);
+    pub(super) fn used(&mut self, word: &Word, family: Family) {
+        for name in variables::names(&word.text).map(str::to_ascii_lowercase) {
+            if !is_built_in(family, &name) {
+                self.used.entry((family, name)).or_insert(word.span);
             }
         }
     }
 
-    fn define(&mut self, word: Option<&Word>) {
-        self.define_all(word.and_then(|word| word.text.strip_prefix('$')).into_iter());
+    fn define(&mut self, word: Option<&Word>, family: Family) {
+        self.define_all(word.and_then(|word| word.text.strip_prefix('$')).into_iter(), family);
     }
 
     /// Notes that variables are defined.
-    pub(super) fn define_all<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
-        self.defined.extend(names.map(str::to_owned));
+    pub(super) fn define_all<'n>(&mut self, names: impl Iterator<Item = &'n str>, family: Family) {
+        self.defined.extend(names.map(|name| (family, name.to_ascii_lowercase())));
     }
 
     /// A directive that is not known may define any variable.
@@ -117,19 +178,20 @@ impl Names {
 
 impl Examiner<'_> {
     pub(super) fn end_names(&mut self) {
-        if self.names.is_open || self.has_unknown_modules || !self.loaded.is_empty() || self.build.is_bundle {
+        if self.names.is_open || self.has_unknown_modules || self.has_foreign_modules || self.build.is_bundle {
             return;
         }
-        let unknown: Vec<(String, Span)> = self
-            .names
-            .used
-            .iter()
-            .filter(|(name, _)| !self.names.defined.contains(*name))
-            .map(|(name, at)| (name.clone(), *at))
-            .collect();
-        for (name, span) in unknown {
-            let refusal = format!("unknown \"{name}\" variable");
-            self.refuse(Refusal { flaw: Flaw::Variable, name, span, noticed: None, refusal });
+        let mut names = std::mem::take(&mut self.names);
+        for (directive, name, span) in names.in_http {
+            if names.inherited.contains(directive) {
+                names.used.entry((Family::Http, name)).or_insert(span);
+            }
+        }
+        for ((family, name), span) in names.used {
+            if !names.defined.contains(&(family, name.clone())) {
+                let refusal = format!("unknown \"{name}\" variable");
+                self.refuse(Refusal { flaw: Flaw::Variable, name, span, noticed: None, refusal });
+            }
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::own::is_network;
-use super::values::compiles;
+use super::names::Family;
+use super::own::{is_network, is_wildcard_name};
+use super::values::{compiles, regex};
 use super::{Examiner, Flaw, Refusal, Refused};
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::pcre;
 use crate::source::Span;
@@ -47,6 +48,7 @@ impl Examiner<'_> {
                 "map" => self.map(opener, record, place, keys),
                 "geo" => self.geo(opener, record),
                 "split_clients" => self.split_clients(opener, record),
+                "charset_map" => self.charset_map(opener, record),
                 _ => {}
             }
             // Directives got in here: the block begins or ends elsewhere, and the first one says so.
@@ -58,17 +60,31 @@ impl Examiner<'_> {
 
     fn map(&mut self, opener: &Directive, record: &Directive, place: Places, keys: &mut BTreeMap<String, Span>) {
         let key = record.name();
+        let has_hostnames = keys.contains_key("hostnames");
         match &record.args[..] {
-            [] if matches!(key, "hostnames" | "volatile") => {}
+            [] if key == "hostnames" => drop(keys.insert(key.to_owned(), record.head)),
+            [] if key == "volatile" => {}
             [value] => {
-                self.names.used(value, &[]);
-                if let (Err(refused), true) = (compiles(0, &value.text), place == Places::HTTP) {
+                self.names.used(value, Family::of(place));
+                if let Err(refused) = compiles(0, &value.text) {
                     return self.refuse_record(opener, record, 1, &refused.wanted, refused.refusal);
                 }
                 let first = keys.get(&key.to_ascii_lowercase()).copied();
                 let is_regex = key.starts_with('~');
                 if let Some(pattern) = key.strip_prefix("~*").or(key.strip_prefix('~')) {
-                    self.names.define_all(pcre::names(pattern));
+                    self.names.define_all(pcre::names(pattern), Family::of(place));
+                    if let Err(refused) = regex(0, pattern) {
+                        return self.refuse_record(opener, record, 0, &refused.wanted, refused.refusal);
+                    }
+                } else if has_hostnames && !is_wildcard_name(key.strip_prefix('\\').unwrap_or(key)) {
+                    let refusal = format!("invalid hostname or wildcard \"{key}\"");
+                    return self.refuse_record(
+                        opener,
+                        record,
+                        0,
+                        "a name, or a wildcard such as `*.example.com`",
+                        refusal,
+                    );
                 }
                 match first {
                     Some(first) if first != record.head && !is_regex => {
@@ -96,14 +112,23 @@ impl Examiner<'_> {
             self.refuse_record(opener, record, 0, "two words to a record: a network and a value", refusal);
             return;
         }
-        // With `ranges` the keys are of another kind.
-        let has_ranges = opener.block().iter().any(|record| record.name() == "ranges");
+        // Behind `ranges` the keys are of another kind.
+        let before = opener.block().iter().take_while(|other| other.head != record.head);
+        let has_ranges = before.into_iter().any(|record| record.name() == "ranges");
         let network = match record.name() {
             "default" | "proxy_recursive" | "ranges" => return,
             "delete" | "proxy" => record.arg(0).unwrap_or_default(),
             key => key,
         };
-        if !has_ranges && network != "255.255.255.255" && !is_network(network) {
+        if has_ranges {
+            // Statements of other kinds are read alike.
+            let is_key = !matches!(record.name(), "proxy" | "include");
+            if is_key && !is_range(network) {
+                let word = usize::from(network != record.name());
+                let refusal = format!("invalid range \"{network}\"");
+                self.refuse_record(opener, record, word, "a range such as `10.0.0.0-10.0.0.255`", refusal);
+            }
+        } else if network != "255.255.255.255" && !is_network(network) {
             let word = usize::from(network != record.name());
             let refusal = format!("invalid network \"{network}\"");
             self.refuse_record(opener, record, word, "a network such as `10.0.0.0/8`", refusal);
@@ -111,29 +136,91 @@ impl Examiner<'_> {
     }
 
     fn split_clients(&mut self, opener: &Directive, record: &Directive) {
-        let percent = |text: &str| {
-            let digits = text.strip_suffix('%')?;
-            let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-            let all_digits = whole.chars().chain(part.chars()).all(|char| char.is_ascii_digit());
-            (all_digits && !digits.is_empty() && part.len() <= 2).then_some(())
-        };
         if record.name() != "*" && percent(record.name()).is_none() {
             let refusal = format!("invalid percent value \"{}\"", record.name());
-            self.refuse_record(opener, record, 0, "a share such as `0.5%` or `*`", refusal);
+            return self.refuse_record(opener, record, 0, "a share such as `0.5%` or `*`", refusal);
         }
+        // The sum is looked at when the block ends.
+        let before = opener.block().iter().take_while(|other| other.head != record.head);
+        let shares = |records: &mut dyn Iterator<Item = &Arc<Directive>>| -> u64 {
+            records.filter_map(|record| percent(record.name())).sum()
+        };
+        let (earlier, share) = (shares(&mut before.into_iter()), percent(record.name()).unwrap_or(0));
+        if earlier <= WHOLE && earlier + share > WHOLE {
+            let refusal = "percent total is greater than 100%".to_owned();
+            let end = Span { start: opener.span().end.saturating_sub(1), ..opener.span() };
+            self.refuse_word(
+                opener,
+                &record.name_word(),
+                end,
+                "shares of 100% together; with this one they are more",
+                refusal,
+            );
+        }
+    }
+
+    fn charset_map(&mut self, opener: &Directive, record: &Directive) {
+        let [value] = &record.args[..] else {
+            let refusal = "invalid parameters number".to_owned();
+            return self.refuse_record(opener, record, 0, "two codes to a record", refusal);
+        };
+        let is_code = |text: &str, most: usize| {
+            let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_hex && !text.is_empty() && text.trim_start_matches('0').len() <= most
+        };
+        let is_utf8 = opener.arg(1).is_some_and(|name| name.eq_ignore_ascii_case("utf-8"));
+        let wrong = match () {
+            () if !is_code(record.name(), 2) => 0,
+            () if !is_code(&value.text, if is_utf8 { 8 } else { 2 }) => 1,
+            () if is_utf8 && value.text.len() % 2 > 0 => 1,
+            () => return,
+        };
+        let refusal = format!("invalid value \"{}\"", if wrong == 0 { record.name() } else { &value.text });
+        self.refuse_record(opener, record, wrong, "codes of two hexadecimal digits", refusal);
     }
 
     /// Refuses a word of a record; 0 is the first one.
     fn refuse_record(&mut self, opener: &Directive, record: &Directive, word: usize, wanted: &str, refusal: String) {
         let words: Vec<_> = record.words().collect();
-        let Some(word) = words.get(word) else { return };
+        if let Some(word) = words.get(word) {
+            self.refuse_word(opener, word, record.ender(), wanted, refusal);
+        }
+    }
+
+    fn refuse_word(&mut self, opener: &Directive, word: &Word, noticed: Span, wanted: &str, refusal: String) {
         let refused = Refused { argument: 0, wanted: wanted.to_owned(), refusal: refusal.clone() };
         self.refuse(Refusal {
             flaw: Flaw::Value(Box::new(refused)),
             name: opener.name().to_owned(),
             span: word.span,
-            noticed: Some(record.ender()),
+            noticed: Some(noticed),
             refusal,
         });
+    }
+}
+
+/// The whole of the clients that `split_clients` splits, in hundredths of a percent.
+const WHOLE: u64 = 10_000;
+
+/// A share in hundredths of a percent; none where nginx refuses it.
+fn percent(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix('%')?;
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = whole.chars().chain(part.chars()).all(|char| char.is_ascii_digit());
+    if !all_digits || digits.is_empty() || part.len() > 2 {
+        return None;
+    }
+    let share: u64 = format!("{whole}{part:0<2}").parse().ok()?;
+    // nginx keeps 32 bits of it.
+    Some(share).filter(|share| *share > 0).map(|share| share & u64::from(u32::MAX))
+}
+
+/// Two addresses, the second one not before the first.
+fn is_range(text: &str) -> bool {
+    let address = |text: &str| is_network(text).then(|| text.parse::<std::net::Ipv4Addr>().ok());
+    let Some((first, last)) = text.split_once('-') else { return false };
+    match (address(first), address(last)) {
+        (Some(first), Some(last)) if !text.contains('/') => first.zip(last).is_none_or(|(first, last)| first <= last),
+        _ => false,
     }
 }

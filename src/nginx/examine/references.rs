@@ -4,22 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ecow::EcoString;
 
-use super::{Examiner, Flaw, Level, Refusal, Refused};
+use super::names::Family;
+use super::{Examiner, Flaw, Level, Refusal, Refused, own};
 use crate::nginx::ast::{Directive, Word};
-use crate::nginx::directives::Places;
 use crate::source::Span;
 use crate::values::address::{Address, AddressError};
 
 /// What is defined and what is named.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    formats: BTreeMap<EcoString, Span>,
+    formats: BTreeMap<(Family, EcoString), Span>,
     cache_zones: BTreeSet<EcoString>,
     shared_zones: BTreeMap<EcoString, Span>,
     caches: Vec<(String, Word)>,
     shared: Vec<(String, EcoString, Span)>,
     passes: Vec<(String, String, Span, Span)>,
+    cache_paths: BTreeMap<String, Span>,
+    charsets: BTreeMap<(EcoString, EcoString), Span>,
+    /// The pools of threads, and where one is named.
+    pools: BTreeMap<EcoString, Span>,
+    threads: Vec<(String, Span)>,
+    stream_passes: Vec<(EcoString, Span, Span)>,
     http: Option<Span>,
+}
+
+impl References {
+    /// The block `http`, once it has opened.
+    pub(super) fn http(&self) -> Option<Span> {
+        self.http
+    }
 }
 
 impl Examiner<'_> {
@@ -32,18 +45,28 @@ impl Examiner<'_> {
             }
             return;
         };
-        let name = directive.name();
+        let (name, family) = (directive.name(), Family::of(level.place));
         match name {
-            "log_format" if level.place == Places::HTTP => match self.references.formats.get(&first.text) {
+            "log_format" if level.place.is_one() => match self.references.formats.get(&(family, first.text.clone())) {
+                _ if family == Family::Http && first.text == "combined" => {
+                    let wanted = "another name: nginx has a format `combined`".to_owned();
+                    let refusal = "duplicate \"log_format\" name \"combined\"".to_owned();
+                    self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
+                }
                 Some(before) if *before != directive.head => {
                     let flaw = Flaw::Duplicate { first: *before };
                     self.refuse_directive(directive, flaw, format!("duplicate \"log_format\" name \"{}\"", first.text));
                 }
-                _ => drop(self.references.formats.insert(first.text.clone(), directive.head)),
+                _ => drop(self.references.formats.insert((family, first.text.clone()), directive.head)),
             },
-            "access_log" if level.place.and(Places::named("stream") | Places::named("stream_server")).is_none() => {
+            "access_log" => {
                 let Some(format) = args.get(1).filter(|_| first.text != "off") else { return };
-                let known = format.text == "combined" || self.references.formats.contains_key(&format.text);
+                let known = format.text.eq_ignore_ascii_case("combined") && family == Family::Http
+                    || self
+                        .references
+                        .formats
+                        .keys()
+                        .any(|(of, name)| *of == family && name.eq_ignore_ascii_case(&format.text));
                 if !known && self.build.is_whole {
                     let refusal = format!("unknown log format \"{}\"", format.text);
                     let wanted = "the name of a `log_format` that stands before it".to_owned();
@@ -51,6 +74,12 @@ impl Examiner<'_> {
                 }
             }
             "proxy_cache_path" | "fastcgi_cache_path" | "uwsgi_cache_path" | "scgi_cache_path" => {
+                let path = first.text.strip_suffix('/').unwrap_or(&first.text);
+                let first_one = *self.references.cache_paths.entry(path.to_owned()).or_insert(directive.head);
+                if first_one != directive.head {
+                    let flaw = Flaw::Duplicate { first: first_one };
+                    self.refuse_directive(directive, flaw, format!("the same path name \"{path}\" used in"));
+                }
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("keys_zone="));
                 self.references
                     .cache_zones
@@ -60,6 +89,27 @@ impl Examiner<'_> {
                 if first.text != "off" && !first.text.contains('$') =>
             {
                 self.references.caches.push((name.to_owned(), first.clone()));
+            }
+            "thread_pool" => {
+                let first_one = *self.references.pools.entry(first.text.clone()).or_insert(directive.head);
+                if first_one != directive.head {
+                    let flaw = Flaw::Duplicate { first: first_one };
+                    self.refuse_directive(directive, flaw, format!("duplicate thread pool \"{}\"", first.text));
+                }
+            }
+            "aio" => {
+                let pool = first.text.strip_prefix("threads=").filter(|pool| !pool.contains('$'));
+                self.references.threads.extend(pool.map(|pool| (pool.to_owned(), first.span)));
+            }
+            "charset_map" if args.len() == 2 => {
+                let pair = (first.text.to_ascii_lowercase(), args[1].text.to_ascii_lowercase());
+                let first_one = *self.references.charsets.entry(pair).or_insert(directive.head);
+                if first_one != directive.head {
+                    let flaw = Flaw::Duplicate { first: first_one };
+                    let (from, to) = (&first.text, &args[1].text);
+                    let refusal = format!("duplicate \"charset_map\" between \"{from}\" and \"{to}\"");
+                    self.refuse_directive(directive, flaw, refusal);
+                }
             }
             "limit_req_zone" | "limit_conn_zone" => {
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
@@ -83,10 +133,17 @@ impl Examiner<'_> {
             "zone" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
                 let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
-                let bare = schemes.iter().find_map(|scheme| first.text.strip_prefix(scheme)).unwrap_or(&first.text);
+                let strip = |scheme: &&str| {
+                    let start = first.text.get(..scheme.len())?;
+                    start.eq_ignore_ascii_case(scheme).then(|| &first.text[scheme.len()..])
+                };
+                let bare = schemes.iter().find_map(strip).unwrap_or(&first.text);
                 if !bare.contains('$') {
                     self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender()));
                 }
+            }
+            "proxy_pass" if family == Family::Stream && !first.text.contains('$') => {
+                self.references.stream_passes.push((first.text.clone(), first.span, directive.ender()));
             }
             _ => {}
         }
@@ -95,8 +152,20 @@ impl Examiner<'_> {
     pub(super) fn end_references(&mut self) {
         let references = std::mem::take(&mut self.references);
         self.passes(references.passes);
+        for (address, span, ender) in references.stream_passes {
+            let is_group = self.upstreams.contains_key(&(Family::Stream, address.to_ascii_lowercase().to_string()));
+            let Err(refused) = own::dialled(&address, is_group || !self.build.is_whole) else { continue };
+            self.refuse_reference("proxy_pass".to_owned(), span, Some(ender), &refused.wanted, refused.refusal);
+        }
         if !self.build.is_whole {
             return;
+        }
+        for (pool, span) in references.threads {
+            if pool != "default" && !references.pools.contains_key(pool.as_str()) {
+                let refusal = format!("unknown thread pool \"{pool}\"");
+                let wanted = "`threads`, or the name of a `thread_pool`";
+                self.refuse_reference("aio".to_owned(), span, None, wanted, refusal);
+            }
         }
         // These are noticed when the whole block is read.
         let end = references.http.map(|http| Span { start: http.end.saturating_sub(1), ..http });
@@ -124,7 +193,8 @@ impl Examiner<'_> {
             let error = match Address::parse(&address, None) {
                 Ok(_) => continue,
                 Err(AddressError::NoPort)
-                    if self.upstreams.contains_key(&address.to_ascii_lowercase()) || !self.build.is_whole =>
+                    if self.upstreams.contains_key(&(Family::Http, address.to_ascii_lowercase()))
+                        || !self.build.is_whole =>
                 {
                     continue;
                 }

@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ecow::EcoString;
 
 use super::values::Read;
-use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, values::refuse};
+use super::values::{refuse, regex};
+use super::{Examiner, Flaw, Level, Refusal, Refused, Taken};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::literals;
-use crate::nginx::pcre;
 use crate::source::Span;
 
 /// A location around others.
@@ -49,6 +49,8 @@ pub(super) struct Servers {
     servers: Vec<Server>,
     /// What `http` says of TLS for all of them.
     common: Tls,
+    /// The `listen` of each address that has options of the socket.
+    options: BTreeMap<String, Span>,
 }
 
 /// The certificates of a server.
@@ -57,6 +59,8 @@ struct Tls {
     certificates: Vec<(String, Span)>,
     keys: usize,
     rejects: bool,
+    /// `ssl on`, which nginx had until 1.25.1.
+    enabled: Option<Option<Span>>,
 }
 
 #[derive(Debug)]
@@ -88,6 +92,7 @@ impl Servers {
         match directive.name() {
             "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
             "ssl_certificate_key" => tls.keys += 1,
+            "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
             _ => tls.rejects = literals::flag(value) == Some(true),
         }
     }
@@ -142,50 +147,6 @@ fn socket_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
     Ok(ip.map(|ip| SocketAddr::new(ip, port)))
 }
 
-/// The words of a `listen`.
-pub(super) fn listen(words: &[Word]) -> Read {
-    let first = words[0].text.as_str();
-    let read = match first.starts_with("unix:") {
-        true => shown_address(first).map(drop),
-        false => socket_address(first).map(drop),
-    };
-    if let Err(why) = read {
-        let refusal = format!("{why} in \"{first}\" of the \"listen\" directive");
-        return refuse(0, "a port up to 65535, an address with a port, or `unix:` and a path", refusal);
-    }
-    parameters(&words[1..])
-}
-
-/// The words behind the address of a `listen`.
-fn parameters(words: &[Word]) -> Read {
-    super::values::each(words, |at, text| {
-        let (key, value) = text.split_once('=').unwrap_or((text, ""));
-        let is_number = literals::number(value).is_some_and(|number| number > 0);
-        let refused = |wanted: &str, refusal: String| refuse(at + 1, wanted, refusal);
-        match (key, text.contains('=')) {
-            (
-                "default_server" | "default" | "bind" | "ssl" | "http2" | "quic" | "http3" | "spdy" | "reuseport"
-                | "proxy_protocol" | "deferred" | "multipath",
-                false,
-            ) => Ok(()),
-            ("setfib" | "fastopen" | "accept_filter", true) => Ok(()),
-            ("backlog", true) if is_number => Ok(()),
-            ("backlog", true) => refused("a number", format!("invalid backlog \"{text}\"")),
-            ("rcvbuf" | "sndbuf", true) => match literals::size(value) {
-                Some(_) => Ok(()),
-                None => refused("a size", format!("invalid {key} \"{text}\"")),
-            },
-            ("ipv6only", true) if matches!(value, "on" | "off") => Ok(()),
-            ("ipv6only", true) => refused("`on` or `off`", format!("invalid ipv6only flags \"{value}\"")),
-            ("so_keepalive", true) => Ok(()),
-            _ => refused(
-                "a parameter of `listen`, such as `default_server`, `ssl` or `reuseport`",
-                format!("invalid parameter \"{text}\""),
-            ),
-        }
-    })
-}
-
 impl Examiner<'_> {
     pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
         let Some(first) = directive.args.first() else { return };
@@ -199,12 +160,29 @@ impl Examiner<'_> {
         if directive.args.iter().any(|word| matches!(&*word.text, "ssl" | "quic")) {
             server.tls_listens.insert(address.clone(), directive.head);
         }
+        let sets = |key: &str| {
+            let options =
+                "bind setfib fastopen backlog rcvbuf sndbuf accept_filter deferred ipv6only reuseport so_keepalive";
+            options.split(' ').any(|option| option == key)
+        };
+        let has_options =
+            directive.args.iter().skip(1).any(|word| sets(word.text.split('=').next().unwrap_or_default()));
+        let other = self.servers.options.get(&address).copied().filter(|_| has_options);
         match server.listens.get(&address) {
+            None if other.is_some_and(|other| other != directive.head) => {
+                let flaw = Flaw::Taken(Taken::Options(other.unwrap_or(directive.head)));
+                self.refuse_directive(directive, flaw, format!("duplicate listen options for {address}"));
+            }
             Some(first) => {
                 let flaw = Flaw::Taken(Taken::Listen(*first));
                 self.refuse_directive(directive, flaw, format!("a duplicate listen {address}"));
             }
-            None => drop(server.listens.insert(address, directive.head)),
+            None => {
+                if has_options {
+                    self.servers.options.insert(address.clone(), directive.head);
+                }
+                server.listens.insert(address, directive.head);
+            }
         }
     }
 
@@ -235,10 +213,8 @@ impl Examiner<'_> {
 
     /// Refuses an expression that PCRE cannot compile.
     pub(super) fn check_regex(&mut self, directive: &Directive, argument: usize, pattern: &str) {
-        if let Some(fault) = pcre::fault(pattern) {
-            let wanted = format!("a regex that compiles; this one has: {fault}");
-            let refusal = format!("pcre2_compile() failed: {fault} in \"{pattern}\"");
-            self.refuse_value(directive, Refused { argument, wanted, refusal });
+        if let Err(refused) = regex(argument, pattern) {
+            self.refuse_value(directive, *refused);
         }
     }
 
@@ -306,6 +282,18 @@ impl Examiner<'_> {
         let mut first: BTreeMap<&String, usize> = BTreeMap::new();
         let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
         for (at, server) in servers.iter().enumerate() {
+            let enabled = server.tls.enabled.or(common.enabled).flatten();
+            let has_keys = server.tls.keys + common.keys > 0;
+            let missing = match certificates(server).is_empty() {
+                true if !server.tls.rejects => Some("ssl_certificate"),
+                false if !has_keys => Some("ssl_certificate_key"),
+                _ => None,
+            };
+            if let Some((span, missing)) = enabled.zip(missing) {
+                let refusal = format!("no \"{missing}\" is defined for the \"ssl\" directive");
+                let (flaw, name) = (Flaw::NoCertificate, missing.to_owned());
+                self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
+            }
             let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
             if let Some((path, span)) = certificates(server).get(keys) {
                 let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");

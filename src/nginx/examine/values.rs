@@ -1,10 +1,11 @@
 //! The values of directives whose kind says how they are read.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::Ipv6Addr;
 
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{Entry, Value};
 use crate::nginx::literals;
+use crate::nginx::pcre;
 use crate::nginx::variables;
 use crate::values::version::Version;
 
@@ -46,7 +47,7 @@ pub(super) fn check(entry: &Entry, directive: &Directive, version: Option<Versio
         None => refuse(0, "a number", format!("\"{name}\" directive invalid number")),
     };
     match entry.value {
-        Value::Flag if literals::flag(first).is_none() => refuse(
+        Value::Flag if literals::flag(compared(first)).is_none() => refuse(
             0,
             "`on` or `off`",
             format!("invalid value \"{first}\" in \"{name}\" directive, it must be \"on\" or \"off\""),
@@ -85,7 +86,7 @@ pub(super) fn check(entry: &Entry, directive: &Directive, version: Option<Versio
         },
         Value::One(words) | Value::Some(words) => {
             for (at, arg) in directive.args.iter().enumerate() {
-                word(at, &arg.text, words, version)?;
+                word(at, compared(&arg.text), words, version)?;
             }
             Ok(())
         }
@@ -102,6 +103,9 @@ pub(super) fn check(entry: &Entry, directive: &Directive, version: Option<Versio
             (Some(count), _) if count > 0 => refuse(1, SIZE, format!("\"{name}\" directive invalid value")),
             _ => invalid("a number and a size: `8 16k`"),
         },
+        Value::Path if levels(&directive.args[1..]) > 10 => {
+            refuse(1, "levels of at most 10 letters together", format!("\"{name}\" directive invalid value"))
+        }
         Value::Path => each(&directive.args[1..], |at, text| match literals::number(text) {
             Some(number) if number > 0 => Ok(()),
             _ => refuse(at + 1, "the letters of a level: 1 to 3", format!("\"{name}\" directive invalid value")),
@@ -114,8 +118,19 @@ pub(super) fn check(entry: &Entry, directive: &Directive, version: Option<Versio
             refuse(2, "`if_not_empty`", format!("invalid parameter \"{}\"", arg(2)))
         }
         Value::Param => compiles(1, arg(1)),
+        Value::Pair if name.ends_with("_set_header") => compiles(1, arg(1)),
         _ => Ok(()),
     }
+}
+
+/// What nginx compares of a word: it ends at a zero byte.
+fn compared(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
+}
+
+/// The sum of the levels of a directory for temporary files.
+fn levels(words: &[Word]) -> u64 {
+    words.iter().filter_map(|word| literals::number(&word.text)).fold(0, u64::saturating_add)
 }
 
 /// Reads each of some words.
@@ -145,6 +160,17 @@ pub(super) fn compiles(at: usize, text: &str) -> Read {
     match variables::syntax(text) {
         Ok(()) => Ok(()),
         Err(refusal) => refuse(at, "`$name` or `${name}`; a `$` alone means nothing here", refusal),
+    }
+}
+
+/// An expression that PCRE can compile.
+pub(super) fn regex(at: usize, pattern: &str) -> Read {
+    match pcre::fault(pattern) {
+        Some(fault) => {
+            let wanted = format!("a regex that compiles; this one has: {fault}");
+            refuse(at, wanted, format!("pcre2_compile() failed: {fault} in \"{pattern}\""))
+        }
+        None => Ok(()),
     }
 }
 
@@ -215,15 +241,25 @@ fn cache_path(args: &[Word]) -> Read {
     }
 }
 
+/// A local address, `off` or a variable, and perhaps `transparent`.
 fn bind(args: &[Word]) -> Read {
     let address = args[0].text.as_str();
-    let is_address = address.parse::<IpAddr>().is_ok() || address.parse::<SocketAddr>().is_ok();
-    let in_brackets = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let in_brackets = in_brackets.is_some_and(|inside| inside.parse::<std::net::Ipv6Addr>().is_ok());
+    // An IPv6 address has brackets where a port follows, and only there.
+    let with_port = |text: &str| {
+        let (host, port) = text.rsplit_once(':')?;
+        let is_port = literals::number(port).is_some_and(|port| (1..=65535).contains(&port));
+        let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_host =
+            inside.map_or_else(|| literals::ipv4(host).is_some(), |inside| inside.parse::<Ipv6Addr>().is_ok());
+        Some(is_port && is_host)
+    };
+    let is_address = literals::ipv4(address).is_some()
+        || address.parse::<Ipv6Addr>().is_ok()
+        || with_port(address).is_some_and(|is_right| is_right);
     match address {
         "off" if args.len() == 1 => Ok(()),
         address if address.contains('$') => compiles(0, address),
-        _ if is_address || in_brackets || address.starts_with("unix:") => Ok(()),
+        _ if is_address => Ok(()),
         _ => refuse(0, "an address of this host, or `off`", format!("invalid address \"{address}\"")),
     }?;
     match args.get(1).map(|word| word.text.as_str()) {

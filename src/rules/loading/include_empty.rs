@@ -1,8 +1,10 @@
 //! A pattern that matches nothing, or a main file that holds nothing, where something is needed.
 
+use crate::deployment::frontend::Nginx;
 use crate::deployment::unloaded::Holds;
 use crate::deployment::{Deployment, Machine};
 use crate::finding::{Program, Severity};
+use crate::nginx::examine::Flaw;
 use crate::nginx::levels::Context;
 use crate::nginx::load::IncludeProblemKind;
 use crate::php::load::{IncludeProblemKind as FpmProblem, is_pool_setting};
@@ -23,6 +25,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
+/// Whether a statement is not known or stands where it may not: it may be what was to open the block.
+fn is_misread(nginx: &Nginx) -> bool {
+    let flaws = nginx.refusals.iter().filter(|refusal| refusal.is_refused()).map(|refusal| &refusal.flaw);
+    flaws.into_iter().any(|flaw| matches!(flaw, Flaw::Unknown(_) | Flaw::Misplaced { .. }))
+}
+
 /// Main files that were read whole and lack what their program needs.
 fn of_mains(machine: &Machine, findings: &mut Findings) {
     let partial = machine.view.is_partial();
@@ -33,7 +41,7 @@ fn of_mains(machine: &Machine, findings: &mut Findings) {
         for main in &nginx.files.mains {
             let first = nginx.files.tree(*main).directives.first();
             // Away from its host, a file with other statements may be a part of something.
-            if is_broken || has_events || partial && first.is_some() {
+            if is_broken || is_misread(nginx) || has_events || partial && first.is_some() {
                 continue;
             }
             let finding = RULE

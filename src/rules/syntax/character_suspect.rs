@@ -2,7 +2,7 @@
 
 use crate::deployment::Deployment;
 use crate::finding::{Edit, Fix};
-use crate::nginx::ast::Directive;
+use crate::nginx::ast::{Directive, ProblemKind, Tree};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -32,12 +32,12 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             continue;
         }
         for directive in &tree.directives {
-            look(directive, sources, findings);
+            look(directive, tree, sources, findings);
         }
     }
 }
 
-fn look(directive: &Directive, sources: &Sources, findings: &mut Findings) {
+fn look(directive: &Directive, tree: &Tree, sources: &Sources, findings: &mut Findings) {
     for word in directive.words().filter(|word| !word.quoted && !word.text.is_ascii()) {
         let written = sources.text(word.span);
         let found = written.char_indices().find_map(|(at, char)| {
@@ -48,6 +48,14 @@ fn look(directive: &Directive, sources: &Sources, findings: &mut Findings) {
         let Some((at, length, (_, what, meant))) = found.filter(|_| word.span.start >= 3) else { continue };
         let start = word.span.start as usize + at;
         let span = Span::new(word.span.file, start, start + length);
+        // The `;` that it stands for is told to be missing.
+        let is_told = tree.problems.iter().any(|problem| {
+            let lacks = matches!(problem.kind, ProblemKind::LostSemicolon | ProblemKind::MissingSemicolon);
+            lacks && *meant == ";" && problem.span.start <= span.start && span.end <= problem.span.end
+        });
+        if is_told {
+            continue;
+        }
         let instead = match *meant {
             "" => "remove it".to_owned(),
             " " => "write a blank".to_owned(),
@@ -65,6 +73,6 @@ fn look(directive: &Directive, sources: &Sources, findings: &mut Findings) {
         );
     }
     for inner in directive.block() {
-        look(inner, sources, findings);
+        look(inner, tree, sources, findings);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
-use crate::nginx::ast::{Problem, ProblemKind};
+use crate::nginx::ast::{Problem, ProblemKind, Tree};
+use crate::nginx::examine::{Flaw, Refusal};
 use crate::php::ast::{Expecting, Problem as FpmProblem, ProblemKind as FpmKind};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -14,8 +15,11 @@ const SHOWN_PER_FILE: usize = 10;
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
-        for (_, tree) in machine.nginx.iter().flat_map(|nginx| nginx.files.trees()) {
-            findings.findings.extend(few(&tree.problems, |problem| of_nginx(problem, sources)));
+        for nginx in &machine.nginx {
+            for (_, tree) in nginx.files.trees() {
+                let problems = untold(tree, &nginx.refusals, sources);
+                findings.findings.extend(few(problems, |problem| of_nginx(problem, sources)));
+            }
         }
         for master in &machine.masters {
             findings.findings.extend(few(&master.configuration.problems, of_fpm));
@@ -23,10 +27,39 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     }
 }
 
+/// The problems that no other finding tells: one mistake is one finding.
+fn untold<'t>(tree: &'t Tree, refusals: &[Refusal], sources: &Sources) -> Vec<&'t Problem> {
+    let line = |span: Span| (span.file, sources.get(span.file).position(span.start).line);
+    // A statement that is refused where it stands, and the brace that came there with it.
+    let is_told = |problem: &Problem| {
+        matches!(problem.kind, ProblemKind::UnclosedBlock | ProblemKind::Unexpected('}'))
+            && refusals.iter().any(|refusal| {
+                let misplaced = matches!(refusal.flaw, Flaw::Misplaced { .. } | Flaw::Count { .. });
+                let is_unclosed =
+                    problem.kind == ProblemKind::UnclosedBlock && line(refusal.span) == line(problem.span);
+                let is_same = refusal.refusal == problem.refusal && line(refusal.span) == line(problem.noticed);
+                misplaced && (is_unclosed || is_same && problem.span.start > refusal.span.start)
+            })
+    };
+    let nameless = tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Unexpected('{')).count();
+    let unended = refusals.iter().filter(|refusal| refusal.refusal.ends_with("is not terminated by \";\"")).count();
+    // What opens without a name leaves a block open further on.
+    let mut opened = nameless + unended;
+    let mut left = Vec::new();
+    for problem in tree.problems.iter().filter(|problem| !is_told(problem)) {
+        match problem.kind {
+            ProblemKind::UnclosedBlock if opened > 0 => opened -= 1,
+            _ => left.push(problem),
+        }
+    }
+    left
+}
+
 /// The findings of the first problems, the last one with a note of how many more there are.
-fn few<P>(problems: &[P], finding: impl Fn(&P) -> Finding) -> Vec<Finding> {
-    let mut shown: Vec<Finding> = problems.iter().take(SHOWN_PER_FILE).map(finding).collect();
-    let more = problems.len() - shown.len();
+fn few<'p, P: 'p>(problems: impl IntoIterator<Item = &'p P>, finding: impl Fn(&P) -> Finding) -> Vec<Finding> {
+    let mut problems = problems.into_iter();
+    let mut shown: Vec<Finding> = problems.by_ref().take(SHOWN_PER_FILE).map(finding).collect();
+    let more = problems.count();
     if let Some(last) = shown.pop() {
         shown.push(if more > 0 { last.note(format!("{more} more like this are not shown")) } else { last });
     }
@@ -61,7 +94,10 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
         ProblemKind::LostSemicolon => (
             format!("no `;` behind `{}`", line(problem.span, sources)),
             "the next directive begins before its `;`",
-            "write a `;` at the end of this line",
+            match sources.text(problem.span).ends_with(['\u{ff1b}', '\u{37e}']) {
+                true => "write `;` instead of the sign that only looks like it",
+                false => "write a `;` at the end of this line",
+            },
         ),
         ProblemKind::NoBlock => (
             format!("no `{{` opens the block of `{}`", line(problem.span, sources)),

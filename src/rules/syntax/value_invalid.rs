@@ -29,6 +29,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 .finding("two upstream groups have one name", refusal.span, "nginx refuses the second one")
                 .label(*first, "the first one")
                 .help("give one of them another name, or remove it"),
+            Flaw::Taken(Taken::Options(first)) => RULE
+                .finding("two `listen` set the options of one address", refusal.span, "nginx refuses the second one")
+                .label(*first, "the first one")
+                .help("leave the options with one of them: they hold for every server at this address"),
+            Flaw::Incomplete { needs } => RULE
+                .finding(format!("this `{name}` lacks {needs}"), refusal.span, "nginx refuses this")
+                .help(format!("write {needs} into the block, or remove it")),
             _ => continue,
         };
         findings.push(refused(finding, refusal, sources));

@@ -3,12 +3,12 @@
 use crate::deployment::Deployment;
 use crate::finding::Program;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule =
     rule!(upstream / "upstream-empty", Error, "a group has no servers, or only spare ones: nginx does not start");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx).filter(|nginx| nginx.is_whole) {
         for group in &nginx.upstreams {
             let servers: Vec<_> = nginx.config.own(group.level, "server").collect();
@@ -36,6 +36,15 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 }
                 false => "remove `backup` from one of them",
             };
+            // An empty group is noticed when it closes, one of spare servers by its name.
+            let block = nginx.config.level(group.level).opener.as_ref().map_or(group.span, |opener| opener.span());
+            let noticed = match servers.is_empty() {
+                true => Span { start: block.end.saturating_sub(1), ..block },
+                false => group.span,
+            };
+            let line = |span: Span| sources.get(span.file).position(span.start).line;
+            let is_elsewhere = line(noticed) != line(finding.primary().span);
+            let finding = if is_elsewhere { finding.label(noticed, "nginx names this line") } else { finding };
             findings.push(finding.help(help).refused_by(Program::Nginx, refusal));
         }
     }

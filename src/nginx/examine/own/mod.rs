@@ -1,13 +1,29 @@
 //! The directives with a grammar of their own.
 
-use super::servers;
-use super::values::{Read, compiles, each, refuse, word};
+use super::names::is_fixed;
+use super::values::{Read, compiles, each, refuse, regex};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::{literals, pcre};
+use crate::values::version::Version;
+
+mod balancing;
+mod browsers;
+mod listening;
+mod logs;
+mod mail;
+mod naming;
+mod process;
+mod proxying;
+
+pub(super) use balancing::dialled;
+pub(super) use naming::is_wildcard_name;
+pub(super) use proxying::redirect;
 
 /// Reads the arguments of a directive whose number of arguments is right.
-pub(super) fn check(directive: &Directive, place: Places) -> Read {
+pub(super) fn check(directive: &Directive, place: Places, version: Option<Version>) -> Read {
+    let in_http = place.each().any(|place| !place.is_stream() && !place.is_mail());
+    let (in_stream, in_mail) = (place.is_stream(), place.is_mail());
     let args = &directive.args[..];
     let arg = |index: usize| directive.arg(index).unwrap_or_default();
     let (name, first) = (directive.name(), arg(0));
@@ -18,21 +34,14 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
             digits if literals::number(digits).is_some() => Ok(()),
             _ => refuse(0, "a number from -20 to 20", "\"worker_priority\" directive invalid number"),
         },
-        "use" => match word(0, first, "select poll epoll kqueue /dev/poll eventport", None) {
-            Ok(()) => Ok(()),
-            Err(refused) => refuse(0, refused.wanted, format!("invalid event type \"{first}\"")),
-        },
-        "error_log" => each(args.get(1..).unwrap_or_default(), |at, level| {
-            let levels = ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
-            // The levels of debugging need a build with it.
-            match levels.contains(&level) || level.starts_with("debug_") {
-                true => Ok(()),
-                false => {
-                    refuse(at + 1, format!("a level: {}", levels.join(", ")), format!("invalid log level \"{level}\""))
-                }
-            }
-        }),
-        "return" if !place.and(Places::named("stream_server")).is_none() => Ok(()),
+        "use" if !["select", "poll", "epoll", "kqueue", "/dev/poll", "eventport"].contains(&first) => {
+            refuse(0, "`epoll`, `kqueue`, `poll` or `select`", format!("invalid event type \"{first}\""))
+        }
+        "worker_cpu_affinity" => process::worker_cpu_affinity(args),
+        "thread_pool" => process::thread_pool(args),
+        "error_log" => process::error_log(args),
+        "return" if in_stream => compiles(0, first),
+        "set" if in_stream => names_variable(0, first).and_then(|()| compiles(1, arg(1))),
         "return" => returned(args),
         "rewrite" => rewrite(args),
         "set" => set(args),
@@ -47,9 +56,10 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
         }),
         "error_page" => error_page(args),
         "try_files" => try_files(args),
-        "root" | "alias" => compiles(0, first),
+        "root" | "alias" => root(name, first),
         "add_header" | "add_trailer" => match arg(2) {
-            "" | "always" => compiles(1, arg(1)),
+            "always" => compiles(1, arg(1)),
+            _ if args.len() == 2 => compiles(1, arg(1)),
             other => refuse(2, "`always`, or a value in quotes", format!("invalid parameter \"{other}\"")),
         },
         "expires" => expires(args),
@@ -81,10 +91,22 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
             Some(_) => Ok(()),
         },
         "limit_req_zone" | "limit_conn_zone" => zone(args),
+        "hash" => balancing::hash(args),
+        "random" => balancing::random(args),
+        "zone" => balancing::zone(args),
+        "server" => balancing::server(args, in_stream),
+        "resolver" => naming::resolver(args, in_mail),
+        "server_name" if in_http || in_stream => naming::server_name(args),
+        "valid_referers" => naming::valid_referers(args),
+        "modern_browser" => browsers::modern_browser(args),
+        "gzip_disable" => browsers::gzip_disable(args),
+        "auth_http" => mail::auth_http(first),
+        "protocol" => mail::protocol(&args[0]),
+        "starttls" => one_of(first, &["off", "on", "only"]),
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
-        "listen" if !place.and(Places::SERVER).is_none() => servers::listen(args),
-        "log_format" if !place.and(Places::HTTP).is_none() => log_format(args),
+        "listen" => listening::listen(args, place, version),
+        "log_format" => logs::log_format(args),
         "userid_mark" => match first == "off"
             || first.len() == 1 && first.chars().all(|char| char.is_ascii_alphanumeric() || char == '=')
         {
@@ -113,30 +135,19 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
             let refusal = || format!("invalid \"open_log_file_cache\" parameter \"{text}\"");
             if is_right { Ok(()) } else { refuse(at, "`max=1000`, `inactive=20s` or `off`", refusal()) }
         }),
-        "server" => upstream_server(args),
-        "access_log" => access_log(args),
-        "proxy_pass" if place.and(Places::named("stream_server")).is_none() => proxy_pass(first),
-        "proxy_cookie_path" | "proxy_cookie_domain" | "proxy_redirect" if args.len() == 1 => {
-            match first == "off" || first == "default" && name == "proxy_redirect" {
-                true => Ok(()),
-                false => refuse(0, "two words, or `off`", format!("invalid parameter \"{first}\"")),
-            }
-        }
-        "proxy_cookie_path" | "proxy_cookie_domain" | "proxy_redirect" => {
-            each(args, |at, text| if text.starts_with('~') { Ok(()) } else { compiles(at, text) })
-        }
+        "access_log" => logs::access_log(args, in_stream),
+        "proxy_pass" if in_stream && first.contains('$') => compiles(0, first),
+        "proxy_pass" if !in_stream => proxying::proxy_pass(first),
+        "proxy_cookie_path" | "proxy_cookie_domain" | "proxy_redirect" => proxying::rewritten(name, args),
+        "proxy_cookie_flags" => proxying::cookie_flags(args),
+        "proxy_store" | "fastcgi_store" | "uwsgi_store" | "scgi_store" => compiles(0, first),
         "ssl_session_cache" => each(args, session_cache),
         "ssl_ocsp_cache" => match first == "off" || shared(first) {
             true => Ok(()),
             false => refuse(0, "`off` or `shared:name:1m`", format!("invalid OCSP cache \"{first}\"")),
         },
-        "zone" if args.len() == 2 => match literals::size(arg(1)) {
-            Some(size) if size >= 32 << 10 => Ok(()),
-            Some(_) => refuse(1, "at least 32k", format!("zone \"{first}\" is too small")),
-            None => refuse(1, "a size: digits, then perhaps `k` or `m`", format!("invalid zone size \"{}\"", arg(1))),
-        },
         "fastcgi_split_path_info" => match pcre::fault(first) {
-            Some(_) => Ok(()),
+            Some(_) => regex(0, first),
             None if pcre::captures(first) != Some(2) && pcre::captures(first).is_some() => {
                 refuse(0, "a regex with two captures", format!("pattern \"{first}\" must have 2 captures"))
             }
@@ -154,32 +165,51 @@ pub(super) fn check(directive: &Directive, place: Places) -> Read {
         | "proxy_cache"
         | "scgi_cache"
         | "uwsgi_cache"
+        | "fastcgi_pass"
+        | "uwsgi_pass"
+        | "scgi_pass"
+        | "grpc_pass"
         | "auth_basic_user_file" => compiles(0, first),
+        "sub_filter" if first.is_empty() => refuse(0, "a text to look for", "empty search pattern"),
         "sub_filter" => each(args, compiles),
-        "map" | "split_clients" if !place.and(Places::HTTP).is_none() => {
-            compiles(0, first).and_then(|()| defines(1, arg(1)))
+        "map" | "split_clients" if in_stream => compiles(0, first).and_then(|()| names_variable(1, arg(1))),
+        "geo" if in_stream => (0..args.len()).try_for_each(|at| names_variable(at, arg(at))),
+        "map" | "split_clients" => compiles(0, first).and_then(|()| defines(1, arg(1))),
+        "geo" => (0..args.len() - 1)
+            .try_for_each(|at| names_variable(at, arg(at)))
+            .and_then(|()| defines(args.len() - 1, arg(args.len() - 1))),
+        "charset_map" if first.eq_ignore_ascii_case(arg(1)) => {
+            let refusal = format!("\"charset_map\" between the same charsets \"{first}\" and \"{}\"", arg(1));
+            refuse(1, "another charset", refusal)
         }
-        "geo" if !place.and(Places::HTTP).is_none() => defines(args.len() - 1, arg(args.len() - 1)),
         "auth_request_set" => defines(0, first).and_then(|()| compiles(1, arg(1))),
         "perl_set" => defines(0, first),
         _ => Ok(()),
     }
 }
 
-/// A word that names a variable to be defined.
-fn defines(at: usize, text: &str) -> Read {
+/// A word that names a variable.
+fn names_variable(at: usize, text: &str) -> Read {
     match text.starts_with('$') && text.len() > 1 {
         true => Ok(()),
         false => refuse(at, "a variable, with its `$`", format!("invalid variable name \"{text}\"")),
     }
 }
 
+/// A word that names a variable to be defined.
+fn defines(at: usize, text: &str) -> Read {
+    match text.starts_with('$') && text.len() > 1 {
+        true if is_fixed(&text[1..]) => {
+            refuse(at, "a name that nginx does not use itself", format!("the duplicate \"{}\" variable", &text[1..]))
+        }
+        _ => names_variable(at, text),
+    }
+}
+
 fn returned(args: &[Word]) -> Read {
     let Some(first) = args.first().map(|word| word.text.as_str()) else { return Ok(()) };
-    let is_url = |text: &str| {
-        let scheme = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        scheme("http://") || scheme("https://") || scheme("$scheme")
-    };
+    let is_url =
+        |text: &str| text.starts_with("http://") || text.starts_with("https://") || text.starts_with("$scheme");
     match literals::number(first) {
         Some(0..=999) => args.get(1).map_or(Ok(()), |text| compiles(1, &text.text)),
         None if args.len() == 1 && is_url(first) => compiles(0, first),
@@ -192,6 +222,9 @@ fn rewrite(args: &[Word]) -> Read {
     if let Some(flag) = args.get(2).filter(|flag| !matches!(&*flag.text, "last" | "break" | "redirect" | "permanent")) {
         let wanted = "`last`, `break`, `redirect` or `permanent`";
         return refuse(2, wanted, format!("invalid parameter \"{}\"", flag.text));
+    }
+    if replacement.is_empty() {
+        return refuse(1, "a URI", "empty replacement");
     }
     compiles(1, replacement)
 }
@@ -226,7 +259,7 @@ fn condition(args: &[Word]) -> Read {
         return match words.as_slice() {
             [_] => Ok(()),
             [_, (_, "=" | "!="), value] => compiles(value.0, value.1),
-            [_, (_, "~" | "~*" | "!~" | "!~*"), _] => Ok(()),
+            [_, (_, "~" | "~*" | "!~" | "!~*"), pattern] => regex(pattern.0, pattern.1),
             [_, (at, other), _] => {
                 let wanted = "`=`, `!=`, `~`, `~*`, `!~` or `!~*`";
                 refuse(*at, wanted, format!("unexpected \"{other}\" in condition"))
@@ -237,6 +270,27 @@ fn condition(args: &[Word]) -> Read {
     match (first.1.strip_prefix('!').unwrap_or(first.1), words.as_slice()) {
         ("-f" | "-d" | "-e" | "-x", [_, file]) => compiles(file.0, file.1),
         _ => bad(first),
+    }
+}
+
+/// A word that is one of a few, written exactly so.
+fn one_of(text: &str, words: &[&str]) -> Read {
+    match words.contains(&text) {
+        true => Ok(()),
+        false => refuse(0, format!("one of `{}`", words.join("`, `")), format!("invalid value \"{text}\"")),
+    }
+}
+
+/// A directory in which the directory itself cannot be named.
+fn root(name: &str, text: &str) -> Read {
+    compiles(0, text)?;
+    let is_own = |variable: &&&str| crate::nginx::variables::names(text).any(|used| used == **variable);
+    match ["document_root", "realpath_root"].iter().find(is_own) {
+        Some(variable) => {
+            let refusal = format!("the ${variable} variable cannot be used in the \"{name}\" directive");
+            refuse(0, format!("a path without `${variable}`, which it decides"), refusal)
+        }
+        None => Ok(()),
     }
 }
 
@@ -324,8 +378,7 @@ pub(super) fn is_network(text: &str) -> bool {
         Some((address, bits)) => (address, Some(bits)),
         None => (text, None),
     };
-    let octet = |octet: &str| octet.is_empty() || literals::number(octet).is_some_and(|octet| octet < 256);
-    let is_v4 = address.split('.').count() == 4 && address.split('.').all(octet) && address != "255.255.255.255";
+    let is_v4 = literals::ipv4(address).is_some();
     let most = match () {
         () if is_v4 => 32,
         () if address.parse::<std::net::Ipv6Addr>().is_ok() => 128,
@@ -399,67 +452,6 @@ fn zone(args: &[Word]) -> Read {
     }
 }
 
-/// The words behind the address of a `server` in `upstream`.
-fn upstream_server(args: &[Word]) -> Read {
-    each(args.get(1..).unwrap_or_default(), |at, text| {
-        let (key, value) = text.split_once('=').unwrap_or((text, ""));
-        let number = literals::number(value);
-        let is_right = match key {
-            "weight" => number.is_some_and(|number| number > 0),
-            "max_conns" | "max_fails" => number.is_some(),
-            "fail_timeout" | "slow_start" => literals::seconds(value).is_some(),
-            "service" | "route" => !value.is_empty(),
-            "backup" | "down" | "drain" | "resolve" => key == text,
-            _ => false,
-        };
-        match is_right {
-            true => Ok(()),
-            false => refuse(
-                at + 1,
-                "`weight=2`, `max_fails=3`, `fail_timeout=10s`, `max_conns=100`, `backup` or `down`",
-                format!("invalid parameter \"{text}\""),
-            ),
-        }
-    })
-}
-
-fn access_log(args: &[Word]) -> Read {
-    let path = args[0].text.as_str();
-    if path == "off" {
-        return match args.get(1) {
-            Some(more) => refuse(1, "nothing behind `off`", format!("invalid parameter \"{}\"", more.text)),
-            None => Ok(()),
-        };
-    }
-    compiles(0, path)?;
-    each(args.get(2..).unwrap_or_default(), |at, text| {
-        let is_right = match text.split_once('=') {
-            Some(("buffer", size)) => literals::size(size).is_some_and(|size| size > 0),
-            Some(("flush", time)) => literals::milliseconds(time).is_some_and(|time| time > 0),
-            Some(("gzip", level)) => literals::number(level).is_some_and(|level| (1..=9).contains(&level)),
-            Some(("if", condition)) => return compiles(at + 2, condition),
-            _ => text == "gzip",
-        };
-        match is_right {
-            true => Ok(()),
-            false => refuse(
-                at + 2,
-                "`buffer=32k`, `flush=5s`, `gzip` or `if=$variable`",
-                format!("invalid parameter \"{text}\""),
-            ),
-        }
-    })
-}
-
-fn proxy_pass(url: &str) -> Read {
-    let scheme = |prefix: &str| url.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    match url.contains('$') {
-        true => compiles(0, url),
-        false if scheme("http://") || scheme("https://") => Ok(()),
-        false => refuse(0, "a URL that begins with `http://` or `https://`", "invalid URL prefix"),
-    }
-}
-
 fn session_cache(at: usize, text: &str) -> Read {
     let is_right = matches!(text, "off" | "none" | "builtin")
         || text.strip_prefix("builtin:").is_some_and(|number| literals::number(number).is_some())
@@ -476,24 +468,4 @@ fn session_cache(at: usize, text: &str) -> Read {
 fn shared(text: &str) -> bool {
     let zone = text.strip_prefix("shared:").and_then(|zone| zone.split_once(':'));
     zone.is_some_and(|(name, size)| !name.is_empty() && literals::size(size).is_some_and(|size| size >= 32 << 10))
-}
-
-/// `log_format`: each of its texts with the variables in it.
-fn log_format(args: &[Word]) -> Read {
-    let escape = args.get(1).and_then(|word| word.text.strip_prefix("escape="));
-    if let Some(escape) = escape.filter(|escape| !matches!(*escape, "json" | "default" | "none")) {
-        let wanted = "`escape=json`, `escape=default` or `escape=none`";
-        return refuse(1, wanted, format!("unknown log format escaping \"{escape}\""));
-    }
-    let texts = if escape.is_some() { 2 } else { 1 };
-    each(args.get(texts..).unwrap_or_default(), |at, text| match compiles(at + texts, text) {
-        Ok(()) => Ok(()),
-        Err(mut refused) => {
-            // Here nginx shows the rest of the text.
-            if refused.refusal == "invalid variable name" {
-                refused.refusal = format!("invalid parameter \"{}\"", text.split('$').next_back().unwrap_or_default());
-            }
-            Err(refused)
-        }
-    })
 }

@@ -1,0 +1,81 @@
+//! The statements of `upstream`.
+
+use crate::nginx::ast::Word;
+use crate::nginx::examine::url::{self, Kind};
+use crate::nginx::examine::values::{Read, compiles, each, refuse};
+use crate::nginx::literals;
+
+/// A `server`: its address, of `stream` with a port, and the words behind it.
+pub(super) fn server(args: &[Word], in_stream: bool) -> Read {
+    each(args.get(1..).unwrap_or_default(), |at, text| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        let number = literals::number(value);
+        let is_right = match key {
+            "weight" => number.is_some_and(|number| number > 0),
+            "max_conns" | "max_fails" => number.is_some(),
+            "fail_timeout" | "slow_start" => literals::seconds(value).is_some(),
+            "service" | "route" => !value.is_empty(),
+            "backup" | "down" | "drain" | "resolve" => key == text,
+            _ => false,
+        };
+        match is_right {
+            true => Ok(()),
+            false => refuse(
+                at + 1,
+                "`weight=2`, `max_fails=3`, `fail_timeout=10s`, `max_conns=100`, `backup` or `down`",
+                format!("invalid parameter \"{text}\""),
+            ),
+        }
+    })?;
+    let Some(address) = args.first().filter(|_| in_stream) else { return Ok(()) };
+    let has_service = args.iter().any(|word| word.text.starts_with("service="));
+    dialled(&address.text, has_service)
+}
+
+/// An address that must have a port.
+pub(in crate::nginx::examine) fn dialled(address: &str, is_portless: bool) -> Read {
+    let why = match url::parse(address, Kind::default()) {
+        Ok(url) if url.port.is_none() && !url.host.starts_with("unix:") && !is_portless => "no port",
+        Ok(_) => return Ok(()),
+        Err(why) => why,
+    };
+    refuse(
+        0,
+        "an address with a port, or a socket such as `unix:/run/x.sock`",
+        format!("{why} in upstream \"{address}\""),
+    )
+}
+
+pub(super) fn hash(args: &[Word]) -> Read {
+    compiles(0, &args[0].text)?;
+    match args.get(1) {
+        Some(word) if word.text != "consistent" => {
+            refuse(1, "`consistent`", format!("invalid parameter \"{}\"", word.text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `two`, perhaps with a method; that of the response time is the commercial edition's.
+pub(super) fn random(args: &[Word]) -> Read {
+    each(args, |at, text| match (at, text) {
+        (0, "two") | (1, "least_conn") => Ok(()),
+        (1, text) if text.starts_with("least_time") => Ok(()),
+        (0, _) => refuse(at, "`two`, or nothing", format!("invalid parameter \"{text}\"")),
+        _ => refuse(at, "`least_conn`", format!("invalid parameter \"{text}\"")),
+    })
+}
+
+pub(super) fn zone(args: &[Word]) -> Read {
+    let name = args[0].text.as_str();
+    match args.get(1).map(|size| literals::size(&size.text)) {
+        _ if name.is_empty() => refuse(0, "a name", "invalid zone name \"\""),
+        None => Ok(()),
+        Some(Some(size)) if size >= 32 << 10 => Ok(()),
+        Some(Some(_)) => refuse(1, "at least 32k", format!("zone \"{name}\" is too small")),
+        Some(None) => {
+            let refusal = format!("invalid zone size \"{}\"", args[1].text);
+            refuse(1, "a size: digits, then perhaps `k` or `m`", refusal)
+        }
+    }
+}
