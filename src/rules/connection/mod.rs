@@ -148,16 +148,16 @@ pub(in crate::rules) fn server_name<'a>(nginx: &'a Nginx, hand_over: &HandOver) 
 }
 
 /// The host whose requests an address gets where a variable chooses it by the host, and else the server.
-pub(in crate::rules) fn host_or_server(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Option<String> {
+pub(in crate::rules) fn host_or_server<'a>(nginx: &'a Nginx, hand_over: &HandOver, peer: &'a Peer) -> Option<&'a str> {
     let letters = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.');
-    let is_host = |key: &&String| {
+    let is_host = |key: &&str| {
         key.contains('.') && key.chars().all(letters) && key.contains(|char: char| char.is_ascii_alphabetic())
     };
-    peer.key.as_ref().filter(is_host).cloned().or_else(|| server_name(nginx, hand_over))
+    peer.key.as_deref().filter(is_host).or_else(|| server_name(nginx, hand_over))
 }
 
 /// The same for a dial.
-pub(in crate::rules) fn host_of(machine: &Machine, dial: &Dial) -> Option<String> {
+pub(in crate::rules) fn host_of<'a>(machine: &'a Machine, dial: &Dial) -> Option<&'a str> {
     let (nginx, hand_over) = machine.hand_over(dial);
     host_or_server(nginx, hand_over, &hand_over.peers(nginx)[dial.peer])
 }
