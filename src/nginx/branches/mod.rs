@@ -136,7 +136,6 @@ impl<'a> Variables<'a> {
     pub fn branches(&self, level: LevelId, argument: &Evaluated, span: Span) -> Vec<Branch> {
         self.has_more.set(false);
         let values = self.of_pieces(level, &argument.pieces, 0);
-        let is_told = self.is_unconditioned(level);
         if self.has_more.get() {
             self.exceeded.borrow_mut().push(span);
             return Vec::new();
@@ -144,7 +143,7 @@ impl<'a> Variables<'a> {
         let branch = |value: Value| {
             let span = value.span.unwrap_or(span);
             // Of an empty value a condition may take care, and so may no request come that has it.
-            let told = !value.text.is_empty() && !value.implied || value.is_certain && is_told;
+            let told = !value.text.is_empty() && !value.implied || value.is_certain && self.is_unconditioned(level);
             value.key.filter(|_| told).map(|key| Branch { text: value.text, span, key, via: value.via })
         };
         values.all.into_iter().filter_map(branch).collect()
