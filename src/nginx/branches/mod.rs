@@ -426,7 +426,7 @@ impl<'a> Variables<'a> {
         let source = source.map_or(anything, |opener| self.of_text(level, &opener.args[0].text, depth));
         match source.rest {
             Rest::Nothing => {
-                let span = self.config.level(block).opener.as_ref().map(|opener| opener.span);
+                let span = self.config.level(block).opener.as_ref().map(|opener| opener.span());
                 let mut values = self.looked_up(level, &table, source.all, depth);
                 // Where there is neither key nor default, the table itself gives the empty value.
                 values.all.iter_mut().filter(|value| value.implied && value.span.is_none()).for_each(|value| {
