@@ -216,6 +216,13 @@ impl Finding {
         &self.labels[0]
     }
 
+    /// Makes the first place that somebody can edit the primary one.
+    pub fn lead_with(&mut self, is_editable: impl Fn(Span) -> bool) {
+        if let Some(at) = self.labels.iter().position(|label| is_editable(label.span)) {
+            self.labels[..=at].rotate_right(1);
+        }
+    }
+
     /// Adds a place; one that is there already is not repeated.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         if self.labels.iter().all(|label| label.span != span) {

@@ -61,11 +61,22 @@ impl Machine {
         let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
         match () {
             () if !whole || name(path) != name(&sample.script_name) => None,
+            () if self.answers_itself(script, sample) => None,
             () if path == sample.script_name => Some(Misplaced::NoDirectory),
             () if path == format!("/scripts{}", sample.script_name) => Some(Misplaced::Placeholder),
             () if sample.is_real && !self.view.is_partial() => Some(Misplaced::Elsewhere),
             () => None,
         }
+    }
+
+    /// Whether PHP-FPM answers a request without a script: its status page or its ping.
+    fn answers_itself(&self, script: &Script, sample: &Sample) -> bool {
+        let asked = |id: &PoolId| {
+            let settings = &self.pool(*id).settings;
+            let own = ["pm.status_path", "ping.path"].into_iter().filter_map(|name| settings.get(name));
+            own.into_iter().any(|path| path.text.as_deref() == Some(sample.script_name.as_str()))
+        };
+        script.pools.iter().any(asked)
     }
 
     fn has_chroot(&self, script: &Script) -> bool {

@@ -14,6 +14,9 @@ use super::Host;
 use super::facts::Build;
 use super::overlay::Added;
 
+/// How the names of texts begin that an image brings.
+pub const IMAGE: &str = "image:";
+
 /// A packaging of nginx and PHP-FPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,7 +127,7 @@ impl Profile {
         };
         let added = |(path, text): &(&str, &str)| Added {
             path: path.into(),
-            shown: format!("image:{image}{path}"),
+            shown: format!("{IMAGE}{image}{path}"),
             text: (*text).into(),
         };
         files.iter().map(added).collect()

@@ -131,6 +131,11 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(EcoString, S
             // A value that only some requests get leaves the variable open.
             let always = path.contains(&id) && matches!(here.context, Context::Server | Context::Location);
             let value = set.args.get(1).filter(|_| always && set.name() == "set")?;
+            // `$1` is what an expression matched last, and that may be another one further inside.
+            let by_number = |name: &str| name.starts_with(|char: char| char.is_ascii_digit());
+            if id != level && names(&value.text).any(by_number) {
+                return None;
+            }
             let deeper = in_force.as_ref().is_none_or(|(depth, _, _)| *depth <= config.outwards(id).count());
             if deeper {
                 in_force = Some((config.outwards(id).count(), value.text.clone(), value.span));

@@ -7,6 +7,7 @@
 use crate::allow;
 use crate::deployment::{Deployment, Machine};
 use crate::finding::{Category, Finding, Label, Severity};
+use crate::host::profile::IMAGE;
 use crate::parallel;
 use crate::source::{Sources, Span};
 
@@ -149,6 +150,9 @@ pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) 
         findings.unchecked.extend(found.unchecked);
     }
     findings.drop_superseded();
+    // What an image brings is in no file of the reader's.
+    let is_editable = |span: Span| !sources.get(span.file).path.starts_with(IMAGE);
+    findings.findings.iter_mut().for_each(|finding| finding.lead_with(is_editable));
     allow::apply(deployment, sources, selected, &mut findings);
     findings.note_servers();
     findings

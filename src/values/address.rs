@@ -85,6 +85,9 @@ impl Address {
         if host.contains(['/', '?']) || port.is_some_and(|port| port.contains('/')) {
             return Err(AddressError::InvalidHost);
         }
+        if text.is_empty() {
+            return Err(AddressError::NoHost);
+        }
         let port = self::port(port, default_port)?;
         match host.parse::<Ipv4Addr>() {
             Ok(ip) => Ok(Address::Ip(SocketAddr::new(ip.into(), port))),

@@ -1,6 +1,6 @@
 //! IPv4 on one side and IPv6 on the other.
 
-use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::nearest::How;
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Severity};
@@ -17,14 +17,13 @@ pub(super) static RULE: Rule = rule!(
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in machine.dials.iter().filter(|dial| is_php(machine, dial)) {
-            let (nginx, hand_over) = machine.hand_over(dial);
             let found = match &dial.reach {
                 Reach::Nobody => missed(machine, dial),
                 Reach::Pools(pools) => uncertain(machine, dial, pools).or_else(|| half(machine, dial, pools)),
                 Reach::Other(_) | Reach::Unknown(..) => None,
             };
             if let Some(finding) = found {
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+                findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));
             }
         }
     }
@@ -51,8 +50,7 @@ fn missed(machine: &Machine, dial: &Dial) -> Option<Finding> {
         .finding(message, dial.span, "nginx dials here")
         .label(listener.span, listens_here(machine, meant.pool, pool))
         .help(format!("let nginx dial {right}, or set `listen = {}` in pool {}", dial.address, pool.name));
-    let severity = severity_of_failure(machine, dial);
-    Some(predict_failure(finding, severity, connect_log(&dial.address)))
+    Some(Failure::of(machine, dial).predict(finding, connect_log(&dial.address)))
 }
 
 /// The pool listens on a name of which FPM takes the first address, and nginx dials one of them.
@@ -68,7 +66,7 @@ fn uncertain(machine: &Machine, dial: &Dial, pools: &[PoolId]) -> Option<Finding
         .label(dial.span, format!("nginx dials {dialled}"))
         .note("with the usual /etc/hosts the first address of localhost is ::1")
         .help(format!("set `listen = {dialled}` in pool {}", pool.name));
-    Some(predict_failure(finding, Severity::Error, connect_log(&dial.address)).severity(Severity::Warning))
+    Some(Failure::of(machine, dial).predict(finding, connect_log(&dial.address)).severity(Severity::Warning))
 }
 
 /// nginx dials a name with two addresses, and the pool listens on one of them: nginx tries the other

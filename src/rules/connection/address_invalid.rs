@@ -1,6 +1,6 @@
 //! An address that nginx cannot dial: no host, no port, a path where a host must stand.
 
-use super::server_name;
+use super::{host_or_server, label_variable};
 use crate::deployment::{Deployment, HandOver, Peer};
 use crate::finding::{Finding, Program};
 use crate::rules::{Findings, Rule, rule};
@@ -17,8 +17,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for hand_over in &nginx.hand_overs {
             for peer in hand_over.named().iter().filter(|peer| !is_name(peer)) {
                 if let Some(finding) = refused(peer, Some(hand_over)) {
-                    let finding = finding.label(hand_over.span, "the variable is used here");
-                    findings.push_for(server_name(nginx, hand_over), finding);
+                    let finding = label_variable(finding, hand_over, peer);
+                    findings.push_for(host_or_server(nginx, hand_over, peer), finding);
                 }
             }
         }
@@ -41,6 +41,10 @@ fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
         AddressError::NoPort if written.parse::<u16>().is_ok() => {
             ("no host before the port", format!("write the host: 127.0.0.1:{written}, say"))
         }
+        AddressError::NoHost if written.is_empty() => (
+            "nothing is left of the address",
+            "give the variable an address for these requests, or answer them before they are handed over".into(),
+        ),
         AddressError::NoPort => ("no port", format!("add the port: {written}:9000, say")),
         AddressError::NoHost => ("no host before the port", format!("write the host: 127.0.0.1{written}, say")),
         AddressError::InvalidPort => (

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{label_hand_over, server_name, severity_of_failure};
+use super::{Failure, host_of, label_hand_over};
 use crate::deployment::pools::AllowedClients;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::values::address::Endpoint;
 
 pub(super) static RULE: Rule =
@@ -16,15 +16,13 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
-            let (nginx, hand_over) = machine.hand_over(dial);
-            // With fastcgi_bind nginx dials from an address of its choice.
-            let bound = nginx.config.effective(hand_over.level, "fastcgi_bind").is_some();
+            let (_, hand_over) = machine.hand_over(dial);
             let Reach::Pools(pools) = &dial.reach else { continue };
-            if bound || hand_over.protocol != Protocol::Fastcgi {
+            if hand_over.protocol != Protocol::Fastcgi {
                 continue;
             }
             for finding in pools.iter().filter_map(|id| refused(machine, dial, *id)) {
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+                findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));
             }
         }
         for (id, pool) in machine.pools().filter(|(id, _)| machine.callers(*id).next().is_none()) {
@@ -36,12 +34,29 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
+/// The addresses that nginx may dial from, and the `fastcgi_bind` that says so; none where they are not known.
+fn sources(machine: &Machine, dial: &Dial) -> (Vec<IpAddr>, Option<Span>) {
+    let reached = dial.endpoints.iter().filter(|endpoint| !dial.missed.contains(endpoint));
+    let usual: Vec<IpAddr> = reached.filter_map(source).collect();
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let bind = nginx.config.effective(hand_over.level, "fastcgi_bind").and_then(|bind| bind.args.first());
+    let Some(bind) = bind.filter(|bind| bind.text != "off" && !usual.is_empty()) else { return (usual, None) };
+    let address = bind.text.rsplit_once(':').map_or(&*bind.text, |(address, _)| address);
+    (address.parse().into_iter().collect(), Some(bind.span))
+}
+
+/// Whether a pool refuses every address that nginx may dial from.
+pub(super) fn is_refused(machine: &Machine, dial: &Dial, id: PoolId) -> bool {
+    let allowed = machine.pool(id).listener.as_ref().and_then(|listener| listener.allowed_clients.as_ref());
+    let (sources, _) = sources(machine, dial);
+    allowed.is_some_and(|allowed| !sources.is_empty() && !sources.iter().any(|source| allowed.admits(*source)))
+}
+
 fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     let pool = machine.pool(id);
     let allowed = pool.listener.as_ref()?.allowed_clients.as_ref()?;
-    let reached = dial.endpoints.iter().filter(|endpoint| !dial.missed.contains(endpoint));
-    let sources: Vec<IpAddr> = reached.filter_map(source).collect();
-    if sources.is_empty() || sources.iter().any(|source| allowed.admits(*source)) {
+    let (sources, bind) = sources(machine, dial);
+    if !is_refused(machine, dial, id) {
         return (!allowed.dropped.is_empty() && !sources.is_empty()).then(|| dropped(pool.name.as_str(), allowed));
     }
     let source = sources[0];
@@ -53,10 +68,9 @@ fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     };
     let mut finding = RULE
         .finding(message, allowed.span, admitted)
-        .label(dial.span, format!("nginx dials from {source} here"))
-        .help(format!("write `listen.allowed_clients = {}`, then reload PHP-FPM", with(allowed, source)))
-        .predict(502, "while reading response header from upstream".to_owned())
-        .severity(severity_of_failure(machine, dial));
+        .label(bind.unwrap_or(dial.span), format!("nginx dials from {source} here"))
+        .help(format!("write `listen.allowed_clients = {}`, then reload PHP-FPM", with(allowed, source)));
+    finding = Failure::of(machine, dial).predict(finding, "while reading response header from upstream".to_owned());
     if !allowed.dropped.is_empty() {
         finding = finding.note(not_addresses(allowed));
     }

@@ -1,7 +1,7 @@
 //! TCP on one side and a unix socket on the other.
 
 use super::listener_missing::dialled_as;
-use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::nearest::How;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Edit, Finding, Fix};
@@ -27,7 +27,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
             let meant = dial.nearest.filter(|nearest| nearest.how == How::Kind);
             if let (Some(meant), None, None) = (meant, machine.overridden(dial), machine.not_loaded(dial)) {
-                findings.push_for(server_name(nginx, hand_over), finding(machine, dial, meant.pool));
+                findings.push_for(host_of(machine, dial), finding(machine, dial, meant.pool));
             }
         }
     }
@@ -53,6 +53,5 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
         let edits = vec![Edit { span: dial.span, text: right.clone() }];
         finding = finding.fix(Fix { title: format!("Dial {right}"), safe: false, edits });
     }
-    let severity = severity_of_failure(machine, dial);
-    predict_failure(finding, severity, connect_log(&dial.address))
+    Failure::of(machine, dial).predict(finding, connect_log(&dial.address))
 }

@@ -1,9 +1,9 @@
 //! A FastCGI hand-over that serves PHP dials an address where no pool listens.
 
-use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::connect::MAX_DIALS;
 use crate::deployment::nearest::{How, Nearest};
-use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach};
+use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach, Target};
 use crate::finding::{Edit, Finding, Fix};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -22,8 +22,14 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let needs = format!("the variable in {}, which can take too many values", sources.place(*span));
             findings.unchecked(&RULE, needs, "");
         }
+        for hand_over in machine.nginx.iter().flat_map(|nginx| &nginx.hand_overs) {
+            if hand_over.serves_php && matches!(hand_over.target, Target::Unknown) && !machine.masters.is_empty() {
+                let needs = format!("the values of the variable in {}", sources.place(hand_over.span));
+                findings.unchecked(&RULE, needs, "");
+            }
+        }
         for dial in &machine.dials {
-            let (nginx, hand_over) = machine.hand_over(dial);
+            let (_, hand_over) = machine.hand_over(dial);
             match &dial.reach {
                 _ if hand_over.protocol != Protocol::Fastcgi => {}
                 Reach::Unknown(..) if machine.masters.is_empty() && machine.unpaired.is_some() => {
@@ -36,7 +42,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                     findings.unchecked(&RULE, format!("what listens on {}", dial.address), "--facts");
                 }
                 Reach::Nobody if is_owned(machine, dial) => {
-                    findings.push_for(server_name(nginx, hand_over), finding(machine, dial));
+                    findings.push_for(host_of(machine, dial), finding(machine, dial));
                 }
                 Reach::Nobody | Reach::Pools(_) | Reach::Other(_) => {}
             }
@@ -62,8 +68,7 @@ fn finding(machine: &Machine, dial: &Dial) -> Finding {
     let shown = shown(&dial.address);
     let finding = RULE.finding(format!("no pool listens on {shown}"), dial.span, format!("nginx dials this {what}"));
     let finding = explain(label_hand_over(finding, machine, dial), machine, dial, &shown);
-    let severity = severity_of_failure(machine, dial);
-    predict_failure(finding, severity, connect_log(&dial.address))
+    Failure::of(machine, dial).predict(finding, connect_log(&dial.address))
 }
 
 fn shown(address: &Address) -> String {

@@ -1,6 +1,6 @@
 //! The only pool that listens at a dialled address belongs to a master that does not run.
 
-use super::{connect_log, label_hand_over, listens_here, predict_failure, server_name, severity_of_failure};
+use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach, State};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
@@ -18,10 +18,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Reach::Pools(pools) = &dial.reach else { continue };
             let stopped =
                 |id: &PoolId| matches!(machine.masters[id.master].state, State::Absent(_) | State::Disabled(_));
-            let (nginx, hand_over) = machine.hand_over(dial);
             if let (true, Some(id)) = (pools.iter().all(stopped), pools.first()) {
                 if let Some(finding) = finding(machine, dial, *id) {
-                    findings.push_for(server_name(nginx, hand_over), finding);
+                    findings.push_for(host_of(machine, dial), finding);
                 }
             }
         }
@@ -54,6 +53,6 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     let log = connect_log(&dial.address);
     Some(match master.state {
         State::Disabled(_) => finding.severity(Severity::Warning).predict(502, log),
-        _ => predict_failure(finding, severity_of_failure(machine, dial), log),
+        _ => Failure::of(machine, dial).predict(finding, log),
     })
 }

@@ -2,13 +2,14 @@
 
 use super::Rule;
 use crate::deployment::{Dial, HandOver, Machine, Nginx, Peer, Pool, PoolId, Reach};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::values::address::{Address, Endpoint};
 
 mod address_family_mismatch;
 mod address_invalid;
 mod client_not_allowed;
 mod duplicate_listener;
+mod failure;
 mod listen_invalid;
 mod listen_overridden;
 mod listener_kind_mismatch;
@@ -23,6 +24,8 @@ mod stale_name;
 mod upstream_port_defaulted;
 mod upstream_undefined;
 mod wrong_protocol;
+
+pub(in crate::rules) use failure::{Failure, retries_are_off};
 
 /// The rules of this category.
 pub const RULES: &[&Rule] = &[
@@ -45,39 +48,6 @@ pub const RULES: &[&Rule] = &[
     &upstream_undefined::RULE,
     &wrong_protocol::RULE,
 ];
-
-/// How much a dial that fails matters: an error, unless another peer of the group answers instead.
-pub(in crate::rules) fn severity_of_failure(machine: &Machine, dial: &Dial) -> Severity {
-    let (nginx, hand_over) = machine.hand_over(dial);
-    let peers = hand_over.peers(nginx);
-    let no_retry = retries_are_off(nginx, hand_over);
-    let is_hidden =
-        is_softened(nginx, hand_over) || peers[dial.peer].backup || machine.another_answers(dial) && !no_retry;
-    if is_hidden { Severity::Warning } else { Severity::Error }
-}
-
-/// Whether another place answers where a request would get 502: `error_page 502 = @other`.
-pub(in crate::rules) fn is_softened(nginx: &Nginx, hand_over: &HandOver) -> bool {
-    nginx.config.effective_list(hand_over.level, "error_page").iter().any(|page| {
-        let has = |test: &dyn Fn(&str) -> bool| page.args.iter().any(|word| test(&word.text));
-        has(&|word| word == "502") && has(&|word| word.starts_with('='))
-    })
-}
-
-/// Whether nginx asks no other peer when one fails.
-pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
-    let (classes, tries) = hand_over.protocol.next_upstream();
-    let classes = nginx.config.effective(hand_over.level, classes);
-    let tries = nginx.config.effective(hand_over.level, tries);
-    classes.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
-        || tries.is_some_and(|found| found.arg(0) == Some("1"))
-}
-
-/// Predicts what a request gets whose dial fails: 502, or the answer of another peer.
-pub(super) fn predict_failure(finding: Finding, severity: Severity, log: String) -> Finding {
-    let status = if severity == Severity::Error { 502 } else { 200 };
-    finding.severity(severity).predict(status, log)
-}
 
 /// What nginx logs when nobody is at an address.
 pub(in crate::rules) fn connect_log(address: &Address) -> String {
@@ -153,6 +123,19 @@ pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dia
     }
 }
 
+/// Adds the line of a hand-over whose variable leads to an address.
+pub(super) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer) -> Finding {
+    let Some(key) = &peer.key else { return finding.label(hand_over.span, "the variable is used here") };
+    let finding = label_way(finding, peer);
+    match peer.span == hand_over.span {
+        true => finding.note(format!("requests for `{key}` lead to it")),
+        false => {
+            let name = hand_over.directive.name();
+            finding.label(hand_over.span, format!("`{name}` hands requests for `{key}` over to it"))
+        }
+    }
+}
+
 /// Adds the values that lead from a request to an address.
 pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
     let key = peer.key.as_deref().unwrap_or_default();
@@ -162,6 +145,21 @@ pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
 /// The server of a hand-over, as notes name it.
 pub(in crate::rules) fn server_name<'a>(nginx: &'a Nginx, hand_over: &HandOver) -> Option<&'a str> {
     nginx.servers.get(hand_over.server)?.shown_name()
+}
+
+/// The host whose requests an address gets where a variable chooses it by the host, and else the server.
+pub(in crate::rules) fn host_or_server<'a>(nginx: &'a Nginx, hand_over: &HandOver, peer: &'a Peer) -> Option<&'a str> {
+    let letters = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.');
+    let is_host = |key: &&str| {
+        key.contains('.') && key.chars().all(letters) && key.contains(|char: char| char.is_ascii_alphabetic())
+    };
+    peer.key.as_deref().filter(is_host).or_else(|| server_name(nginx, hand_over))
+}
+
+/// The same for a dial.
+pub(in crate::rules) fn host_of<'a>(machine: &'a Machine, dial: &Dial) -> Option<&'a str> {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    host_or_server(nginx, hand_over, &hand_over.peers(nginx)[dial.peer])
 }
 
 /// Where a pool listens, in words for a label.

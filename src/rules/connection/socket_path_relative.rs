@@ -1,6 +1,6 @@
 //! A socket path in nginx that does not begin at the root directory.
 
-use super::{connect_log, label_hand_over, predict_failure, server_name, severity_of_failure};
+use super::{Failure, connect_log, host_of, label_hand_over};
 use crate::deployment::{Deployment, Reach};
 use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
@@ -15,7 +15,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
             let Address::Unix(path) = &dial.address else { continue };
-            let (nginx, hand_over) = machine.hand_over(dial);
             if path.starts_with('/') || is_placeholder(path.split('/').next().unwrap_or_default()) {
                 continue;
             }
@@ -31,9 +30,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let finding = label_hand_over(finding, machine, dial);
             let finding = match by_chance {
                 true => finding.note("it works as long as nginx is started in /").severity(Severity::Warning),
-                false => predict_failure(finding, severity_of_failure(machine, dial), connect_log(&dial.address)),
+                false => Failure::of(machine, dial).predict(finding, connect_log(&dial.address)),
             };
-            findings.push_for(server_name(nginx, hand_over), finding);
+            findings.push_for(host_of(machine, dial), finding);
         }
     }
 }

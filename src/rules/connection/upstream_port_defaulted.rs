@@ -1,6 +1,6 @@
 //! A `server` in `upstream` without a port: nginx dials port 80, whatever the protocol.
 
-use super::{connect_log, label_hand_over, server_name};
+use super::{connect_log, host_of, label_hand_over};
 use crate::deployment::{Deployment, Dial, Machine, Protocol, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
@@ -19,7 +19,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let peer = &hand_over.peers(nginx)[dial.peer];
             let http = matches!(hand_over.protocol, Protocol::Http | Protocol::Grpc);
             if peer.port_defaulted && !http && !matches!(dial.reach, Reach::Pools(_)) {
-                findings.push_for(server_name(nginx, hand_over), finding(machine, dial));
+                findings.push_for(host_of(machine, dial), finding(machine, dial));
             }
         }
     }
@@ -40,5 +40,5 @@ fn finding(machine: &Machine, dial: &Dial) -> Finding {
         Reach::Other(_) => "upstream sent unsupported FastCGI protocol version: 72".to_owned(),
         _ => connect_log(&dial.address),
     };
-    finding.predict(502, log).severity(super::severity_of_failure(machine, dial))
+    super::Failure::of(machine, dial).predict(finding, log)
 }

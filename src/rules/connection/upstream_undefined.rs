@@ -1,6 +1,6 @@
 //! A pass names an upstream group that does not exist.
 
-use super::server_name;
+use super::{host_or_server, label_variable};
 use crate::deployment::nearest::distance;
 use crate::deployment::{Deployment, HandOver, Nginx, Peer};
 use crate::finding::{Edit, Finding, Fix, Program};
@@ -25,8 +25,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     _ => None,
                 };
                 if let Some(finding) = found {
-                    let finding = finding.label(hand_over.span, "the variable is used here");
-                    findings.push_for(server_name(nginx, hand_over), finding);
+                    let finding = label_variable(finding, hand_over, peer);
+                    findings.push_for(host_or_server(nginx, hand_over, peer), finding);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! The two ends of a hand-over speak different protocols.
 
-use super::{label_hand_over, listens_here, server_name, severity_of_failure};
+use super::{Failure, host_of, label_hand_over, listens_here};
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
-use crate::finding::Finding;
+use crate::finding::{Finding, Prediction};
 use crate::host::facts::Protocol as Speaks;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -24,8 +24,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 _ => None,
             };
             if let Some(finding) = found {
-                let finding = finding.severity(severity_of_failure(machine, dial));
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+                let failure = Failure::of(machine, dial);
+                let finding = match finding.predicts.clone() {
+                    Some(Prediction::Response { log: Some(log), .. }) => failure.predict(finding, log),
+                    _ => finding.severity(failure.severity),
+                };
+                findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));
             }
         }
     }

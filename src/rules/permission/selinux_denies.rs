@@ -1,7 +1,7 @@
 //! SELinux keeps nginx from dialling.
 
 use crate::deployment::{Deployment, Dial, Reach};
-use crate::rules::connection::{label_hand_over, server_name};
+use crate::rules::connection::{host_of, label_hand_over};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
@@ -21,7 +21,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         let allowed = |name: &str| selinux.booleans.get(name) == Some(&true);
         let known = selinux.booleans.contains_key("httpd_can_network_connect");
         for dial in &machine.dials {
-            let (nginx, hand_over) = machine.hand_over(dial);
             let port = port(dial).filter(|port| !HTTP_PORTS.contains(port));
             let (message, help) = match (port, home(dial)) {
                 (Some(_), _) if !known || allowed("httpd_can_network_connect") => continue,
@@ -44,7 +43,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .note("the policy of the host is not in view: `ausearch -m avc -c nginx` shows what it denied")
                 .help(help)
                 .predict(502, log);
-            findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+            findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
 use crate::finding::Finding;
 use crate::host::facts::PathFact;
-use crate::rules::connection::{StartFails, label_hand_over, predict_failed_start, server_name, severity_of_failure};
+use crate::rules::connection::{Failure, StartFails, host_of, label_hand_over, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Endpoint;
@@ -21,7 +21,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         }
         for dial in &machine.dials {
             let (Reach::Pools(_), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else { continue };
-            let (nginx, hand_over) = machine.hand_over(dial);
+            let (nginx, _) = machine.hand_over(dial);
             let Some(directory) = path.parent() else { continue };
             if directory.ancestors().all(|above| machine.paths.get(above).is_none()) {
                 findings.unchecked(&RULE, "owners and modes of the directories of sockets", "--facts");
@@ -29,7 +29,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let who = &nginx.worker.identity;
             if let Some(fact) = machine.paths.first_closed(directory, who, &machine.facts.accounts) {
                 let finding = label_hand_over(closed(machine, dial, fact), machine, dial);
-                findings.push_for(server_name(nginx, hand_over), finding);
+                findings.push_for(host_of(machine, dial), finding);
             }
         }
     }
@@ -80,11 +80,8 @@ fn closed(machine: &Machine, dial: &Dial, fact: &PathFact) -> Finding {
         }
     }
     let log = format!("connect() to {} failed (13: Permission denied) while connecting to upstream", dial.address);
-    finding
-        .note(format!("{directory} is {owner}:{group} {mode}: {user} lacks the x bit"))
-        .help(format!(
-            "`setfacl -m u:{user}:x {directory}`; or put the socket into /run/php on both sides and restart PHP-FPM"
-        ))
-        .predict(502, log)
-        .severity(severity_of_failure(machine, dial))
+    let finding = finding.note(format!("{directory} is {owner}:{group} {mode}: {user} lacks the x bit")).help(format!(
+        "`setfacl -m u:{user}:x {directory}`; or put the socket into /run/php on both sides and restart PHP-FPM"
+    ));
+    Failure::of(machine, dial).predict(finding, log)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deployment::{Deployment, Dial, Machine, Reach};
 use crate::finding::Finding;
 use crate::host::units::Unit;
-use crate::rules::connection::{connect_log, label_hand_over, server_name, severity_of_failure};
+use crate::rules::connection::{Failure, connect_log, host_of, label_hand_over};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Endpoint;
@@ -19,7 +19,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let (Reach::Pools(pools), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else {
                 continue;
             };
-            let (nginx, hand_over) = machine.hand_over(dial);
             let fpm = pools.first().map(|id| machine.masters[id.master].layout.unit.as_str());
             let hiding = fpm.into_iter().chain(["nginx.service"]).find_map(|name| {
                 let unit = machine.facts.units.get(name)?;
@@ -30,7 +29,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let joined = units.into_iter().any(|unit| unit.get("Unit.JoinsNamespaceOf").is_some());
             if let Some((name, setting, unit)) = hiding.filter(|_| !joined) {
                 let finding = finding(machine, dial, path, name, setting, unit);
-                findings.push_for(server_name(nginx, hand_over), label_hand_over(finding, machine, dial));
+                findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));
             }
         }
     }
@@ -65,9 +64,8 @@ fn finding(machine: &Machine, dial: &Dial, path: &Path, name: &str, setting: &st
         }
     }
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    finding
+    let finding = finding
         .note(format!("the two programs see different directories under the path of the socket: only processes of {name} see its own"))
-        .help(format!("move the socket to /run/php/{file_name} on both sides"))
-        .predict(502, connect_log(&dial.address))
-        .severity(severity_of_failure(machine, dial))
+        .help(format!("move the socket to /run/php/{file_name} on both sides"));
+    Failure::of(machine, dial).predict(finding, connect_log(&dial.address))
 }

@@ -4,7 +4,7 @@ use crate::deployment::access::{Class, Verdict, WRITE};
 use crate::deployment::{Deployment, Dial, Listener, Machine, Nginx, Origin, Pool, PoolId, Reach};
 use crate::finding::{Finding, Severity};
 use crate::host::accounts::Lookup;
-use crate::rules::connection::{label_hand_over, server_name, severity_of_failure};
+use crate::rules::connection::{Failure, host_of, label_hand_over};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Address;
@@ -16,7 +16,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
             let (Reach::Pools(pools), Address::Unix(path)) = (&dial.reach, &dial.address) else { continue };
-            let (nginx, hand_over) = machine.hand_over(dial);
+            let (nginx, _) = machine.hand_over(dial);
             if !is_identity_known(machine, nginx) {
                 continue;
             }
@@ -31,7 +31,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     Verdict::Unknown(needs) => findings.unchecked(&RULE, needs, "--facts"),
                     Verdict::Denied(class) => {
                         let finding = finding(machine, dial, *id, path, class);
-                        findings.push_for(server_name(nginx, hand_over), finding);
+                        findings.push_for(host_of(machine, dial), finding);
                     }
                 }
             }
@@ -46,10 +46,15 @@ fn is_identity_known(machine: &Machine, nginx: &Nginx) -> bool {
         && accounts.group(&nginx.worker.group.value) != Lookup::Missing
 }
 
-/// Whether the socket's owner and group exist; where they do not, PHP-FPM does not start.
+/// Whether the users and groups of the socket exist; where they do not, PHP-FPM does not start.
 fn is_access_known(machine: &Machine, listener: &Listener) -> bool {
     let accounts = &machine.facts.accounts;
     let named = |name: &String| name.parse::<u32>().is_err();
+    let unknown_user = |name: &String| accounts.user(name) == Lookup::Missing;
+    let unknown_group = |name: &String| accounts.group(name) == Lookup::Missing;
+    if listener.access.acl_users.keys().any(unknown_user) || listener.access.acl_groups.keys().any(unknown_group) {
+        return false;
+    }
     let (owner, group) = (listener.access.owner.as_ref(), listener.access.group.as_ref());
     !owner.filter(|name| named(name)).is_some_and(|name| accounts.user(name) == Lookup::Missing)
         && !group.filter(|name| named(name)).is_some_and(|name| accounts.group(name) == Lookup::Missing)
@@ -73,15 +78,13 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId, path: &str, class: Class)
         finding = label_socket(finding, pool, listener);
         finding = finding.note(why(listener, class)).help(help(machine, nginx, pool, listener, class));
     }
-    // A user that no file names may be another one on this build of nginx.
-    let severity = match worker.user.origin {
-        Origin::Packaged if machine.facts.build.user.is_none() => Severity::Warning,
-        _ => severity_of_failure(machine, dial),
-    };
     let log = format!("connect() to unix:{path} failed (13: Permission denied) while connecting to upstream");
-    finding
-        .predict(if severity_of_failure(machine, dial) == Severity::Error { 502 } else { 200 }, log)
-        .severity(severity)
+    let finding = Failure::of(machine, dial).predict(finding, log);
+    // A user that no file names may be another one on this build of nginx.
+    match worker.user.origin {
+        Origin::Packaged if machine.facts.build.user.is_none() => finding.severity(Severity::Warning),
+        _ => finding,
+    }
 }
 
 /// Points at the lines that decide about the socket.

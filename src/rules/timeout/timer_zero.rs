@@ -1,9 +1,9 @@
 //! A timer of 0 expires at once.
 
 use crate::deployment::limits::Timer;
-use crate::deployment::{Deployment, HandOver, Nginx};
+use crate::deployment::{Deployment, HandOver, Machine, Nginx};
 use crate::finding::{Finding, Severity};
-use crate::rules::connection::server_name;
+use crate::rules::connection::{Failure, server_name};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::Address;
@@ -16,10 +16,11 @@ pub(super) static RULE: Rule = rule!(
 );
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
+    for (machine, nginx) in all {
         for hand_over in &nginx.hand_overs {
             for timer in Timer::ALL {
-                if let Some(finding) = finding(nginx, hand_over, timer) {
+                if let Some(finding) = finding(machine, nginx, hand_over, timer) {
                     findings.push_for(server_name(nginx, hand_over), finding);
                 }
             }
@@ -27,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
-fn finding(nginx: &Nginx, hand_over: &HandOver, timer: Timer) -> Option<Finding> {
+fn finding(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, timer: Timer) -> Option<Finding> {
     let wait = hand_over.waits(timer).filter(|wait| wait.value == 0)?;
     // A unix socket is connected in the same moment, or not at all.
     let over_tcp = |peer: &crate::deployment::Peer| !matches!(peer.address, Ok(Address::Unix(_)));
@@ -35,26 +36,17 @@ fn finding(nginx: &Nginx, hand_over: &HandOver, timer: Timer) -> Option<Finding>
         return None;
     }
     let (name, span) = (hand_over.timer_name(timer), wait.origin.span()?);
-    let (what, severity) = match timer {
-        Timer::Send => ("a request that does not go out in one piece gets 504", Severity::Warning),
-        Timer::Connect | Timer::Read if is_softened(nginx, hand_over) => {
-            ("every request fails here", Severity::Warning)
-        }
-        Timer::Connect | Timer::Read => ("every request gets 504", Severity::Error),
+    let failure = Failure::answered(machine, nginx, hand_over, 504);
+    let what = match timer {
+        Timer::Send => "a request that does not go out in one piece gets 504",
+        Timer::Connect | Timer::Read if failure.status != 504 => "every request fails here",
+        Timer::Connect | Timer::Read => "every request gets 504",
     };
     let finding = RULE
         .finding(format!("`{name} 0` is no time at all"), span, what)
         .label(hand_over.span, "requests are handed over here")
         .note("nginx has no value that means `never`")
         .help(format!("remove the line, which gives 60s, or write the longest wait: `{name} 300s`"));
-    Some(finding.severity(severity).predict(504, timer.log().to_owned()))
-}
-
-/// Whether `error_page 504 =` answers with what another place gives.
-fn is_softened(nginx: &Nginx, hand_over: &HandOver) -> bool {
-    let pages = nginx.config.effective_list(hand_over.level, "error_page");
-    pages.iter().any(|page| {
-        let has = |test: &dyn Fn(&str) -> bool| page.args.iter().any(|word| test(&word.text));
-        has(&|word| word == "504") && has(&|word| word.starts_with('='))
-    })
+    let finding = failure.predict(finding, timer.log().to_owned());
+    Some(if timer == Timer::Send { finding.severity(Severity::Warning) } else { finding })
 }

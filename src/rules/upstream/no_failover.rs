@@ -1,8 +1,8 @@
 //! Nothing steps in when the only server fails, or nginx is told not to ask another one.
 
 use super::to_groups;
-use crate::deployment::Deployment;
-use crate::rules::connection::{is_softened, retries_are_off, server_name};
+use crate::deployment::{Deployment, HandOver, Machine, Nginx};
+use crate::rules::connection::{Failure, retries_are_off, server_name};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, is_local};
@@ -11,7 +11,8 @@ pub(super) static RULE: Rule =
     rule!(upstream / "no-failover", Advice, "nothing steps in when a server of the group fails");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
+    for (machine, nginx) in all {
         for (hand_over, group) in to_groups(nginx) {
             let mut live = group.peers.iter().filter(|peer| !peer.down);
             let (Some(first), second) = (live.next(), live.next()) else { continue };
@@ -21,7 +22,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 Ok(Address::Unix(_)) | Err(_) => false,
             };
             let finding = match second {
-                None if is_remote && !is_softened(nginx, hand_over) => {
+                None if is_remote && is_bare(machine, nginx, hand_over) => {
                     RULE.finding(
                         format!("nothing steps in when the only server of the group {} fails", group.name),
                         first.span,
@@ -49,4 +50,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
+}
+
+/// Whether a request gets 502 where all servers fail, and no answer of its own.
+fn is_bare(machine: &Machine, nginx: &Nginx, hand_over: &HandOver) -> bool {
+    Failure::answered(machine, nginx, hand_over, 502).status == 502
 }

@@ -3,7 +3,7 @@
 use super::to_groups;
 use crate::deployment::Deployment;
 use crate::finding::Severity;
-use crate::rules::connection::{is_softened, server_name};
+use crate::rules::connection::{Failure, server_name};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -14,7 +14,8 @@ pub(super) static RULE: Rule =
 const NAMED: usize = 4;
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
+    for (machine, nginx) in all {
         for (hand_over, group) in to_groups(nginx) {
             let mut regular = group.peers.iter().filter(|peer| !peer.backup).peekable();
             if regular.peek().is_none() || regular.any(|peer| !peer.down) {
@@ -37,10 +38,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             finding = finding
                 .label(hand_over.span, "requests are handed over here")
                 .help("remove `down` from a server that runs, then reload nginx");
-            let is_certain = spare.is_none() && !is_softened(nginx, hand_over);
-            finding = match is_certain {
-                true => finding.predict(502, "no live upstreams while connecting to upstream".to_owned()),
-                false => finding.severity(Severity::Warning),
+            finding = match spare {
+                None => Failure::answered(machine, nginx, hand_over, 502)
+                    .predict(finding, "no live upstreams while connecting to upstream".to_owned()),
+                Some(_) => finding.severity(Severity::Warning),
             };
             findings.push_for(server_name(nginx, hand_over), finding);
         }

@@ -5,15 +5,19 @@
 //! the same time, where a program sets a variable, and where a value is put together from the request, the
 //! rest stays unknown.
 
+mod asked;
+mod grouped;
+mod sample;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::ast::{Directive, Word};
+use super::groups;
 use super::levels::{Config, Context, LevelId};
 use super::regex::{Captures, Patterns};
-use super::variables::{Evaluated, Piece, evaluate, split};
-use super::{groups, locations};
+use super::variables::{Evaluated, Piece, evaluate, names, split};
 use crate::source::Span;
 
 /// An argument with more values than this is not followed.
@@ -47,6 +51,8 @@ pub struct Variables<'a> {
     defaults: OnceCell<HashSet<LevelId>>,
     tables: RefCell<HashMap<LevelId, Rc<Table<'a>>>>,
     patterns: RefCell<Patterns>,
+    /// The host of the request that is looked at, where several variables hang on it.
+    fixed_host: RefCell<Option<String>>,
     /// How many values may still be followed.
     left: Cell<usize>,
     /// Whether the argument at hand has more values than are followed.
@@ -82,6 +88,8 @@ struct Value {
     via: Vec<Span>,
     /// Nobody wrote it: no key fits and there is no default. Perhaps no request comes so far.
     implied: bool,
+    /// It is what a request has that is sure to come.
+    is_certain: bool,
 }
 
 /// A `map`, `geo` or `split_clients`, ready to be asked.
@@ -111,6 +119,7 @@ impl<'a> Variables<'a> {
             defaults: OnceCell::new(),
             tables: RefCell::default(),
             patterns: RefCell::default(),
+            fixed_host: RefCell::default(),
             left: Cell::new(MAX_VALUES),
             has_more: Cell::new(false),
             exceeded: RefCell::default(),
@@ -133,7 +142,8 @@ impl<'a> Variables<'a> {
         }
         let branch = |value: Value| {
             let span = value.span.unwrap_or(span);
-            let told = !value.implied && !value.text.is_empty();
+            // Of an empty value a condition may take care, and so may no request come that has it.
+            let told = !value.text.is_empty() && !value.implied || value.is_certain && self.is_unconditioned(level);
             value.key.filter(|_| told).map(|key| Branch { text: value.text, span, key, via: value.via })
         };
         values.all.into_iter().filter_map(branch).collect()
@@ -173,9 +183,57 @@ impl<'a> Variables<'a> {
                 values
             }
             (Some(_), None) => Values::default(),
-            // Which values of two variables come together is not known.
-            _ => Values { all: Vec::new(), rest: Rest::Anything },
+            _ => self.together(level, pieces, depth),
         }
+    }
+
+    /// The values of a text with several variables. Which values of two variables come together is known where a
+    /// variable has one value only, and where the host decides all of them.
+    fn together(&self, level: LevelId, pieces: &[Piece], depth: usize) -> Values {
+        let anything = Values { all: Vec::new(), rest: Rest::Anything };
+        if depth >= MAX_DEPTH {
+            return Values::default();
+        }
+        let mut via = Vec::new();
+        let mut fewer = Evaluated::default();
+        for piece in pieces {
+            let only = piece.variable().and_then(|name| {
+                let mut values = self.of_variable(level, name, depth + 1);
+                let is_single = values.rest == Rest::Nothing && values.all.len() == 1;
+                values.all.pop().filter(|value| is_single && !value.implied)
+            });
+            match only {
+                Some(value) => {
+                    via.extend(value.via.into_iter().chain(value.span));
+                    fewer.push(Piece::Text(value.text));
+                }
+                None => fewer.push(piece.clone()),
+            }
+        }
+        let open: BTreeSet<&str> = fewer.pieces.iter().filter_map(Piece::variable).collect();
+        if open.len() < 2 {
+            let mut values = self.of_pieces(level, &fewer.pieces, depth + 1);
+            values.all.iter_mut().for_each(|value| value.via.extend(&via));
+            return values;
+        }
+        if self.fixed_host.borrow().is_some() {
+            return anything;
+        }
+        let hosts = self.hosts(level);
+        if hosts.rest == Rest::Unknown || hosts.all.len() > MAX_BRANCHES {
+            return anything;
+        }
+        let mut values = Values { all: Vec::new(), rest: hosts.rest };
+        for host in hosts.all {
+            *self.fixed_host.borrow_mut() = Some(host.text);
+            let mut found = self.of_pieces(level, &fewer.pieces, depth + 1);
+            *self.fixed_host.borrow_mut() = None;
+            match found.all.pop().filter(|_| found.rest == Rest::Nothing && found.all.is_empty()) {
+                Some(value) => values.all.push(Value { key: host.key, ..value }),
+                None => values.rest = values.rest.max(Rest::Anything),
+            }
+        }
+        values
     }
 
     /// The only value of a text: where it has several, those that come together with the choice of the text
@@ -188,6 +246,9 @@ impl<'a> Variables<'a> {
 
     fn of_variable(&self, level: LevelId, name: &str, depth: usize) -> Values {
         let sets = self.sets(level, name);
+        if let Some(values) = self.server_group(level, name) {
+            return if sets.is_empty() { values } else { Values::default() };
+        }
         if !sets.is_empty() {
             return self.conditional(level, name, &sets, depth);
         }
@@ -199,6 +260,8 @@ impl<'a> Variables<'a> {
         match name {
             "host" => self.hosts(level),
             "server_name" => self.server_name(level),
+            "scheme" | "https" | "server_port" => self.of_address(level, name),
+            "uri" | "document_uri" => self.uri(level),
             // What only some requests bring.
             name if name.starts_with("arg_") || name.starts_with("http_") || name.starts_with("cookie_") => {
                 Values { all: Vec::new(), rest: Rest::Anything }
@@ -273,17 +336,46 @@ impl<'a> Variables<'a> {
             active.retain(|(other, _)| *other != id);
             active.push((id, directive));
         }
+        if base.is_some_and(|(id, directive)| *id != level && uses_numbers(directive)) {
+            return Values::default();
+        }
         let conditions: Option<Vec<Condition>> = active.iter().map(|(id, _)| self.condition(*id)).collect();
         let Some(conditions) = conditions.filter(|conditions| are_exclusive(conditions)) else {
             return Values::default();
         };
+        // The hosts, schemes and ports that come here decide which conditions hold.
+        let asked = self.asked_for(level, &conditions);
+        let holds = |condition: &Condition| -> Option<Vec<bool>> {
+            let subjects = &asked.as_ref()?.all;
+            let patterns = &mut self.patterns.borrow_mut();
+            subjects.iter().map(|subject| condition.holds(&subject.text, patterns)).collect()
+        };
         let mut values = Values::default();
         for ((_, directive), condition) in active.iter().zip(&conditions) {
             let Some(word) = directive.args.get(1).filter(|word| !mentions(&word.text, name)) else { continue };
-            let inner = self.single(level, &word.text, depth);
+            let never = asked.as_ref().is_some_and(|asked| asked.rest == Rest::Nothing)
+                && holds(condition).is_some_and(|holds| !holds.contains(&true));
+            if never {
+                continue;
+            }
+            let groups = format!("~{}", condition.operand);
+            if condition.operator.starts_with('~') && names(&word.text).any(|used| is_group(&groups, used)) {
+                let found = self.by_condition(level, condition, &word.text, depth);
+                let key = |value: &Value| value.key.clone().unwrap_or_default();
+                values.all.extend(found.into_iter().map(|value| {
+                    let key = key(&value);
+                    value.behind(word.span, &key)
+                }));
+                continue;
+            }
+            let inner = self.single(level, &word.text, depth).filter(|_| !uses_numbers(directive));
             values.all.extend(inner.map(|value| value.behind(word.span, &condition.text)));
         }
-        let only_one = conditions.len() == 1 && conditions[0].variable != "host";
+        let only_one = match conditions.as_slice() {
+            [condition] if asked.is_some() => holds(condition).is_some_and(|holds| holds.contains(&false)),
+            [condition] => condition.variable != "host",
+            _ => false,
+        };
         if let Some((_, directive)) = base.filter(|_| only_one) {
             if let Some(word) = directive.args.get(1).filter(|word| !mentions(&word.text, name)) {
                 let key = format!("all but {}", conditions[0].text);
@@ -294,15 +386,26 @@ impl<'a> Variables<'a> {
         values
     }
 
+    /// The hosts, schemes or ports that come to a level, where conditions ask for them.
+    fn asked_for(&self, level: LevelId, conditions: &[Condition]) -> Option<Values> {
+        let values = match conditions.first()?.variable.as_str() {
+            "host" | "http_host" => self.hosts(level),
+            name @ ("scheme" | "https" | "server_port") => self.of_address(level, name),
+            _ => return None,
+        };
+        Some(values).filter(|values| values.rest != Rest::Unknown)
+    }
+
     /// The condition of an `if`, where requests are sure to differ in it: it compares a variable.
     fn condition(&self, level: LevelId) -> Option<Condition> {
         let opener = self.config.level(level).opener.as_ref()?;
         let text = opener.args.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
-        let inside = text.trim_start_matches('(').trim_end_matches(')').trim();
+        let inside = text.strip_prefix('(')?.strip_suffix(')')?.trim();
         let variable = inside.strip_prefix('$')?;
         let (variable, rest) = variable.split_once(' ').unwrap_or((variable, ""));
-        let equals = rest.trim_start().strip_prefix("= ").map(|value| value.trim().to_owned());
-        Some(Condition { text: inside.to_owned(), variable: variable.to_owned(), equals })
+        let (operator, operand) = rest.trim_start().split_once(' ').unwrap_or_default();
+        let (variable, operator) = (variable.to_owned(), operator.to_owned());
+        Some(Condition { text: inside.to_owned(), variable, operator, operand: operand.trim().to_owned() })
     }
 
     // `map`, `geo`, `split_clients`
@@ -322,8 +425,16 @@ impl<'a> Variables<'a> {
         let anything = Values { all: Vec::new(), rest: Rest::Anything };
         let source = source.map_or(anything, |opener| self.of_text(level, &opener.args[0].text, depth));
         match source.rest {
-            Rest::Nothing => self.looked_up(level, &table, source.all, depth),
-            Rest::Anything => self.all_records(level, &table, depth),
+            Rest::Nothing => {
+                let span = self.config.level(block).opener.as_ref().map(|opener| opener.span());
+                let mut values = self.looked_up(level, &table, source.all, depth);
+                // Where there is neither key nor default, the table itself gives the empty value.
+                values.all.iter_mut().filter(|value| value.implied && value.span.is_none()).for_each(|value| {
+                    value.span = span;
+                });
+                values
+            }
+            Rest::Anything => self.all_records(level, block, &table, &source.all, depth),
             Rest::Unknown => Values::default(),
         }
     }
@@ -339,34 +450,82 @@ impl<'a> Variables<'a> {
                 Found::Record(at, captures) => match self.value_of(level, table, at, captures.as_ref(), depth) {
                     Some(value) => {
                         let implied = subject.implied;
-                        values.all.push(Value { key: Some(key), via, implied, ..value });
+                        values.all.push(Value {
+                            key: Some(key),
+                            via,
+                            implied,
+                            is_certain: subject.is_certain,
+                            ..value
+                        });
                     }
                     None => values.rest = values.rest.max(Rest::Anything),
                 },
-                Found::Nothing => values.all.push(Value { key: Some(key), via, implied: true, ..Value::default() }),
+                Found::Nothing => {
+                    let is_certain = subject.is_certain;
+                    values.all.push(Value { key: Some(key), via, implied: true, is_certain, ..Value::default() });
+                }
                 Found::Unknown => values.rest = Rest::Unknown,
             }
         }
         values
     }
 
-    /// Everything that a table can give.
-    fn all_records(&self, level: LevelId, table: &Table<'_>, depth: usize) -> Values {
+    /// Everything that a table can give to requests that bring anything; `known` are keys that are sure to come.
+    fn all_records(&self, level: LevelId, block: LevelId, table: &Table<'_>, known: &[Value], depth: usize) -> Values {
         if table.records.len() > MAX_BRANCHES {
             self.has_more.set(true);
             return Values::default();
         }
+        let opener = self.config.level(block).opener.as_ref();
+        let source = opener.and_then(|opener| opener.arg(0)).filter(|_| table.is_map).unwrap_or_default();
+        let variable = names(source).next().filter(|name| source.len() <= name.len() + 3).unwrap_or_default();
         let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
-        for at in 0..table.records.len() {
-            match self.value_of(level, table, at, None, depth) {
-                Some(value) => values.all.push(value),
-                None => values.rest = Rest::Anything,
+        for (at, (key, _)) in table.records.iter().enumerate() {
+            let is_literal = !key.starts_with(['~', '*', '.']) && *key != "default" && !key.ends_with(".*");
+            if is_literal && !variable.is_empty() && !self.admits(level, variable, key) {
+                continue;
+            }
+            if let Some(value) = self.value_of(level, table, at, None, depth) {
+                values.all.push(value);
+                continue;
+            }
+            values.rest = Rest::Anything;
+            for (subject, name) in self.subjects(level, table, at, variable, known) {
+                let found = table.find(&subject, &mut self.patterns.borrow_mut());
+                let Found::Record(found, Some(captures)) = found else { continue };
+                let value = self.value_of(level, table, found, Some(&captures), depth).filter(|_| found == at);
+                let is_new = |value: &Value| values.all.iter().all(|other| other.text != value.text);
+                if let Some(value) = value.filter(is_new) {
+                    values.all.push(Value { key: Some(name), ..value });
+                }
             }
         }
         if table.default.is_none() {
             values.all.push(Value { key: Some("default".into()), implied: true, ..Value::default() });
         }
         values
+    }
+
+    /// Keys that bring a request to a record whose value holds groups of its expression, each with what to call it.
+    fn subjects(
+        &self,
+        level: LevelId,
+        table: &Table<'_>,
+        at: usize,
+        variable: &str,
+        known: &[Value],
+    ) -> Vec<(String, String)> {
+        let (key, word) = table.records[at];
+        let name = |value: &Value| value.key.clone().unwrap_or_else(|| value.text.clone());
+        let mut subjects: Vec<(String, String)> = known.iter().map(|value| (value.text.clone(), name(value))).collect();
+        let Some(expression) = key.strip_prefix('~').filter(|rest| !rest.starts_with('*')) else { return subjects };
+        for group in names(&word.text).filter(|name| is_group(key, name)) {
+            let texts = groups::alternatives(expression, group).unwrap_or_default();
+            let samples = texts.iter().filter_map(|text| sample::sample(expression, group, text));
+            let admitted = samples.filter(|sample| variable.is_empty() || self.admits(level, variable, sample));
+            subjects.extend(admitted.map(|sample| (sample.clone(), sample)));
+        }
+        subjects
     }
 
     /// The value of one record.
@@ -392,116 +551,39 @@ impl<'a> Variables<'a> {
         }
         Some(self.single(level, &text, depth)?.behind(word.span, key))
     }
-
-    // The names of a server
-
-    fn server(&self, level: LevelId) -> Option<LevelId> {
-        self.config.outwards(level).find(|id| self.config.level(*id).context == Context::Server)
-    }
-
-    /// The hosts that a server is sure to be asked for. Others may come where its names are patterns, and
-    /// where it takes what no server has a name for.
-    fn hosts(&self, level: LevelId) -> Values {
-        let Some(server) = self.server(level) else { return Values::default() };
-        // A name may be sent elsewhere before it comes here.
-        let inside = |id: &LevelId| self.is_condition(*id);
-        let turned_away = self.config.outwards(level).flat_map(|id| &self.config.level(id).blocks).any(inside);
-        if turned_away {
-            return Values::default();
-        }
-        let words: Vec<&Word> = self.config.own(server, "server_name").flat_map(|names| &names.args).collect();
-        let names = words.iter().filter(|word| is_host(&word.text));
-        let all: Vec<Value> = names.map(|word| named(word)).collect();
-        let rest = match all.len() == words.len() && !all.is_empty() {
-            _ if self.defaults().contains(&server) => Rest::Anything,
-            true => Rest::Nothing,
-            false => Rest::Unknown,
-        };
-        Values { all, rest }
-    }
-
-    fn server_name(&self, level: LevelId) -> Values {
-        let server = self.server(level);
-        let mut names = server.into_iter().flat_map(|server| self.config.own(server, "server_name"));
-        let first = names.next().and_then(|names| names.args.first()).filter(|word| is_host(&word.text));
-        first.map_or_else(Values::default, |word| Values { all: vec![named(word)], rest: Rest::Nothing })
-    }
-
-    /// The servers that are asked where no name matches: of those at one address, the one that says so, or
-    /// the first.
-    fn defaults(&self) -> &HashSet<LevelId> {
-        self.defaults.get_or_init(|| {
-            let mut first: HashMap<String, (LevelId, bool)> = HashMap::new();
-            for server in self.config.levels(Context::Server) {
-                let mut listens: Vec<(&str, bool)> = Vec::new();
-                for listen in self.config.own(server, "listen") {
-                    let says_so =
-                        listen.args.iter().any(|word| matches!(word.text.as_str(), "default_server" | "default"));
-                    listens.push((listen.arg(0).unwrap_or_default(), says_so));
-                }
-                if listens.is_empty() {
-                    listens.push(("80", false));
-                }
-                for (address, says_so) in listens {
-                    let address = address.trim_start_matches("*:").trim_start_matches("0.0.0.0:").to_owned();
-                    let known = first.entry(address).or_insert((server, says_so));
-                    if says_so && !known.1 {
-                        *known = (server, true);
-                    }
-                }
-            }
-            first.into_values().map(|(server, _)| server).collect()
-        })
-    }
-
-    // Groups of expressions
-
-    /// The texts that a group of the location's expression can hold, where it lists them.
-    fn grouped(&self, level: LevelId, name: &str) -> Values {
-        let anything = Values { all: Vec::new(), rest: Rest::Anything };
-        let here = self.config.level(level);
-        let opener = here.opener.as_ref().filter(|_| here.context == Context::Location);
-        let Some((opener, ("~", expression))) = opener.and_then(|opener| Some((opener, locations::parts(opener)?)))
-        else {
-            return anything;
-        };
-        // Another expression may be matched in between, and another location may take the request.
-        let rewrites = self.config.own(level, "rewrite").next().is_some();
-        let conditions = here.blocks.iter().any(|block| self.is_condition(*block));
-        let texts = groups::alternatives(expression, name);
-        let Some(texts) = texts.filter(|_| !rewrites && !conditions && self.is_first_expression(level)) else {
-            return anything;
-        };
-        let via: Vec<Span> = opener.args.last().map(|word| word.span).into_iter().collect();
-        let value = |text: String| Value { key: Some(text.clone()), text, via: via.clone(), ..Value::default() };
-        Values { all: texts.into_iter().map(value).collect(), rest: Rest::Nothing }
-    }
-
-    /// Whether no other location can take what the expression of this one matches.
-    fn is_first_expression(&self, place: LevelId) -> bool {
-        let around = self.config.level(place).parent.map(|parent| self.config.level(parent));
-        around.into_iter().flat_map(|around| &around.blocks).all(|block| {
-            let opener = self.config.level(*block).opener.as_ref();
-            match opener.and_then(|opener| locations::parts(opener)).map(|(modifier, _)| modifier) {
-                Some("^~") => false,
-                Some("~" | "~*") => *block >= place,
-                _ => true,
-            }
-        })
-    }
 }
 
 /// The condition of an `if`.
 struct Condition {
     text: String,
     variable: String,
-    /// What the variable is compared with, for `=`.
-    equals: Option<String>,
+    /// `=`, `~*` and the like; empty where the variable alone decides.
+    operator: String,
+    /// What the variable is compared with.
+    operand: String,
+}
+
+impl Condition {
+    /// Whether a value of the variable meets it, if that is known.
+    fn holds(&self, value: &str, patterns: &mut Patterns) -> Option<bool> {
+        let caseless = self.operator.ends_with('*');
+        match self.operator.as_str() {
+            "" => Some(!matches!(value, "" | "0")),
+            "=" | "!=" if self.operand.contains('$') => None,
+            "=" => Some(value == self.operand),
+            "!=" => Some(value != self.operand),
+            "~" | "~*" => patterns.get(&self.operand, caseless).matches(value),
+            "!~" | "!~*" => patterns.get(&self.operand, caseless).matches(value).map(|holds| !holds),
+            _ => None,
+        }
+    }
 }
 
 /// Whether at most one of the conditions holds for a request.
 fn are_exclusive(conditions: &[Condition]) -> bool {
-    let values: Option<BTreeSet<&String>> = conditions.iter().map(|condition| condition.equals.as_ref()).collect();
+    let equals = |condition: &'_ Condition| condition.operator == "=";
+    let values: Option<BTreeSet<&String>> =
+        conditions.iter().map(|condition| Some(&condition.operand).filter(|_| equals(condition))).collect();
     let same = conditions.windows(2).all(|pair| pair[0].variable == pair[1].variable);
     conditions.len() == 1 || same && values.is_some_and(|values| values.len() == conditions.len())
 }
@@ -591,11 +673,6 @@ fn share(key: &str) -> Option<f64> {
     key.strip_suffix('%')?.parse().ok()
 }
 
-/// A name of a server as a value.
-fn named(word: &Word) -> Value {
-    Value { text: word.text.to_ascii_lowercase().into(), key: Some(word.text.to_string()), ..Value::default() }
-}
-
 /// Whether a text is a host's name, not a pattern and not a stand-in.
 fn is_host(text: &str) -> bool {
     !text.is_empty() && text != "_" && !text.starts_with(['~', '.']) && !text.contains(['*', '$'])
@@ -612,8 +689,12 @@ fn assigns(directive: &Directive, name: &str) -> bool {
         || directive.name().starts_with("set_");
     let first = directive.arg(0).and_then(|argument| argument.strip_prefix('$'));
     sets && first == Some(name)
-        || matches!(directive.name(), "rewrite" | "server_name")
-            && directive.args.iter().any(|word| groups::has(&word.text, name))
+        || directive.name() == "rewrite" && directive.args.iter().any(|word| groups::has(&word.text, name))
+}
+
+/// Whether the value of a `set` holds groups of an expression by their numbers: of the one that was matched last.
+fn uses_numbers(set: &Directive) -> bool {
+    set.arg(1).is_some_and(|value| names(value).any(|name| name.starts_with(|char: char| char.is_ascii_digit())))
 }
 
 fn mentions(text: &str, variable: &str) -> bool {
@@ -717,7 +798,7 @@ mod tests {
         assert_eq!(own, ["a.test=a.test:9000"]);
         let turned = "server { server_name a.test b.test; if ($host = b.test) { return 301 /; }
             fastcgi_pass unix:/run/$host.sock; }";
-        assert!(values(turned).is_empty());
+        assert_eq!(values(turned), ["a.test=unix:/run/a.test.sock"]);
     }
 
     #[test]
@@ -727,8 +808,76 @@ mod tests {
         assert_eq!(location(one), ["shop=unix:/run/shop.sock", "blog=unix:/run/blog.sock"]);
         let named = "location ~ ^/(?<app>shop)/ { fastcgi_pass unix:/run/$app.sock; }";
         assert_eq!(location(named), ["shop=unix:/run/shop.sock"]);
-        assert!(location(&format!("location ^~ /shop {{ }} {one}")).is_empty());
-        assert!(location(&format!("location ~ ^/shop {{ }} {one}")).is_empty());
+        // What another location takes does not come here.
+        let blog = ["blog=unix:/run/blog.sock"];
+        assert_eq!(location(&format!("location ^~ /shop {{ }} {one}")), blog);
+        assert_eq!(location(&format!("location ~ ^/shop {{ }} {one}")), blog);
+        let nested = "location ~ ^/(?<app>shop)/ { location ~ [.]php$ { fastcgi_pass unix:/run/$app.sock; } }";
+        assert_eq!(location(nested), ["shop=unix:/run/shop.sock"]);
+        let rewritten = "location / { rewrite ^/(v1|v2)/(.*)$ /$2 break; fastcgi_pass unix:/run/$1.sock; }";
+        assert_eq!(location(rewritten), ["v1=unix:/run/v1.sock", "v2=unix:/run/v2.sock"]);
+        // What a number stands for outside of a location is not what it stands for inside.
+        assert!(location("set $p $1; location ~ ^/(shop)/ { fastcgi_pass unix:/run/$p.sock; }").is_empty());
+        assert!(location("location ~ ^/(shop)/ { if ($uri ~ (x)) { } fastcgi_pass unix:/run/$1.sock; }").is_empty());
+    }
+
+    #[test]
+    fn groups_of_names_and_of_keys_give_branches() {
+        let server = "server { server_name ~^(?<tenant>shop|blog)[.]test$; fastcgi_pass $tenant; }";
+        assert_eq!(values(server), ["shop.test=shop", "blog.test=blog"]);
+        let other = "server { server_name blog.test; }";
+        assert_eq!(values(&format!("{server} {other}")), ["shop.test=shop"]);
+        assert!(values("server { server_name ~^(?<tenant>.+)[.]test$; fastcgi_pass $tenant; }").is_empty());
+        // A key that the group cannot hold is never looked up.
+        let map = "map $tenant $p { a x; b.c y; }";
+        let server = "server { server_name ~^(?<tenant>[a-z]+)[.]test$; fastcgi_pass $p; }";
+        assert_eq!(values(&format!("{map} {server}")), ["a=x"]);
+        assert_eq!(texts("map $host $p { ~^(?<n>a|b)[.]test$ $n; }", "$p"), ["a.test=a", "b.test=b"]);
+        let map = "map $host $p { ~^([a-z]+)[.]test$ $1; default d; }";
+        let server = "server { server_name a.test _; fastcgi_pass $p; }";
+        assert_eq!(values(&format!("{map} {server}")), ["a.test=a", "default=d"]);
+    }
+
+    #[test]
+    fn hosts_that_other_servers_take_do_not_come() {
+        let map = "map $host $p { a.test a; b.test b; c.b.test c; default d; }";
+        let server = "server { listen 80 default_server; fastcgi_pass $p; }";
+        let other = |rest: &str| values(&format!("{map} {server} server {{ {rest} }}"));
+        assert_eq!(other("listen 80; server_name b.test *.b.test;"), ["a.test=a", "default=d"]);
+        assert_eq!(other("listen 81; server_name b.test;"), ["a.test=a", "b.test=b", "c.b.test=c", "default=d"]);
+    }
+
+    #[test]
+    fn the_listen_lines_decide_the_scheme_and_the_port() {
+        let server = |listens: &str, pass: &str| values(&format!("server {{ {listens} fastcgi_pass {pass}; }}"));
+        assert_eq!(server("", "$scheme"), ["$scheme = http=http"]);
+        let both = ["$scheme = http=http", "$scheme = https=https"];
+        assert_eq!(server("listen 80; listen [::]:80; listen 443 ssl;", "$scheme"), both);
+        let both = ["$server_port = 80=p80", "$server_port = 8080=p8080"];
+        assert_eq!(server("listen *:80; listen 127.0.0.1:8080;", "p$server_port"), both);
+        assert!(server("listen unix:/run/n.sock;", "p$server_port").is_empty());
+        let turned = "listen 80; listen 443 ssl; if ($scheme = http) { return 301 https://$host; }";
+        assert_eq!(server(turned, "$scheme"), ["$scheme = https=https"]);
+        let never = "set $p a; if ($https) { set $p b; }";
+        assert_eq!(server(never, "$p"), ["all but $https=a"]);
+    }
+
+    #[test]
+    fn a_condition_gives_its_groups() {
+        let server = |body: &str| values(&format!("server {{ {body} fastcgi_pass $p; }}"));
+        let listed = "set $p d; if ($host ~ ^(a|b)[.]) { set $p $1; }";
+        let both = ["$host ~ ^(a|b)[.] with a=a", "$host ~ ^(a|b)[.] with b=b"];
+        assert_eq!(server(listed), both);
+        let named = "server_name a.test c.test; set $p d; if ($host ~ ^(a|c)[.]) { set $p $1; }";
+        let other = "server { listen 80 default_server; }";
+        assert_eq!(values(&format!("server {{ {named} fastcgi_pass $p; }} {other}")), ["a.test=a", "c.test=c"]);
+    }
+
+    #[test]
+    fn one_host_decides_several_variables() {
+        let maps = "map $host $a { default x; b.test y; } map $host $b { default 1; b.test 2; }";
+        let server = "server { server_name a.test b.test; fastcgi_pass $a-$b; }";
+        assert_eq!(values(&format!("{maps} {server}")), ["a.test=x-1", "b.test=y-2"]);
     }
 
     #[test]

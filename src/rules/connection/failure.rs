@@ -1,0 +1,169 @@
+//! What a request gets whose back end fails: the failure's own status, what `error_page` makes of it, or the answer
+//! of another peer.
+
+use crate::deployment::access::{Verdict, WRITE};
+use crate::deployment::{Dial, HandOver, Machine, Nginx, PoolId, Reach};
+use crate::finding::{Finding, Severity};
+use crate::nginx::ast::Directive;
+use crate::nginx::levels::LevelId;
+use crate::nginx::locations::{Found, Locations};
+use crate::values::address::Address;
+
+/// What a request gets, and how much that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rules) struct Failure {
+    /// The status that the client sees.
+    pub status: u16,
+    /// An error, unless something else answers instead.
+    pub severity: Severity,
+}
+
+impl Failure {
+    /// What the requests of a dial get that fails with 502.
+    pub fn of(machine: &Machine, dial: &Dial) -> Self {
+        let (nginx, hand_over) = machine.hand_over(dial);
+        let no_retry = retries_are_off(nginx, hand_over) && !hand_over.peers(nginx)[dial.peer].backup;
+        let hidden = Failure { status: 200, severity: Severity::Warning };
+        if machine.another_answers(dial) && !no_retry && another_serves(machine, dial) {
+            return hidden;
+        }
+        match asked_by(nginx, hand_over) {
+            // nginx throws away what a mirror answers.
+            Some("mirror") => hidden,
+            // Only 2xx, 401 and 403 are answers to `auth_request`.
+            Some(_) => Failure { status: 500, severity: Severity::Error },
+            None => Failure::answered(machine, nginx, hand_over, 502),
+        }
+    }
+
+    /// What requests get where a hand-over fails with a status.
+    pub fn answered(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u16) -> Self {
+        let status = page_status(machine, nginx, hand_over, status);
+        Failure { status, severity: if status < 400 { Severity::Warning } else { Severity::Error } }
+    }
+
+    /// Predicts it for a finding, with what nginx logs.
+    pub fn predict(self, finding: Finding, log: String) -> Finding {
+        finding.severity(self.severity).predict(self.status, log)
+    }
+}
+
+/// Of larger groups it is not asked whether their other members let nginx in.
+const MAX_MEMBERS: usize = 64;
+
+/// Whether nginx is let in by another peer that stands in for a dial.
+fn another_serves(machine: &Machine, dial: &Dial) -> bool {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let branch = |dial: &Dial| hand_over.peers(nginx)[dial.peer].branch;
+    let others = || machine.dials_of(dial).filter(|other| other.peer != dial.peer && branch(other) == branch(dial));
+    let lets_in = |other: &Dial| match &other.reach {
+        Reach::Nobody => false,
+        Reach::Pools(pools) => !pools.iter().all(|id| is_shut(machine, nginx, other, *id)),
+        Reach::Other(_) | Reach::Unknown(..) => true,
+    };
+    others().nth(MAX_MEMBERS).is_some() || others().any(lets_in)
+}
+
+/// Whether a pool shuts nginx out: by the access rights of its socket, or by `listen.allowed_clients`.
+fn is_shut(machine: &Machine, nginx: &Nginx, dial: &Dial, id: PoolId) -> bool {
+    let Some(listener) = &machine.pool(id).listener else { return false };
+    match dial.address {
+        Address::Unix(_) => {
+            let allowed = listener.access.allow(&nginx.worker.identity, &machine.facts.accounts, WRITE);
+            matches!(allowed, Verdict::Denied(_))
+        }
+        Address::Ip(_) | Address::Name(..) => super::client_not_allowed::is_refused(machine, dial, id),
+    }
+}
+
+/// Whether nginx asks no other peer when one fails.
+pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> bool {
+    let (classes, tries) = hand_over.protocol.next_upstream();
+    let classes = nginx.config.effective(hand_over.level, classes);
+    let tries = nginx.config.effective(hand_over.level, tries);
+    classes.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
+        || tries.is_some_and(|found| found.arg(0) == Some("1"))
+}
+
+/// The status after `error_page`: nginx looks for a page once and asks for no page of the page.
+fn page_status(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u16) -> u16 {
+    let pages = nginx.config.effective_list(hand_over.level, "error_page");
+    let shown = status.to_string();
+    let page = pages.into_iter().find(|page| page.args.iter().any(|word| word.text == shown));
+    let Some(page) = page else { return status };
+    let Some((target, words)) = page.args.split_last() else { return status };
+    let target = target.text.split('?').next().unwrap_or_default();
+    let change = words.last().and_then(|word| word.text.strip_prefix('='));
+    let locations = nginx.sites.get(hand_over.server).map(|site| &site.locations);
+    let place = locations.and_then(|locations| place(locations, target));
+    // A location that is not in view may be in a file that is not.
+    if target.starts_with('@') && place.is_none() {
+        return if locations.is_some() && nginx.is_whole { 500 } else { 200 };
+    }
+    if !target.starts_with(['/', '@', '$']) {
+        return change.and_then(|code| code.parse().ok()).filter(|code| (301..309).contains(code)).unwrap_or(302);
+    }
+    let fails = place.is_some_and(|place| is_dead(machine, nginx, hand_over, place));
+    match change {
+        None => status,
+        Some("") if fails => 502,
+        Some("") => place.and_then(|place| returned(nginx, place)).unwrap_or(200),
+        Some(code) => code.parse().unwrap_or(200),
+    }
+}
+
+/// The location of a literal URI or of a name.
+fn place(locations: &Locations, target: &str) -> Option<LevelId> {
+    match target.starts_with('@') {
+        true => locations.named(target),
+        false => match locations.find(target) {
+            Found::At(location, _) if !target.contains('$') => Some(location.level),
+            _ => None,
+        },
+    }
+}
+
+/// Whether nobody answers at the hand-over of a level: at the one that has failed, or at another one.
+fn is_dead(machine: &Machine, nginx: &Nginx, failed: &HandOver, level: LevelId) -> bool {
+    if level == failed.level {
+        // A file that is there is answered all the same.
+        return nginx.config.own(level, "try_files").next().is_none();
+    }
+    let number = nginx.hand_overs.iter().position(|hand_over| hand_over.level == level);
+    let nginx_number = machine.nginx.iter().position(|other| std::ptr::eq(other, nginx));
+    let (Some(number), Some(nginx_number)) = (number, nginx_number) else { return false };
+    let mut dials = machine.dials_of_hand_over(nginx_number, number).iter().peekable();
+    dials.peek().is_some() && dials.all(|dial| dial.reach == Reach::Nobody)
+}
+
+/// The status of a `return` on a level.
+fn returned(nginx: &Nginx, level: LevelId) -> Option<u16> {
+    nginx.config.own(level, "return").next()?.arg(0)?.parse().ok()
+}
+
+/// The directive that asks for the location of a hand-over beside a request of the client: `auth_request` or `mirror`.
+/// Of a location that clients may ask for too, only `auth_request` counts.
+fn asked_by(nginx: &Nginx, hand_over: &HandOver) -> Option<&'static str> {
+    let locations = &nginx.sites.get(hand_over.server)?.locations;
+    let is_internal = nginx.config.effective(hand_over.level, "internal").is_some();
+    let names = |asks: &Directive| {
+        let uri = asks.arg(0)?.split('?').next()?;
+        Some(place(locations, uri)? == hand_over.level)
+    };
+    let server = nginx.servers.get(hand_over.server)?.level;
+    let mut pending: Vec<LevelId> = nginx.config.outwards(server).collect();
+    let mut seen = None;
+    while let Some(level) = pending.pop() {
+        let here = nginx.config.level(level);
+        for asks in here.settings.iter().filter(|asks| names(asks) == Some(true)) {
+            match asks.name() {
+                "auth_request" => return Some("auth_request"),
+                "mirror" if is_internal => seen = Some("mirror"),
+                _ => {}
+            }
+        }
+        let inside = nginx.config.outwards(level).any(|id| id == server);
+        pending.extend(here.blocks.iter().filter(|_| inside));
+    }
+    seen
+}
