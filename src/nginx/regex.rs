@@ -63,6 +63,10 @@ impl Pattern {
             let found = regex.find(subject).ok()?;
             return Some(found.map(|found| Captures { groups: vec![("0".into(), found.as_str().into())] }));
         }
+        // Most expressions do not match, and to tell so takes no room for groups.
+        if !regex.is_match(subject).ok()? {
+            return Some(None);
+        }
         let Some(found) = regex.captures(subject).ok()? else { return Some(None) };
         let numbered = (0..found.len()).filter_map(|at| Some((eco_format!("{at}"), found.get(at)?.as_str().into())));
         let named = regex.capture_names().flatten();
