@@ -86,16 +86,18 @@ fn comments(deployment: &Deployment, file: FileId, source: &Source) -> Vec<Allow
 }
 
 fn comment(deployment: &Deployment, file: FileId, source: &Source, number: usize) -> Option<Allow> {
-    let text = String::from_utf8_lossy(source.line(number)).into_owned();
-    let mark = text.find(MARK)?;
-    let sign = text[..mark].trim_end().len().checked_sub(1)?;
-    if !text[sign..].starts_with(['#', ';']) {
+    // By bytes: what stands before the comment may be no UTF-8, and places count bytes.
+    let line = source.line(number);
+    let mark = line.windows(MARK.len()).position(|window| window == MARK.as_bytes())?;
+    let (sign, ahead) = line[..mark].trim_ascii_end().split_last()?;
+    if !matches!(sign, b'#' | b';') {
         return None;
     }
-    let (rules, reason) = text[mark + MARK.len()..].split_once(')')?;
+    let behind = String::from_utf8_lossy(&line[mark + MARK.len()..]);
+    let (rules, reason) = behind.split_once(')')?;
     let start = source.line_span(file, number).start as usize;
-    let span = Span::new(file, start + sign, start + text.trim_end().len());
-    let trailing = !text[..sign].trim().is_empty();
+    let span = Span::new(file, start + ahead.len(), start + line.trim_ascii_end().len());
+    let trailing = !ahead.trim_ascii().is_empty();
     let lines = if trailing { number..=number } else { next_statement(deployment, file, source, number) };
     Some(Allow {
         span,

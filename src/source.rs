@@ -68,7 +68,11 @@ pub struct Source {
     pub real_path: Option<String>,
     bytes: Vec<u8>,
     line_starts: OnceLock<Vec<u32>>,
+    marks: OnceLock<Vec<(u32, u32)>>,
 }
+
+/// How far apart the marks of a long line are.
+const STRIDE: usize = 1024;
 
 impl Source {
     /// The whole text.
@@ -116,9 +120,47 @@ impl Source {
         let starts = self.line_starts();
         let line = starts.partition_point(|start| *start as usize <= offset);
         let start = starts[line - 1] as usize;
-        let column = String::from_utf8_lossy(&self.bytes[start..offset]).chars().count() + 1;
-        Position { line, column, offset }
+        let (from, before) = match offset - start < STRIDE {
+            true => (start, 0),
+            false => self.mark(start, offset),
+        };
+        Position { line, column: before + characters(&self.bytes[from..offset]) + 1, offset }
     }
+
+    /// The last mark before an offset on the line that begins at `start`: where it is, and how many characters
+    /// of the line stand before it.
+    fn mark(&self, start: usize, offset: usize) -> (usize, usize) {
+        let marks = self.marks.get_or_init(|| self.marks());
+        let behind = marks.partition_point(|(at, _)| *at as usize <= offset);
+        let last = behind.checked_sub(1).map(|last| marks[last]).filter(|(at, _)| *at as usize > start);
+        last.map_or((start, 0), |(at, before)| (at as usize, before as usize))
+    }
+
+    /// Places inside of long lines, each with the number of characters before it on its line: nobody counts the
+    /// whole of an endless line for each of a million places on it.
+    fn marks(&self) -> Vec<(u32, u32)> {
+        let starts = self.line_starts();
+        let ends = starts.iter().skip(1).map(|end| *end as usize).chain([self.bytes.len()]);
+        let mut marks = Vec::new();
+        for (start, end) in starts.iter().map(|start| *start as usize).zip(ends) {
+            let (mut at, mut before) = (start, 0);
+            while at + STRIDE < end {
+                let next = at + STRIDE;
+                // Characters stay whole; one has at most four bytes.
+                let begins = |at: &usize| self.bytes[*at] & 0b1100_0000 != 0b1000_0000;
+                let next = (next - 3..=next).rev().find(begins).unwrap_or(next);
+                before += characters(&self.bytes[at..next]);
+                marks.push((next as u32, before as u32));
+                at = next;
+            }
+        }
+        marks
+    }
+}
+
+/// How many characters bytes are shown as.
+fn characters(bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).chars().count()
 }
 
 /// All texts of one run.
@@ -139,7 +181,7 @@ impl Sources {
         bytes.truncate(u32::MAX as usize);
         let named = |path: String| if self.prefix.is_empty() { path } else { format!("{}{path}", self.prefix) };
         let (path, real_path) = (named(path), real_path.map(named));
-        self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new() });
+        self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new(), marks: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
     }
 
@@ -200,6 +242,21 @@ mod tests {
         assert_eq!(shown(99), (3, 1));
         assert_eq!(source.line(1), "é;".as_bytes());
         assert_eq!(source.line_count(), 2);
+    }
+
+    #[test]
+    fn columns_of_long_lines_are_counted_as_those_of_short_ones() {
+        let part = "aä漢😀\u{301}".as_bytes();
+        let odd: Vec<u8> = [part, b"\xff\x80\x80\xf0\x9f", part, b"\x80\x80\x80\x80\x80"].concat().repeat(150);
+        let text = [b"x\n", &odd[..], b"\n", &part.repeat(100), b"\n", &odd].concat();
+        let mut sources = Sources::default();
+        let file = sources.add("long".into(), None, text.clone());
+        for offset in 0..=text.len() {
+            let before = &text[..offset];
+            let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+            assert_eq!(sources.get(file).position(offset as u32).column, column, "{offset}");
+        }
     }
 
     #[test]

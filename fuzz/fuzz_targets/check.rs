@@ -1,50 +1,72 @@
-//! A whole run over a host in memory that the input describes: files one after the other, each from a
-//! line `@` and a path, or `@1` for a usual place. Nothing panics, and every label lies inside its file.
+//! A whole run over a host in memory, in every format. Nothing panics, every label lies inside its file, two
+//! runs say the same, JSON is JSON, and nothing that a terminal would act upon is printed.
 #![no_main]
 
 use gatelint::check::{Checked, Terms, check_host};
-use gatelint::deployment::{Plan, Selection, View};
-use gatelint::finding::sort_and_merge;
-use gatelint::host::memory::Memory;
+use gatelint::deployment::{Plan, Selection};
+use gatelint::finding::{Severity, Unchecked, sort_and_merge};
+use gatelint::host::facts;
+use gatelint::report::{Format, Report, Style, Summary, render};
 use gatelint::rules::Thresholds;
+use gatelint_fuzz::{Laid, check_span, lay_out};
 use libfuzzer_sys::fuzz_target;
 
-/// What the lines `@0` to `@7` stand for.
-const PLACES: [&str; 8] = [
-    "/etc/nginx/nginx.conf",
-    "/etc/nginx/conf.d/site.conf",
-    "/etc/php/8.2/fpm/php-fpm.conf",
-    "/etc/php/8.2/fpm/pool.d/www.conf",
-    "/etc/php/8.2/fpm/pool.d/zz.conf",
-    "/etc/php/8.2/fpm/php.ini",
-    "/etc/systemd/system/php8.2-fpm.service",
-    "/etc/passwd",
-];
-
 fuzz_target!(|bytes: &[u8]| {
-    let mut host = Memory::default();
-    let (mut path, mut text) = (PLACES[0].to_owned(), Vec::new());
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_prefix(b"@") {
-            Some(name) => {
-                host.add(&path, std::mem::take(&mut text));
-                let name = String::from_utf8_lossy(name).trim().to_owned();
-                let usual = name.parse::<usize>().ok().and_then(|number| PLACES.get(number));
-                path = usual.map_or_else(|| format!("/{name}"), |place| (*place).to_owned());
-            }
-            None => text.extend_from_slice(line),
-        }
-    }
-    host.add(&path, text);
-    let plan = Plan::new("/".into(), View::Root, Selection::default());
-    let terms = Terms { facts: Vec::new(), thresholds: Thresholds::default(), declared_directives: Default::default(), selected: &|_| true };
-    let mut checked = Checked::default();
-    if check_host(&host, &plan, &terms, &mut checked).is_err() {
-        return;
-    }
-    sort_and_merge(&mut checked.findings, &checked.sources);
+    let laid = lay_out(bytes);
+    let Some(checked) = run(&laid) else { return };
     for label in checked.findings.iter().flat_map(|finding| finding.labels()) {
-        let length = checked.sources.get(label.span.file).bytes().len();
-        assert!(label.span.range().end <= length, "{:?} of {length}", label.span);
+        check_span(label.span, checked.sources.get(label.span.file).bytes().len());
     }
+    let json = written(&checked, Format::Json, Style::default());
+    let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(document["findings"].as_array().map(Vec::len), Some(checked.findings.len()));
+    let narrow = Style { color: false, unicode: false, width: 40 };
+    let texts = [
+        written(&checked, Format::Text, Style::default()),
+        written(&checked, Format::Text, narrow),
+        written(&checked, Format::Compact, Style::default()),
+        json,
+    ];
+    for text in &texts {
+        let driving = text.chars().find(|c| {
+            *c != '\n'
+                && (c.is_control()
+                    || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        });
+        assert_eq!(driving, None, "{text}");
+    }
+    assert_eq!(texts[2].lines().count(), checked.findings.len());
+    // Hash maps have another order in each run.
+    let again = run(&laid).expect("it went well before");
+    assert_eq!(written(&again, Format::Json, Style::default()), texts[3]);
 });
+
+fn run(laid: &Laid) -> Option<Checked> {
+    let plan = Plan::new("/".into(), laid.view, Selection::default());
+    let facts = facts::parse("facts", &laid.facts).map(|(facts, _)| facts).into_iter().collect();
+    let terms = Terms {
+        facts,
+        thresholds: Thresholds::default(),
+        declared_directives: Default::default(),
+        selected: &|_| true,
+    };
+    let mut checked = Checked::default();
+    check_host(&laid.host, &plan, &terms, &mut checked).ok()?;
+    sort_and_merge(&mut checked.findings, &checked.sources);
+    Some(checked)
+}
+
+fn written(checked: &Checked, format: Format, style: Style) -> String {
+    let unchecked: Vec<Unchecked> = checked.unchecked.iter().cloned().collect();
+    let report = Report {
+        findings: &checked.findings,
+        sources: &checked.sources,
+        errors: &checked.errors,
+        unchecked: &unchecked,
+        summary: Summary::default(),
+        fail_on: Some(Severity::Error),
+    };
+    let mut out = Vec::new();
+    render(format, &report, style, &mut out).expect("memory takes all");
+    String::from_utf8(out).expect("UTF-8")
+}

@@ -4,20 +4,19 @@
 use gatelint::php::ast::{Document, Item};
 use gatelint::php::ini::parse_ini;
 use gatelint::php::parse::parse_fpm;
-use gatelint::source::{Sources, Span};
+use gatelint::source::Sources;
+use gatelint_fuzz::check_span;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut sources = Sources::default();
-    let file = sources.add("fuzz".to_owned(), None, bytes.to_vec());
-    let bytes = sources.get(file).bytes();
+    let file = Sources::default().add("fuzz".to_owned(), None, Vec::new());
     for document in [parse_fpm(file, bytes), parse_ini(file, bytes)] {
         inside(&document, bytes.len());
     }
 });
 
 fn inside(document: &Document, length: usize) {
-    let check = |span: Span| assert!(span.start <= span.end && span.range().end <= length, "{span:?} of {length}");
+    let check = |span| check_span(span, length);
     for item in &document.items {
         match item {
             Item::Section(section) => [section.span, section.name.span].map(check),

@@ -9,6 +9,7 @@ use crate::check::plans;
 use crate::config::{Config, Facts, NAME};
 use crate::deployment::{Plan, View};
 use crate::finding::Severity;
+use crate::report::printable;
 use crate::rules::Thresholds;
 
 pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::Result<u8> {
@@ -25,7 +26,7 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
     let planned = match plans(&request) {
         Ok(planned) => planned,
         Err(message) => {
-            streams.out.write_all(out.as_bytes())?;
+            streams.out.write_all(printable(&out).as_bytes())?;
             super::complain(streams, &message);
             return Ok(FAILED);
         }
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
     for why in &planned.unpaired {
         out.push_str(&format!("  nginx and PHP-FPM are not joined: {why}\n"));
     }
-    streams.out.write_all(out.as_bytes())?;
+    streams.out.write_all(printable(&out).as_bytes())?;
     Ok(CLEAN)
 }
 

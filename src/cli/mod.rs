@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
-use crate::report::Style;
+use crate::report::{Style, printable};
 
 mod check;
 mod config;
@@ -98,7 +98,8 @@ fn finish(written: io::Result<()>, status: u8, streams: &mut Streams<'_>) -> u8 
         Ok(()) => status,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => CLEAN,
         Err(error) => {
-            let _ = writeln!(streams.err, "gatelint: error: cannot write the results: {error}");
+            let _ =
+                writeln!(streams.err, "gatelint: error: cannot write the results: {}", printable(&error.to_string()));
             FAILED
         }
     }
@@ -106,15 +107,12 @@ fn finish(written: io::Result<()>, status: u8, streams: &mut Streams<'_>) -> u8 
 
 /// Prints what stopped the tool, with its causes.
 fn complain(streams: &mut Streams<'_>, message: &str) {
-    let clean: String =
-        message.chars().map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char }).collect();
-    let _ = writeln!(streams.err, "gatelint: error: {clean}");
+    let _ = writeln!(streams.err, "gatelint: error: {}", printable(message));
 }
 
 /// Says something on the side, cleaned of what a terminal would act upon.
 fn note(streams: &mut Streams<'_>, message: &str) {
-    let clean: String = message.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
-    let _ = writeln!(streams.err, "gatelint: {clean}");
+    let _ = writeln!(streams.err, "gatelint: {}", printable(message).replace('\n', " "));
 }
 
 /// How text is shown: in colour on a terminal unless `NO_COLOR` is set, as wide as the terminal says.

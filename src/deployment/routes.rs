@@ -26,6 +26,13 @@ const MAX_DEPTH: usize = 3;
 /// So many directories are listed for all servers together.
 const MAX_LISTED: usize = 20_000;
 
+/// Where requests end is followed while the searches of all servers together try no more expressions than
+/// this, as far as can be told before. Servers of ten expressions, ten thousand of them, are well below it.
+pub const MAX_TRIES: usize = 2_000_000;
+
+/// So many searches a server costs besides those for its hand-overs.
+const SEARCHES: usize = 10;
+
 /// So many servers are work enough for a thread to be asked.
 pub(super) const BATCH: usize = 16;
 
@@ -88,6 +95,14 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     }
     let numbers: Vec<usize> = (0..nginx.servers.len()).collect();
     let mut sites = parallel::map(&numbers, BATCH, |number| Site::new(nginx, *number));
+    let mut left = MAX_TRIES;
+    for site in &mut sites {
+        let searches = nginx.hand_overs_of(site.number).count() + SEARCHES;
+        match left.checked_sub(searches * site.locations.expressions()) {
+            Some(rest) => left = rest,
+            None => site.locations.leave_out(),
+        }
+    }
     // How much is listed is bounded for all servers together, the first ones first.
     let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
     let files = |site: &Site| if site.serves_php(nginx) { site.files(&nginx.config, &mut shelf) } else { Vec::new() };
@@ -135,6 +150,9 @@ impl Site {
             Some(("" | "^~", text)) => uri.starts_with(text),
             _ => true,
         };
+        if self.locations.is_left_out() {
+            return false;
+        }
         let takes = |level: LevelId| {
             let own = self.locations.all().into_iter().find(|location| location.level == level);
             let by_regex =

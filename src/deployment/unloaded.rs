@@ -43,8 +43,10 @@ pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<
     let mut found = Vec::new();
     for master in masters {
         let loaded = master.configuration.files.iter().map(|file| sources.get(*file).path.clone()).collect();
+        // Thousands of lines may include the same pattern.
+        let mut seen = HashSet::new();
         for (span, pattern) in master.configuration.includes.clone() {
-            let Some(pattern) = pattern else { continue };
+            let Some(pattern) = pattern.filter(|pattern| seen.insert(pattern.clone())) else { continue };
             for (path, bytes) in others(host, &pattern, &loaded) {
                 let file = sources.add(shown(&path), None, bytes);
                 let listens = listens(file, sources, &master.prefix);

@@ -1,6 +1,6 @@
 //! Users and groups, as nginx and PHP-FPM look them up: by name or by number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::live;
 
@@ -61,9 +61,12 @@ impl Accounts {
             let members = members.split(',').map(str::trim).filter(|member| !member.is_empty()).map(str::to_owned);
             accounts.groups.insert(name.clone(), Group { gid: gid.parse().ok(), members: members.collect() });
         }
+        let by_number = accounts.groups.iter().rev().filter_map(|(name, group)| Some((group.gid?, name.clone())));
+        let mut by_number: HashMap<u32, String> = by_number.collect();
+        by_number.insert(0, "root".into());
         for fields in lines(passwd.unwrap_or_default()) {
             let [name, _, uid, gid, ..] = fields.as_slice() else { continue };
-            let group = gid.parse().ok().and_then(|gid| accounts.group_name(gid));
+            let group = gid.parse().ok().and_then(|gid| by_number.get(&gid).cloned());
             accounts.users.insert(name.clone(), User { uid: uid.parse().ok(), group, groups: None });
         }
         accounts

@@ -14,12 +14,26 @@ pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// The paths that match an absolute pattern, in bytewise order, at most [`MAX_MATCHES`].
-pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
-    expand_up_to(host, pattern, MAX_MATCHES)
+/// The paths that match an absolute pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// In bytewise order, at most [`MAX_MATCHES`].
+    pub paths: Vec<PathBuf>,
+    /// Whether there are more.
+    pub has_more: bool,
 }
 
-fn expand_up_to(host: &dyn Host, pattern: &str, most: usize) -> Vec<PathBuf> {
+/// The paths that match an absolute pattern, in bytewise order, at most [`MAX_MATCHES`].
+pub fn expand(host: &dyn Host, pattern: &str) -> Vec<PathBuf> {
+    matching(host, pattern).paths
+}
+
+/// The paths that match an absolute pattern, and whether these are all.
+pub fn matching(host: &dyn Host, pattern: &str) -> Matches {
+    matching_up_to(host, pattern, MAX_MATCHES)
+}
+
+fn matching_up_to(host: &dyn Host, pattern: &str, most: usize) -> Matches {
     let mut found = vec![PathBuf::from("/")];
     let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
     for (index, component) in components.iter().enumerate() {
@@ -27,7 +41,7 @@ fn expand_up_to(host: &dyn Host, pattern: &str, most: usize) -> Vec<PathBuf> {
         let matcher = Matcher::new(component);
         let mut next = Vec::new();
         for directory in &found {
-            if next.len() >= most {
+            if next.len() > most {
                 break;
             }
             if !is_pattern(component) {
@@ -47,8 +61,9 @@ fn expand_up_to(host: &dyn Host, pattern: &str, most: usize) -> Vec<PathBuf> {
         found = next;
     }
     found.sort();
+    let has_more = found.len() > most;
     found.truncate(most);
-    found.into_iter().map(|path| normalize(&path)).collect()
+    Matches { paths: found.into_iter().map(|path| normalize(&path)).collect(), has_more }
 }
 
 /// Whether a file name matches one component of a pattern.
@@ -154,8 +169,11 @@ mod tests {
         for number in 0..10 {
             host.add(format!("/{}/{number}", number % 2), "");
         }
-        let found = |most| expand_up_to(&host, "/*/*", most).len();
-        assert_eq!((found(11), found(10), found(9), found(1)), (10, 10, 9, 1));
+        let found = |most| {
+            let found = matching_up_to(&host, "/*/*", most);
+            (found.paths.len(), found.has_more)
+        };
+        assert_eq!([found(11), found(10), found(9), found(1)], [(10, false), (10, false), (9, true), (1, true)]);
     }
 
     #[test]

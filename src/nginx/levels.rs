@@ -6,7 +6,7 @@
 //! [`Config::effective_list`] the one for a directive that may be repeated: a level with at least
 //! one entry of its own inherits none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ast::{Body, Directive, Key, Tree};
@@ -14,7 +14,10 @@ use super::load::Files;
 use crate::source::FileId;
 
 /// Includes of includes may multiply; more statements than this are not expanded.
-pub const MAX_STATEMENTS: usize = 2_000_000;
+pub const MAX_STATEMENTS: usize = 1_000_000;
+
+/// Files are brought so often into a block that has them already; beyond this they are not expanded.
+pub const MAX_REPEATED: usize = 20_000;
 
 /// Blocks and includes nested deeper than this, counted together, are not expanded.
 pub const MAX_DEPTH: usize = 300;
@@ -125,6 +128,9 @@ impl Names {
 struct Open {
     settings: Vec<Arc<Directive>>,
     blocks: Vec<LevelId>,
+    /// The files that each level has, and how often one came again.
+    brought: HashSet<(LevelId, FileId)>,
+    repeated: usize,
 }
 
 impl Level {
@@ -159,7 +165,7 @@ pub struct Config {
     levels: Vec<Level>,
     /// The levels of each kind.
     by_context: [Vec<LevelId>; CONTEXTS],
-    /// Whether [`MAX_STATEMENTS`] or [`MAX_DEPTH`] was reached and the rest left out.
+    /// Whether [`MAX_STATEMENTS`], [`MAX_REPEATED`] or [`MAX_DEPTH`] was reached and the rest left out.
     pub truncated: bool,
     statements: usize,
 }
@@ -231,6 +237,11 @@ impl Config {
                     self.levels[level.0 as usize].unread.push((before, directive.clone()));
                 }
                 for file in files.included_by(directive) {
+                    open.repeated += usize::from(!open.brought.insert((level, *file)));
+                    if open.repeated > MAX_REPEATED {
+                        self.truncated = true;
+                        return;
+                    }
                     self.expand(files, &files.tree(*file).directives, level, depth + 1, open, first);
                 }
                 continue;
@@ -407,6 +418,29 @@ mod tests {
         ] {
             assert_eq!(Context::of_path(path), want, "{path}");
         }
+    }
+
+    #[test]
+    fn statements_files_that_come_again_and_depth_are_bounded() {
+        let blocks = "b { include s; }".repeat(1000);
+        let truncated = |main: &str, snippet: &str| config(&[("/c/nginx.conf", main), ("/c/s", snippet)]).truncated;
+        // Each block is a statement, an include, and what that brings.
+        assert!(!truncated(&blocks, &"x;".repeat(MAX_STATEMENTS / 1000 - 2)));
+        assert!(truncated(&format!("{blocks} x;"), &"x;".repeat(MAX_STATEMENTS / 1000 - 2)));
+        assert!(!truncated(&"include s;".repeat(MAX_REPEATED + 1), ""));
+        assert!(truncated(&"include s;".repeat(MAX_REPEATED + 2), ""));
+        let deep = |depth: usize| {
+            // Four files of blocks, each of which but the last brings the next one: 1 + 3 × (74 + 1) levels, and more.
+            let file = |n: usize| {
+                let (blocks, next) =
+                    if n < 3 { (74, format!("include {};", n + 1)) } else { (depth - 226, "x;".to_owned()) };
+                (format!("/c/{n}"), "b {".repeat(blocks) + &next + &"}".repeat(blocks))
+            };
+            let files: Vec<_> = (0..4).map(file).collect();
+            let files = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+            config(&files.chain([("/c/nginx.conf", "include 0;")]).collect::<Vec<_>>()).truncated
+        };
+        assert_eq!((deep(MAX_DEPTH), deep(MAX_DEPTH + 1)), (false, true));
     }
 
     #[test]

@@ -219,7 +219,10 @@ impl Loader<'_> {
         let full = self.prefix.join(argument.text.as_str());
         let pattern = full.to_string_lossy().into_owned();
         let by_pattern = glob::is_pattern(&pattern);
-        let paths = if by_pattern { glob::expand(self.host, &pattern) } else { vec![normalize(&full)] };
+        let glob::Matches { paths, has_more } = match by_pattern {
+            true => glob::matching(self.host, &pattern),
+            false => glob::Matches { paths: vec![normalize(&full)], has_more: false },
+        };
         if by_pattern {
             self.files.patterns.push((argument.span, pattern.clone()));
         }
@@ -231,7 +234,7 @@ impl Loader<'_> {
         } else if paths.is_empty() {
             let kind = if outside() { IncludeProblemKind::OutsideTree } else { IncludeProblemKind::NoMatch };
             self.problem(argument.span, &full, kind);
-        } else if paths.len() == glob::MAX_MATCHES {
+        } else if has_more {
             self.problem(argument.span, &full, IncludeProblemKind::TooManyMatches);
         }
         if paths.len() >= 2 * MANY && self.open.len() < MAX_INCLUDE_DEPTH {
@@ -352,9 +355,15 @@ mod tests {
 
     #[test]
     fn a_long_chain_of_files_is_bounded() {
-        let files: Vec<_> = (0..300).map(|n| (format!("/etc/nginx/{n}"), format!("include {};", n + 1))).collect();
-        let mut files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        files.push(("/etc/nginx/nginx.conf", "include 0;"));
-        assert_eq!(load(&files).1, [IncludeProblemKind::TooDeep]);
+        let chain = |length: usize| {
+            let next = |n| if n + 1 < length { format!("include {};", n + 1) } else { String::new() };
+            let files: Vec<_> = (0..length).map(|n| (format!("/etc/nginx/{n}"), next(n))).collect();
+            let mut files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+            files.push(("/etc/nginx/nginx.conf", "include 0;"));
+            load(&files).1
+        };
+        assert_eq!(chain(MAX_INCLUDE_DEPTH - 1), []);
+        assert_eq!(chain(MAX_INCLUDE_DEPTH), [IncludeProblemKind::TooDeep]);
+        assert_eq!(chain(300), [IncludeProblemKind::TooDeep]);
     }
 }

@@ -18,6 +18,8 @@ pub struct Locations {
     places: Box<[Location]>,
     /// None where there are no locations, as in nearly all locations.
     order: Option<Box<Order>>,
+    /// Whether no request is followed into them.
+    is_left_out: bool,
 }
 
 /// In which order the locations of a level are tried.
@@ -134,11 +136,30 @@ impl Locations {
         let by_text = |found| ByText::new(found, &places);
         let (exact, prefixes, named) = (by_text(exact), by_text(prefixes), by_text(named));
         let order = Order { exact, prefixes, lengths: lengths.into(), regexes: regexes.into(), named };
-        Locations { places: places.into(), order: Some(Box::new(order)) }
+        Locations { places: places.into(), order: Some(Box::new(order)), is_left_out: false }
+    }
+
+    /// How many expressions a search may try, those of nested locations among them.
+    pub fn expressions(&self) -> usize {
+        let own = self.order.as_ref().map_or(0, |order| order.regexes.len());
+        own + self.places.iter().map(|place| place.nested.expressions()).sum::<usize>()
+    }
+
+    /// Whether no request is followed into them, for there are too many expressions.
+    pub fn is_left_out(&self) -> bool {
+        self.is_left_out
+    }
+
+    /// From here on every search ends in [`Found::Unknown`].
+    pub fn leave_out(&mut self) {
+        self.is_left_out = true;
     }
 
     /// Searches the location of a URI: decoded, without arguments.
     pub fn find(&self, uri: &str) -> Found<'_> {
+        if self.is_left_out {
+            return Found::Unknown;
+        }
         match self.search(uri) {
             Ok(Some((location, captures, _))) => Found::At(location, captures),
             Ok(None) => Found::Server,

@@ -15,6 +15,9 @@ use crate::source::{FileId, Span};
 /// tenth of this, and recursion over the tree stays safe.
 pub const MAX_DEPTH: usize = 100;
 
+/// What stands further away on a line than this is not looked for.
+const LONG_LINE: usize = 4096;
+
 /// Parses the text of one file.
 ///
 /// A file whose braces do not pair is read once more: the places of known directives and the
@@ -188,7 +191,9 @@ impl<'a> Parser<'a> {
     /// Where more quotes stand on the line, goes on at the `;` or `{` that ends it, or at the first one of a
     /// long line: nobody can tell what those quotes enclose.
     fn skip_line(&mut self) {
-        let line = self.rest.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        // Of an endless line only the start is looked at, for there may be as many such quotes as bytes.
+        let near = &self.rest[..self.rest.len().min(LONG_LINE)];
+        let line = near.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
         if !line.contains(&b'"') && !line.contains(&b'\'') {
             return;
         }
@@ -320,7 +325,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The value of a raw word.
-fn text(raw: &[u8]) -> EcoString {
+pub(super) fn text(raw: &[u8]) -> EcoString {
     let value = lexer::unescape(raw);
     match std::str::from_utf8(&value) {
         Ok(text) => text.into(),
@@ -487,6 +492,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mended_keeps_its_places() {
+        for text in
+            [&b"location ~ \xff\xff\xff\xff${root /a; }"[..], b"location ~ a\\\\b${ root /a; }", b"root /a\nindex b;"]
+        {
+            let tree = tree(text);
+            let mut all: Vec<&Directive> = tree.directives.iter().map(|directive| &**directive).collect();
+            while let Some(directive) = all.pop() {
+                let words = directive.words().map(|word| word.span);
+                let inside = directive.block().iter().map(|inner| inner.span());
+                let parts: Vec<Span> = words.chain(inside).collect();
+                assert!(parts.windows(2).all(|pair| pair[0].end <= pair[1].start), "{directive:?}");
+                assert!(parts.iter().all(|part| part.end <= directive.span().end), "{directive:?}");
+                all.extend(directive.block().iter().map(|directive| &**directive));
+            }
+            let ends = tree.directives.windows(2).all(|pair| pair[0].span().end <= pair[1].span().start);
+            assert!(ends, "{:?}", tree.directives);
+        }
+    }
+
+    #[test]
     fn words_and_comments_that_fill_nginxs_buffer_are_problems() {
         for (length, problems) in [(4095, 0), (4096, 1)] {
             assert_eq!(tree(format!("a {};", "x".repeat(length)).as_bytes()).problems.len(), problems);
@@ -505,7 +530,9 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let text = "a {".repeat(MAX_DEPTH + 50);
+        let deep = |depth: usize| tree(("a {".repeat(depth) + &"}".repeat(depth)).as_bytes()).problems;
+        assert_eq!((deep(MAX_DEPTH).len(), deep(MAX_DEPTH + 1).len()), (0, 1));
+        let text = "a {".repeat(200_000);
         let tree = tree(text.as_bytes());
         assert_eq!(tree.problems.len(), 1);
         assert_eq!(tree.problems[0].kind, ProblemKind::TooDeep);

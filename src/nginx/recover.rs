@@ -9,8 +9,12 @@ use std::sync::Arc;
 use super::ast::{Body, Directive, ProblemKind, Tree, Word};
 use super::directives::{Entry, Places, entries, holds_records};
 use super::examine::{Location, misnested};
-use super::parse::{Braces, OpenBlock, Parser, begins_line, head, indent, tail};
+use super::parse::{Braces, MAX_DEPTH, OpenBlock, Parser, begins_line, head, indent, tail, text};
 use crate::source::Span;
+
+/// In a statement of more words than this nothing is looked for that was forgotten: each repair goes through
+/// all of them.
+pub(super) const MAX_WORDS: usize = 2000;
 
 /// What ends the words of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +36,14 @@ impl Parser<'_> {
             self.mend_braces(&words, ending);
             let Some(place) = self.place().filter(|_| !self.flawed) else { break };
             let known = entries(&words[0].text);
-            if let Some(at) = lost_semicolon(known, &words, ending, place, self.bytes) {
+            if words.len() > MAX_WORDS {
+                break;
+            } else if let Some(at) = lost_semicolon(known, &words, ending, place, self.bytes) {
                 let rest = words.split_off(at);
                 self.lost(&words, place, ending, ender);
-                self.push(&mut words, Body::None, ender, end - 1);
+                // What follows is a statement of its own, so this one ends with its words.
+                let behind = head(&words).end as usize;
+                self.push(&mut words, Body::None, ender, behind);
                 words = rest;
             } else if let Some(rest) = self.lost_brace(known, &mut words, ending, place, ender) {
                 words = rest;
@@ -124,18 +132,23 @@ impl Parser<'_> {
     ) -> Option<Vec<Word>> {
         let mut here = known.iter().filter(|entry| !entry.places.and(place).is_none()).peekable();
         let needs = here.peek().is_some() && here.all(|entry| entry.is_block);
-        if !needs || ending == Ending::Block {
+        if !needs || ending == Ending::Block || self.open.len() >= MAX_DEPTH {
             return None;
         }
         let name = words[0].text.clone();
         // A `{` right behind a `$` belongs to the word, and so may what follows it.
         let cut = |word: &Word| {
-            let (before, after) =
-                word.text.split_once('{').filter(|(_, after)| !word.quoted && !after.contains('}'))?;
-            let behind = word.span.start as usize + before.len() + 1;
-            let next =
-                Word { text: after.into(), span: Span::new(self.file, behind, word.span.end as usize), quoted: false };
-            Some((before.into(), (!after.is_empty()).then_some(next)))
+            let (start, raw) = (word.span.start as usize, &self.bytes[word.span.range()]);
+            // In the bytes as written: the word's text may be longer or shorter.
+            let brace = raw.iter().position(|byte| *byte == b'{').filter(|_| !word.quoted)?;
+            let (before, after) = (&raw[..brace], &raw[brace + 1..]);
+            let word = |raw: &[u8], start: usize| Word {
+                text: text(raw),
+                span: Span::new(self.file, start, start + raw.len()),
+                quoted: false,
+            };
+            let next = (!after.is_empty()).then(|| word(after, start + brace + 1));
+            (!after.contains(&b'}')).then(|| (word(before, start), next))
         };
         let glued = words.iter().enumerate().skip(1).find_map(|(at, word)| Some((at, cut(word)?)));
         let next = || {
@@ -153,7 +166,7 @@ impl Parser<'_> {
         let rest = match glued {
             Some((at, (before, inner))) => {
                 let behind = words.split_off(at + 1);
-                words[at].text = before;
+                words[at] = before;
                 Some(inner.into_iter().chain(behind).collect())
             }
             None => next().or_else(behind_words).map(|at| words.split_off(at)),

@@ -292,6 +292,20 @@ mod tests {
     }
 
     #[test]
+    fn steps_and_bytes_are_bounded() {
+        let chain = |steps: usize| {
+            let sets: String = (1..steps).map(|n| format!("set $v{n} $v{};", n - 1)).collect();
+            value(&format!("set $v0 a; {sets} location / {{ fastcgi_pass $v{}; }}", steps - 1))
+        };
+        assert_eq!((chain(MAX_STEPS).as_deref(), chain(MAX_STEPS + 1)), (Some("a"), None));
+        let long = |bytes: usize| {
+            let text = "a".repeat(bytes);
+            value(&format!("set $a {text}; set $b b; location / {{ fastcgi_pass $a$b; }}")).is_some()
+        };
+        assert_eq!((long(MAX_BYTES - 1), long(MAX_BYTES)), (true, false));
+    }
+
+    #[test]
     fn text_is_cut_at_variables() {
         let show = |text| format!("{:?}", split(text));
         assert_eq!(show("a$b.c"), r#"[Text("a"), Variable("b"), Text(".c")]"#);

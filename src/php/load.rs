@@ -104,6 +104,8 @@ pub enum IncludeProblemKind {
     Unreadable(PathBuf, ReadError),
     /// Nested deeper than FPM goes, perhaps because a file includes itself.
     TooDeep,
+    /// The pattern matches more files than are followed.
+    TooManyMatches,
 }
 
 impl Assigned {
@@ -116,8 +118,8 @@ impl Assigned {
 impl IncludeProblemKind {
     /// Whether pools may be in what could not be read.
     pub fn hides_pools(&self) -> bool {
-        use IncludeProblemKind::{NotKnown, OutsideTree, TooDeep, Unreadable};
-        matches!(self, NotKnown | OutsideTree | Unreadable(..) | TooDeep)
+        use IncludeProblemKind::{NotKnown, OutsideTree, TooDeep, TooManyMatches, Unreadable};
+        matches!(self, NotKnown | OutsideTree | Unreadable(..) | TooDeep | TooManyMatches)
     }
 }
 
@@ -310,14 +312,18 @@ impl<'a> Loader<'a> {
     }
 
     fn include(&mut self, setting: &Setting, depth: usize, own: Option<usize>) {
-        let Some(value) = &setting.value else { return };
+        // FPM gives up for good where files are nested too deeply.
+        let Some(value) = setting.value.as_ref().filter(|_| !self.ended) else { return };
         let written = value.text();
         let pattern = written.map(|written| self.prefix.join(written).to_string_lossy().into_owned());
         self.configuration.includes.push((value.span, pattern.clone()));
         let Some(pattern) = pattern else {
             return self.problem(value.span, String::new(), IncludeProblemKind::NotKnown);
         };
-        let matches = glob::expand(self.host, &pattern);
+        let glob::Matches { paths: matches, has_more } = glob::matching(self.host, &pattern);
+        if has_more {
+            self.problem(value.span, pattern.clone(), IncludeProblemKind::TooManyMatches);
+        }
         let files: Vec<_> = matches.iter().filter(|path| !self.is_directory(path)).cloned().collect();
         if files.is_empty() {
             let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
@@ -339,7 +345,6 @@ impl<'a> Loader<'a> {
             return self.problem(value.span, pattern, IncludeProblemKind::TooDeep);
         }
         for path in files {
-            // FPM gives up for good where files are nested too deeply.
             if self.ended {
                 return;
             }

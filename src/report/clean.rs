@@ -102,6 +102,8 @@ mod tests {
 
     #[test]
     fn a_huge_text_is_cut() {
+        let whole = "x".repeat(LONGEST_TEXT);
+        assert_eq!(line(&whole, UNICODE), whole);
         let cut = line(&"x".repeat(100_000), UNICODE);
         assert_eq!(cut.chars().count(), LONGEST_TEXT + 1);
         assert!(cut.ends_with('…'));

@@ -123,6 +123,11 @@ impl Default for Style {
     }
 }
 
+/// A text that may have several lines, without anything that a terminal would act upon.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { c } else { clean::visible(c, Style::default()) }).collect()
+}
+
 /// Writes `report` to `out`. Machine formats are one valid document whatever was found.
 pub fn render(format: Format, report: &Report<'_>, style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     match format {

@@ -26,6 +26,9 @@ pub const MAX_BRANCHES: usize = 1000;
 /// As many values are followed in a whole configuration.
 pub const MAX_VALUES: usize = 200_000;
 
+/// So often the expressions of maps are tried in a whole configuration.
+pub const MAX_TRIES: usize = 2_000_000;
+
 /// Variables in values of variables are followed so far.
 const MAX_DEPTH: usize = 16;
 
@@ -55,6 +58,8 @@ pub struct Variables<'a> {
     fixed_host: RefCell<Option<String>>,
     /// How many values may still be followed.
     left: Cell<usize>,
+    /// How often expressions may still be tried.
+    tries: Cell<usize>,
     /// Whether the argument at hand has more values than are followed.
     has_more: Cell<bool>,
     exceeded: RefCell<Vec<Span>>,
@@ -100,6 +105,8 @@ struct Table<'a> {
     /// Keys with an asterisk mean something.
     hostnames: bool,
     exact: HashMap<String, usize>,
+    /// The keys that are expressions, with whether case means nothing.
+    expressions: Vec<(usize, &'a str, bool)>,
     default: Option<usize>,
 }
 
@@ -121,6 +128,7 @@ impl<'a> Variables<'a> {
             patterns: RefCell::default(),
             fixed_host: RefCell::default(),
             left: Cell::new(MAX_VALUES),
+            tries: Cell::new(MAX_TRIES),
             has_more: Cell::new(false),
             exceeded: RefCell::default(),
         }
@@ -172,11 +180,11 @@ impl<'a> Variables<'a> {
             (None, _) => Values { all: vec![Value { text: whole(""), ..Value::default() }], rest: Rest::Nothing },
             (Some(name), None) if depth < MAX_DEPTH => {
                 let mut values = self.of_variable(level, name, depth + 1);
-                self.left.set(self.left.get().saturating_sub(values.all.len()));
-                if self.left.get() == 0 {
+                let Some(left) = self.left.get().checked_sub(values.all.len()) else {
                     self.has_more.set(true);
                     return Values::default();
-                }
+                };
+                self.left.set(left);
                 for value in &mut values.all {
                     value.text = whole(&value.text);
                 }
@@ -443,6 +451,11 @@ impl<'a> Variables<'a> {
     fn looked_up(&self, level: LevelId, table: &Table<'_>, keys: Vec<Value>, depth: usize) -> Values {
         let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
         for subject in keys {
+            let Some(left) = self.tries.get().checked_sub(table.expressions.len()) else {
+                self.has_more.set(true);
+                return Values::default();
+            };
+            self.tries.set(left);
             let key = subject.key.clone().unwrap_or_else(|| subject.text.clone());
             let via = subject.via.iter().copied().chain(subject.span).collect();
             let found = table.find(&subject.text, &mut self.patterns.borrow_mut());
@@ -608,6 +621,7 @@ impl<'a> Table<'a> {
             is_map: name == "map",
             hostnames: config.own(block, "hostnames").any(|parameter| parameter.args.is_empty()),
             exact: HashMap::new(),
+            expressions: Vec::new(),
             default: None,
         };
         for record in &level.settings {
@@ -618,7 +632,13 @@ impl<'a> Table<'a> {
             table.records.push((key, value));
             match key {
                 "default" => table.default = Some(at),
-                key if key.starts_with('~') => {}
+                key if key.starts_with('~') => {
+                    let (expression, caseless) = match key[1..].strip_prefix('*') {
+                        Some(rest) => (rest, true),
+                        None => (&key[1..], false),
+                    };
+                    table.expressions.push((at, expression, caseless));
+                }
                 key => {
                     // A backslash takes a special meaning away.
                     let plain = key.strip_prefix('\\').unwrap_or(key);
@@ -640,12 +660,7 @@ impl<'a> Table<'a> {
                 return Found::Record(at, None);
             }
         }
-        for (at, (key, _)) in self.records.iter().enumerate() {
-            let Some(expression) = key.strip_prefix('~') else { continue };
-            let (expression, caseless) = match expression.strip_prefix('*') {
-                Some(rest) => (rest, true),
-                None => (expression, false),
-            };
+        for (at, expression, caseless) in self.expressions.iter().copied() {
             match patterns.get(expression, caseless).captures(subject) {
                 Some(Some(captures)) => return Found::Record(at, Some(captures)),
                 Some(None) => {}
@@ -887,6 +902,43 @@ mod tests {
             texts(&format!("map $host $p {{ {many} }}"), "$p").len()
         };
         assert_eq!((map(MAX_BRANCHES), map(MAX_BRANCHES + 1)), (MAX_BRANCHES, 0));
+    }
+
+    /// How many arguments have more values than are followed, after `prepare` has changed what is allowed.
+    fn exceeded(http: &str, prepare: impl Fn(&Variables<'_>)) -> usize {
+        let mut host = Memory::default();
+        host.add("/c/nginx.conf", format!("http {{ {http} }}"));
+        let mut files = Files::default();
+        let main = files.load(&host, &mut Sources::default(), Path::new("/c/nginx.conf")).unwrap();
+        let config = Config::resolve(&files, main, Context::Main);
+        let variables = Variables::new(&config);
+        prepare(&variables);
+        for level in config.levels(Context::Server) {
+            let pass = config.own(level, "fastcgi_pass").next().unwrap().args[0].clone();
+            variables.branches(level, &evaluate(&config, level, &pass.text), pass.span);
+        }
+        variables.into_exceeded().len()
+    }
+
+    #[test]
+    fn the_number_of_values_in_a_whole_configuration_is_bounded() {
+        let many: String = (0..MAX_BRANCHES).map(|n| format!("k{n} v;")).collect();
+        let servers =
+            |count: usize| format!("map $arg_x $p {{ {many} }} {}", "server { fastcgi_pass $p; }".repeat(count));
+        // With what no key fits, a map has one value more.
+        let most = MAX_VALUES / (MAX_BRANCHES + 1);
+        assert_eq!((exceeded(&servers(most), |_| ()), exceeded(&servers(most + 1), |_| ())), (0, 1));
+        let three = "map $arg_x $p { a a; b b; default c; } server { fastcgi_pass $p; }";
+        let left = |left: usize| exceeded(three, |variables| variables.left.set(left));
+        assert_eq!((left(3), left(2)), (0, 1));
+    }
+
+    #[test]
+    fn the_number_of_expressions_that_are_tried_is_bounded() {
+        let server = "server { server_name a.test b.test; fastcgi_pass $p; }";
+        let map = format!("map $host $p {{ ~^a a; ~^b b; default c; }} server {{ fastcgi_pass d; }} {server}");
+        let tries = |left: usize| exceeded(&map, |variables| variables.tries.set(left));
+        assert_eq!((tries(4), tries(3)), (0, 1));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ecow::EcoString;
 
 use super::ast::{Body, Directive, Key, ProblemKind, Tree};
 use super::directives::{self, Arguments, Entry, Places, Value, entries, holds_records, modules};
+use super::levels::MAX_STATEMENTS;
 use super::load::{Files, IncludeProblemKind};
 use crate::source::{FileId, Sources, Span};
 use crate::values::placeholder::is_placeholder;
@@ -29,9 +30,6 @@ mod values;
 pub use servers::shown_address;
 pub(in crate::nginx) use servers::{Location, misnested};
 pub use values::Refused;
-
-/// More statements than this are not gone through: includes of includes may multiply.
-const MAX_STATEMENTS: usize = 500_000;
 
 /// What is known of the nginx that is to read a configuration.
 #[derive(Clone, Debug, Default)]

@@ -111,7 +111,11 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                 FpmProblem::NoMatch => RULE
                     .finding(format!("{pattern} matches nothing"), problem.span, "matches no file")
                     .help("put a pool file there, or correct the pattern"),
-                FpmProblem::NotKnown | FpmProblem::OutsideTree | FpmProblem::Unreadable(..) | FpmProblem::TooDeep => {
+                FpmProblem::NotKnown
+                | FpmProblem::OutsideTree
+                | FpmProblem::Unreadable(..)
+                | FpmProblem::TooDeep
+                | FpmProblem::TooManyMatches => {
                     continue;
                 }
             };

@@ -13,6 +13,12 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
+        let sites = machine.nginx.iter().flat_map(|nginx| &nginx.sites);
+        let left_out = sites.filter(|site| site.locations.is_left_out()).count();
+        if left_out > 0 {
+            let needs = format!("which location takes a request, in {left_out} servers with too many expressions");
+            findings.unchecked(&RULE, needs, "");
+        }
         for (script, nginx, hand_over) in scripts(machine) {
             let Some(sample) = &script.sample else { continue };
             let Some(why) = machine.misplaced(script, sample) else { continue };

@@ -5,6 +5,8 @@ use std::path::Path;
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
 use crate::host::ReadError;
+use crate::host::glob::MAX_MATCHES;
+use crate::nginx::levels::{MAX_DEPTH, MAX_REPEATED, MAX_STATEMENTS};
 use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH};
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
@@ -26,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     None => continue,
                 },
                 IncludeProblemKind::TooDeep => format!("more than {MAX_INCLUDE_DEPTH} files include each other"),
-                IncludeProblemKind::TooManyMatches => "the pattern matches too many files".to_owned(),
+                IncludeProblemKind::TooManyMatches => too_many(),
                 IncludeProblemKind::OutsideTree => {
                     // Modules bring directives, and nothing that the rules look for.
                     if problem.path.components().all(|part| part.as_os_str() != "modules") {
@@ -50,15 +52,22 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     findings,
                     "configuration",
                     first.head,
-                    "includes of includes multiply beyond two million statements, or nest beyond 300 levels",
+                    &format!(
+                        "includes of includes multiply beyond {MAX_STATEMENTS} statements, bring files into the same \
+                         block again more than {MAX_REPEATED} times, or nest beyond {MAX_DEPTH} levels"
+                    ),
                 );
             }
         }
         for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {
-            if let FpmProblem::Unreadable(path, error) = &problem.kind {
-                if let Some(why) = unread(error) {
-                    report(findings, &path.display().to_string(), problem.span, &why);
+            match &problem.kind {
+                FpmProblem::Unreadable(path, error) => {
+                    if let Some(why) = unread(error) {
+                        report(findings, &path.display().to_string(), problem.span, &why);
+                    }
                 }
+                FpmProblem::TooManyMatches => report(findings, &problem.pattern, problem.span, &too_many()),
+                _ => {}
             }
         }
     }
@@ -70,6 +79,10 @@ fn directory(path: &Path, span: Span) -> Finding {
     RULE.finding(format!("the included {path} is a directory"), span, "what is in it was not checked")
         .help(format!("name the files in it with a pattern, such as `include {path}/*.conf;`"))
         .refused_by(Program::Nginx, format!("pread() \"{path}\" failed (21: Is a directory)"))
+}
+
+fn too_many() -> String {
+    format!("the pattern matches more than {MAX_MATCHES} files, and only so many are read")
 }
 
 fn unread(error: &ReadError) -> Option<String> {

@@ -1,0 +1,229 @@
+//! Hosts laid out to cost without end: each run comes to its end, and what was not looked at is told.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use gatelint::check::{Checked, Terms, check_host};
+use gatelint::deployment::{Plan, Selection, View};
+use gatelint::finding::sort_and_merge;
+use gatelint::host::glob::MAX_MATCHES;
+use gatelint::host::memory::Memory;
+use gatelint::nginx::parse::parse;
+use gatelint::report::{Format, Report, Style, Summary, render};
+use gatelint::rules::Thresholds;
+use gatelint::source::Sources;
+
+const NGINX: &str = "/etc/nginx/nginx.conf";
+const FPM: &str = "/etc/php/8.2/fpm/php-fpm.conf";
+const POOL: &str = "[www]\nlisten = /run/p.sock\nuser = www-data\npm = static\npm.max_children = 5\n";
+
+/// Checks a host of these files, and says in every format what was found.
+fn check<T: Into<Vec<u8>>>(files: impl IntoIterator<Item = (String, T)>) -> Checked {
+    let mut host = Memory::default();
+    for (path, text) in files {
+        host.add(path, text);
+    }
+    let plan = Plan::new("/".into(), View::Root, Selection::default());
+    let terms = Terms {
+        facts: Vec::new(),
+        thresholds: Thresholds::default(),
+        declared_directives: BTreeSet::default(),
+        selected: &|_| true,
+    };
+    let mut checked = Checked::default();
+    check_host(&host, &plan, &terms, &mut checked).unwrap();
+    sort_and_merge(&mut checked.findings, &checked.sources);
+    for label in checked.findings.iter().flat_map(|finding| finding.labels()) {
+        assert!(label.span.range().end <= checked.sources.get(label.span.file).bytes().len());
+    }
+    for format in Format::ALL {
+        let text = written(&checked, format);
+        let driving = |c: &char| c.is_control() && *c != '\n' || ('\u{202a}'..='\u{202e}').contains(c);
+        assert_eq!(text.chars().find(driving), None);
+    }
+    checked
+}
+
+fn written(checked: &Checked, format: Format) -> String {
+    let unchecked: Vec<_> = checked.unchecked.iter().cloned().collect();
+    let report = Report {
+        findings: &checked.findings,
+        sources: &checked.sources,
+        errors: &checked.errors,
+        unchecked: &unchecked,
+        summary: Summary::default(),
+        fail_on: None,
+    };
+    let mut out = Vec::new();
+    render(format, &report, Style::default(), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Checks an nginx of one file.
+fn nginx(text: impl Into<Vec<u8>>) -> Checked {
+    check([(NGINX.to_owned(), text)])
+}
+
+/// Checks an nginx of one server with these statements, beside a pool.
+fn server(text: &str) -> Checked {
+    let nginx = format!("events {{}}\nhttp {{ server {{ {text} }} }}");
+    check([(NGINX.to_owned(), nginx), (FPM.to_owned(), POOL.to_owned())])
+}
+
+fn count(checked: &Checked, rule: &str) -> usize {
+    checked.findings.iter().filter(|finding| finding.rule == rule).count()
+}
+
+fn tells(checked: &Checked, text: &str) -> bool {
+    let findings = checked.findings.iter().any(|finding| finding.message.contains(text));
+    findings || checked.unchecked.iter().any(|unchecked| unchecked.needs.contains(text))
+}
+
+#[test]
+fn blocks_that_never_end() {
+    for block in
+        ["a{", "server {\n", "location / {", "{", "if (", "\"", "x_by_lua_block {", "location /a\n", "server\n"]
+    {
+        let checked = nginx(block.repeat(50_000));
+        assert!((1..200).contains(&checked.findings.len()), "{block}: {}", checked.findings.len());
+    }
+}
+
+#[test]
+fn statements_that_lost_what_ends_them() {
+    for line in ["location /a\n", "location ~ x${\n", "root /a\n", "server {\n", "}\n", "\"a\"b\n", "index a b c\n"] {
+        let checked = nginx(format!("events {{}}\nhttp {{ server {{\n{};\n}} }}", line.repeat(4_000)));
+        assert!(!checked.findings.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn lines_without_end() {
+    for part in ["a", "a ", "a b;", "listen 80;", "\"a\"b;", "\"a;", "'a' ", "$a", "\u{1b}[31m", "ä", "# ", "}"] {
+        let line = part.repeat(20_000 / part.len());
+        nginx(format!("events {{}}\nhttp {{ server {{ {line} }} }}"));
+        check([(FPM.to_owned(), format!("{POOL}a = {line}\nb = {line}"))]);
+    }
+}
+
+#[test]
+fn a_word_of_five_megabytes() {
+    let file = Sources::default().add(String::new(), None, Vec::new());
+    assert_eq!(parse(file, "a".repeat(5 << 20).as_bytes()).problems.len(), 2);
+}
+
+#[test]
+fn values_of_pools_without_end() {
+    for part in ["(", "!", "1|", "${A}", "${", "'x' ", "\"x\" ", "\"", "E_ALL & ", "[", "=", "a[b]=c "] {
+        let value = part.repeat(50_000);
+        let files =
+            [(FPM, format!("{POOL}a = {value}\n")), ("/etc/php/8.2/fpm/php.ini", format!("[PHP]\na = {value}\n"))];
+        check(files.map(|(path, text)| (path.to_owned(), text)));
+    }
+    let array: String = (0..200_000).map(|n| format!("a[{n}] = b\n")).collect();
+    check([(FPM.to_owned(), POOL.to_owned()), ("/etc/php/8.2/fpm/php.ini".to_owned(), array)]);
+}
+
+#[test]
+fn maps_of_many_values() {
+    let records: String = (0..50_000).map(|n| format!("k{n} unix:/run/{n}.sock;")).collect();
+    let map = |server: &str| nginx(format!("events {{}}\nhttp {{ map $http_x $p {{ {records} }} {server} }}"));
+    assert!(tells(&map("server { location / { fastcgi_pass $p; } }"), "can take too many values"));
+    assert!(!tells(&map("server { location / { fastcgi_pass unix:/run/php.sock; } }"), "too many values"));
+}
+
+#[test]
+fn variables_that_double() {
+    let doubling: String = (0..200).map(|n| format!("set $v{} \"$v{n}$v{n}\";", n + 1)).collect();
+    server(&format!("set $v0 aaaaaaaaaaaaaaaa; {doubling} location / {{ fastcgi_pass unix:$v200; }}"));
+    let maps: String = (0..200).map(|n| format!("map $p{n} $p{} {{ default $p{n}; x $p{n}$p{n}; }}", n + 1)).collect();
+    nginx(format!("events {{}}\nhttp {{ {maps} server {{ location / {{ fastcgi_pass $p200; }} }} }}"));
+}
+
+#[test]
+fn expressions_that_take_long() {
+    let slow: String = (0..50)
+        .map(|n| format!("location ~ ^(a|aa|a{n}|.)+(?=b)\\1\\.php$ {{ fastcgi_pass unix:/run/p.sock; }}"))
+        .collect();
+    server(&slow);
+    server(&format!("location ~ {} {{ fastcgi_pass unix:/run/p.sock; }}", "(a+)+".repeat(500)));
+}
+
+#[test]
+fn locations_with_more_expressions_than_are_tried() {
+    let told = |count: usize| {
+        let location = |n| format!("location ~ ^/{n}$ {{ fastcgi_pass unix:/run/p.sock; }}\n");
+        tells(&server(&(0..count).map(location).collect::<String>()), "servers with too many expressions")
+    };
+    // (hand-overs + 10) × expressions against 2 000 000
+    assert!(!told(100));
+    assert!(told(1410));
+}
+
+#[test]
+fn files_that_bring_each_other() {
+    let each_other = |files: usize| {
+        let all: String = (0..files).map(|n| format!("include {n};")).collect();
+        let files = (0..files).map(|n| (format!("/etc/nginx/{n}"), all.clone())).collect::<Vec<_>>();
+        check(files.into_iter().chain([(NGINX.to_owned(), format!("events {{}}\nhttp {{ {all} }}"))]))
+    };
+    assert!(count(&each_other(15), "include-cycle") > 0);
+}
+
+#[test]
+fn pool_files_that_bring_each_other() {
+    let again = |n: usize| format!("include = /etc/php/8.2/fpm/{n}.conf\n").repeat(1000);
+    let files = (1..8).map(|n| (format!("/etc/php/8.2/fpm/{n}.conf"), again(n + 1)));
+    let checked = check(files.chain([(FPM.to_owned(), format!("{POOL}{}", again(1)))]));
+    assert_eq!(count(&checked, "include-cycle"), 1);
+}
+
+#[test]
+fn the_number_of_included_files_is_bounded() {
+    let told = |count: usize| {
+        let files = (0..count).map(|n| (format!("/etc/nginx/many/{n}.conf"), String::new()));
+        check(files.chain([(NGINX.to_owned(), "events {}\nhttp { include many/*.conf; }".to_owned())]))
+    };
+    assert!(!tells(&told(MAX_MATCHES), "the pattern matches"));
+    assert!(tells(&told(MAX_MATCHES + 1), "the pattern matches more than 100000 files"));
+}
+
+#[test]
+fn the_number_of_included_pool_files_is_bounded() {
+    let told = |count: usize| {
+        let files = (0..count).map(|n| (format!("/etc/php/8.2/fpm/pool.d/{n}.conf"), String::new()));
+        check(files.chain([(FPM.to_owned(), "include = /etc/php/8.2/fpm/pool.d/*.conf\n".to_owned())]))
+    };
+    assert!(tells(&told(MAX_MATCHES + 1), "the pattern matches more than 100000 files"));
+}
+
+#[test]
+fn ten_thousand_servers_are_well_below_every_bound() {
+    let site = |n: usize| {
+        let text = format!(
+            "server {{ listen 80; server_name s{n}.test; root /srv/{n}; include snippet; location ~ \\.php$ {{ \
+             include fastcgi_params; fastcgi_pass unix:/run/{n}.sock; }} }}"
+        );
+        (format!("/etc/nginx/conf.d/{n}.conf"), text)
+    };
+    let params: String = (0..20).map(|n| format!("fastcgi_param P{n} x;")).collect();
+    let main = "events {}\nhttp { include conf.d/*.conf; }".to_owned();
+    let snippet = "location ~ /\\.ht { deny all; } location / { try_files $uri /index.php; }".to_owned();
+    let given = [(NGINX, main), ("/etc/nginx/fastcgi_params", params), ("/etc/nginx/snippet", snippet)];
+    let checked = check((0..10_000).map(site).chain(given.map(|(path, text)| (path.to_owned(), text))));
+    assert_eq!(checked.summary.servers, 10_000);
+    for words in ["statements", "too many", "more than"] {
+        assert!(!tells(&checked, words), "{words}");
+    }
+}
+
+#[test]
+fn a_comment_that_allows_stands_behind_any_bytes() {
+    let http = |before: &[u8]| {
+        let unknown = b" gatelint: allow(directive-unknown) a module of ours brings it\n our_own_directive on;";
+        nginx([b"events {}\nhttp {\n", before, unknown, b"\n}\n"].concat())
+    };
+    for (before, found) in [("#".as_bytes(), 0), (b"root /\xff\xff; #", 1), ("# é".as_bytes(), 1), (b"# \xff", 1)] {
+        assert_eq!(count(&http(before), "directive-unknown"), found, "{}", String::from_utf8_lossy(before));
+    }
+}
