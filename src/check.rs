@@ -16,7 +16,7 @@ use crate::host::shown;
 use crate::report::Summary;
 use crate::required::Required;
 use crate::rules::{self, Rule, Thresholds};
-use crate::source::Sources;
+use crate::source::{Sources, is_brought};
 
 /// What is to be checked, and how.
 pub struct Request<'a> {
@@ -65,6 +65,8 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
+    /// The paths of the files that were loaded.
+    pub loaded: BTreeSet<String>,
     /// What was looked at.
     pub deployments: Vec<Deployment>,
 }
@@ -99,6 +101,12 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
     let plans = plans(request)?;
     checked.notes.extend(plans.notes);
     checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
+    let passed_over = |(needs, option): (String, &'static str)| Unchecked {
+        rule: "placeholder-left",
+        needs,
+        option: option.to_owned(),
+    };
+    checked.unchecked.extend(plans.passed_over.into_iter().map(passed_over));
     for mut plan in plans.plans {
         plan.facts.extend(everywhere.iter().cloned());
         let named = config.deployments.iter().find(|deployment| Some(&deployment.name) == plan.name.as_ref());
@@ -154,8 +162,8 @@ fn facts_file(path: &Path, checked: &mut Checked) -> Result<FactsFile, String> {
 }
 
 fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mut Checked) -> Result<(), String> {
-    let mut seen = |file: &PathBuf| checked.sources.has(&shown(file));
-    if plan.is_fragment && plan.selection.nginx_mains.iter().all(&mut seen) {
+    let is_loaded = |file: &PathBuf| checked.loaded.contains(&format!("{}{}", plan.shown_prefix, shown(file)));
+    if plan.unless_loaded && plan.selection.files().all(is_loaded) {
         return Ok(());
     }
     let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
@@ -198,19 +206,27 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
     if let Some((profile, why)) = profile {
-        checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
+        let of = plan.shown_prefix.trim_end_matches('/');
+        let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
+        checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
     let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
-    checked.notes.extend(versions(&machine));
+    for source in machine.loaded().into_iter().map(|file| checked.sources.get(file)) {
+        checked.loaded.extend(std::iter::once(source.path.clone()).chain(source.real_path.clone()));
+    }
+    let told = versions(&machine).filter(|note| !checked.notes.contains(note));
+    checked.notes.extend(told.collect::<Vec<_>>());
     Ok(machine)
 }
 
 fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
     let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
-    let found = rules::run(&deployment, &checked.sources, terms.selected);
+    let mut found = rules::run(&deployment, &checked.sources, terms.selected);
+    // What a package or an image brings is nobody's to mend here.
+    found.findings.retain(|finding| !is_brought(&checked.sources.get(finding.primary().span.file).path));
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
     checked.deployments.push(deployment);
