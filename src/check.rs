@@ -107,22 +107,34 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
         option: option.to_owned(),
     };
     checked.unchecked.extend(plans.passed_over.into_iter().map(passed_over));
+    // What lies in one repository is looked at together, without being joined.
+    let mut machines = Vec::new();
+    let mut repository = None;
     for mut plan in plans.plans {
+        if plan.repository.is_none() || plan.repository != repository {
+            run_rules(std::mem::take(&mut machines), &terms, checked);
+        }
+        repository.clone_from(&plan.repository);
         plan.facts.extend(everywhere.iter().cloned());
         let named = config.deployments.iter().find(|deployment| Some(&deployment.name) == plan.name.as_ref());
         if let Some(deployment) = named {
             plan.facts.extend(facts_of(&deployment.facts, checked)?);
         }
         let first = checked.findings.len();
-        if let Err(message) = check_plan(&plan, &terms, &request.require, checked) {
-            let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
-            checked.errors.push(format!("{of}{message}"));
+        match check_plan(&plan, &terms, &request.require, checked) {
+            Ok(machine) => machines.extend(machine),
+            Err(message) => {
+                let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
+                checked.errors.push(format!("{of}{message}"));
+            }
         }
         if let Some(name) = &plan.name {
+            run_rules(std::mem::take(&mut machines), &terms, checked);
             let own = checked.findings[first..].iter_mut();
             own.for_each(|finding| finding.notes.push(format!("in the deployment {name}")));
         }
     }
+    run_rules(machines, &terms, checked);
     Ok(())
 }
 
@@ -161,10 +173,16 @@ fn facts_file(path: &Path, checked: &mut Checked) -> Result<FactsFile, String> {
     Ok(file)
 }
 
-fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mut Checked) -> Result<(), String> {
+/// Builds the model of a plan's machine; none where others have it already.
+fn check_plan(
+    plan: &Plan,
+    terms: &Terms<'_>,
+    require: &[Required],
+    checked: &mut Checked,
+) -> Result<Option<Machine>, String> {
     let is_loaded = |file: &PathBuf| checked.loaded.contains(&format!("{}{}", plan.shown_prefix, shown(file)));
     if plan.unless_loaded && plan.selection.files().all(is_loaded) {
-        return Ok(());
+        return Ok(None);
     }
     let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
     let host: Box<dyn Host> = match plan.view {
@@ -179,15 +197,14 @@ fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mu
     let told =
         |fact: &Required| format!("{of}{fact} must be known (--require), and nothing says; {} would", fact.option());
     checked.errors.extend(missing.map(told));
-    run_rules(machine, terms, checked);
-    Ok(())
+    Ok(Some(machine))
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
 /// sorted.
 pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
     let machine = look(host, plan, terms, checked)?;
-    run_rules(machine, terms, checked);
+    run_rules(vec![machine], terms, checked);
     Ok(())
 }
 
@@ -222,8 +239,11 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
     Ok(machine)
 }
 
-fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
-    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
+fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {
+    if machines.is_empty() {
+        return;
+    }
+    let deployment = Deployment { machines, thresholds: terms.thresholds.clone() };
     let mut found = rules::run(&deployment, &checked.sources, terms.selected);
     // What a package or an image brings is nobody's to mend here.
     found.findings.retain(|finding| !is_brought(&checked.sources.get(finding.primary().span.file).path));

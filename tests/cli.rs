@@ -646,6 +646,28 @@ fn alternatives_stay_alternatives_and_a_folder_of_pools_is_one() {
 }
 
 #[test]
+fn a_half_done_upgrade_shows_where_nothing_is_joined() {
+    let here = tempfile::tempdir().unwrap();
+    let group = |version: &str| format!("upstream php {{ server unix:/run/php{version}-fpm.sock; }}\n");
+    let pool = POOL.replace("a.sock", "php8.2-fpm.sock");
+    write(here.path(), "compose.yaml", "services: {}\n");
+    write(here.path(), "web/nginx.conf", MAIN.replace("http {", &format!("http {{\n{}", group("8.1"))));
+    write(here.path(), "php/www.conf", &pool);
+    let told = "warning: no pool of this repository listens on /run/php8.1-fpm.sock [listener-missing]";
+    let is_told = || run(here.path(), "check . --format compact").1.contains(told);
+    assert!(is_told(), "{}", run(here.path(), "check .").1);
+    // A group that is called after the version has its own reasons.
+    write(here.path(), "web/php82.conf", group("8.2").replace("upstream php", "upstream php82"));
+    assert!(is_told());
+    // Several sockets or pools that come into question are alternatives.
+    write(here.path(), "old/site.conf", group("7.4"));
+    assert!(!is_told());
+    fs::remove_file(here.path().join("old/site.conf")).unwrap();
+    write(here.path(), "old/www.conf", pool.replace("8.2", "8.1"));
+    assert!(!is_told());
+}
+
+#[test]
 fn a_compose_file_beats_a_root_shaped_folder() {
     let here = tempfile::tempdir().unwrap();
     let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());

@@ -22,6 +22,7 @@ pub mod build;
 pub mod capacity;
 pub mod certificates;
 pub mod connect;
+pub mod drift;
 pub mod extensions;
 pub mod frontend;
 pub mod limits;

@@ -19,6 +19,8 @@ pub struct Plan {
     pub view: View,
     /// Whether a compose file or a Dockerfile shows that the files belong to containers.
     pub in_container: bool,
+    /// The repository that it is a part of.
+    pub repository: Option<PathBuf>,
     /// Whether it is checked only if its files were not loaded by another deployment before.
     pub unless_loaded: bool,
     /// Why nginx and PHP-FPM were not joined, where both are there.
@@ -47,6 +49,7 @@ impl Plan {
             shown_prefix: String::new(),
             view,
             in_container: false,
+            repository: None,
             unless_loaded: false,
             unpaired: None,
             selection,

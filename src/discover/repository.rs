@@ -34,6 +34,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     }
     pair(&root, &found, plans);
     tell_what_is_passed_over(&root, &found, plans);
+    plans.plans[before..].iter_mut().for_each(|plan| plan.repository = Some(root.clone()));
     match plans.plans.len() > before {
         true => Ok(()),
         false if !found.templates.is_empty() => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
 use crate::host::ReadError;
-use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH};
+use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH, is_packaged};
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -29,7 +29,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 IncludeProblemKind::TooManyMatches => "the pattern matches too many files".to_owned(),
                 IncludeProblemKind::OutsideTree => {
                     // Modules bring directives, and nothing that the rules look for.
-                    if problem.path.components().all(|part| part.as_os_str() != "modules") {
+                    let is_module = problem.path.components().any(|part| part.as_os_str() == "modules");
+                    if !is_module && !is_packaged(&problem.path) {
                         findings.unchecked(&RULE, format!("the included {}", problem.path.display()), "--root");
                     }
                     continue;
