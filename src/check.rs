@@ -187,6 +187,7 @@ fn check_plan(
     let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
     let host: Box<dyn Host> = match plan.view {
         View::Live => Box::new(Disk::running()),
+        _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
         _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
         _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
     };

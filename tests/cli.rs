@@ -667,6 +667,50 @@ fn a_half_done_upgrade_shows_where_nothing_is_joined() {
     assert!(!is_told());
 }
 
+/// A repository whose Dockerfile puts nginx and PHP-FPM into one image.
+fn image(directory: &Path, commands: &str) {
+    let copies = "COPY web/nginx.conf /etc/nginx/\nCOPY web/sites /etc/nginx/conf.d\n\
+        COPY php.conf /usr/local/etc/php-fpm.d/zzz.conf\n";
+    write(directory, "Dockerfile", format!("FROM php:8.2-fpm-alpine\nRUN apk add nginx\n{copies}{commands}"));
+    write(directory, "web/nginx.conf", MAIN);
+    write(directory, "web/sites/a.conf", SITE);
+    write(directory, "other/nginx.conf", MAIN);
+    write(directory, "php.conf", POOL);
+}
+
+#[test]
+fn what_a_dockerfile_copies_is_checked_where_it_goes() {
+    let here = tempfile::tempdir().unwrap();
+    image(here.path(), "CMD [\"supervisord\"]\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    let missing = "web/sites/a.conf:1:54: error: no pool listens on /run/b.sock [listener-missing]";
+    assert_eq!((status, text.trim_end()), (1, missing), "{text}");
+    // What a script or an edit makes of the files is not known.
+    for command in ["ENTRYPOINT [\"/start.sh\"]\n", "RUN sed -i s/a/b/ /usr/local/etc/php-fpm.d/zzz.conf\n"] {
+        image(here.path(), command);
+        assert_eq!(run(here.path(), "check . --format compact"), (0, String::new()), "{command}");
+    }
+}
+
+#[test]
+fn containers_that_share_the_socket_are_one_deployment() {
+    let here = tempfile::tempdir().unwrap();
+    let services = |volume: &str| {
+        format!(
+            "services:\n  web:\n    image: nginx:1.25\n    volumes: ['./site.conf:/etc/nginx/conf.d/default.conf', 'run:/run']\n  \
+             php:\n    image: php:8.2-fpm\n    volumes: ['./pool.conf:/usr/local/etc/php-fpm.d/zzz.conf', '{volume}:/run']\n"
+        )
+    };
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "pool.conf", POOL);
+    write(here.path(), "compose.yaml", services("run"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
+    write(here.path(), "compose.yaml", services("other"));
+    let (status, text) = run(here.path(), "check . --color never");
+    assert_eq!((status, text.contains("compose.yaml puts nginx and PHP-FPM into containers")), (0, true), "{text}");
+}
+
 #[test]
 fn a_compose_file_beats_a_root_shaped_folder() {
     let here = tempfile::tempdir().unwrap();

@@ -31,6 +31,8 @@ pub struct Plan {
     pub name: Option<String>,
     /// Files that are elsewhere when they are deployed.
     pub maps: Vec<PathMap>,
+    /// Whether nothing else of the root is there.
+    pub only_maps: bool,
     /// Texts that are on no disk.
     pub added: Vec<Added>,
     /// What `nginx -T` has printed.
@@ -55,6 +57,7 @@ impl Plan {
             selection,
             name: None,
             maps: Vec::new(),
+            only_maps: false,
             added: Vec::new(),
             dumps: Vec::new(),
             profile: None,

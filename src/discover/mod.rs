@@ -17,6 +17,7 @@ use crate::host::profile::Profile;
 use crate::host::{Host, normalize};
 
 pub mod capture;
+mod containers;
 mod files;
 mod implied;
 pub mod recognise;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::implied::{implied_maps, include_base};
 use super::root::{self, inside};
 use super::walk::{Found, walk};
-use super::{DiscoverError, Plans, unreadable};
+use super::{DiscoverError, Plans, containers, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::{glob, layout, shown};
@@ -27,10 +27,18 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         let name = shown(&inside(&root, &host));
         plans.notes.push(format!("{name}: the root of a host"));
         let plan = Plan::new(host, View::Overlay, Selection::default());
+        let named_so = ["docker", "container"].iter().any(|word| name.to_ascii_lowercase().contains(word));
+        let in_container = in_container || named_so;
         let (own, held) = of_root(Plan { shown_prefix: format!("{name}/"), in_container, ..plan });
         plans.plans.extend(own);
         found.templates.extend(held.templates);
         found.fixtures.extend(held.fixtures);
+    }
+    for (name, plan) in containers::plans(&root, &found) {
+        plans.notes.push(format!("{name}: a container"));
+        let has_fpm = !found.fpm_mains.is_empty() || !found.fpm_pools.is_empty();
+        let unpaired = found.containers.first().filter(|_| has_fpm).map(|path| in_containers(&root, path));
+        plans.plans.push(Plan { unpaired, ..plan });
     }
     pair(&root, &found, plans);
     tell_what_is_passed_over(&root, &found, plans);
@@ -98,11 +106,12 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
         return;
     }
     let unpaired = both.then(|| match found.containers.first() {
-        Some(path) => format!("{} puts nginx and PHP-FPM into containers", shown(&inside(root, path))),
+        Some(path) => in_containers(root, path),
         None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", nginx_kinds.len(), fpm_kinds),
     });
     plans.unpaired.extend(unpaired.clone());
-    let plan = |selection| Plan { unpaired: unpaired.clone(), ..plan(selection) };
+    // What containers load is checked there.
+    let plan = |selection| Plan { unpaired: unpaired.clone(), unless_loaded: in_container, ..plan(selection) };
     each_on_its_own(root, found, &pools, plan, &mut plans.plans);
     tell(root, found, &pools, plans);
 }
@@ -126,6 +135,11 @@ fn each_on_its_own(
     plans.extend(mains.map(&plan));
     let sets = pools.iter().map(|set| set.iter().map(inside).collect());
     plans.extend(sets.map(|fpm_pools| plan(Selection { fpm_pools, ..Selection::default() })));
+}
+
+/// Why nginx and PHP-FPM are not joined where a file describes containers.
+fn in_containers(root: &Path, path: &Path) -> String {
+    format!("{} puts nginx and PHP-FPM into containers", shown(&inside(root, path)))
 }
 
 fn fragment(root: &Path, path: &Path) -> Fragment {
