@@ -1,8 +1,8 @@
 //! A repository: what lies where, and what belongs together.
 //!
-//! nginx and PHP-FPM are paired by a root-shaped prefix, or because they are the only ones of each
-//! kind. Where a compose file or a Dockerfile shows that the files belong to containers, they are
-//! not joined: the pairing is told as unchecked.
+//! nginx and PHP-FPM are paired by a root-shaped prefix, by what Dockerfiles and compose files say, or
+//! because they are the only ones of each kind. Otherwise they are not joined: each is checked on its
+//! own, and the pairing is told as unchecked.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
