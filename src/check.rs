@@ -65,7 +65,7 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
-    /// The paths of the files that were loaded.
+    /// The paths of the files that were loaded, where some plans hang on that.
     pub loaded: BTreeSet<String>,
     /// What was looked at.
     pub deployments: Vec<Deployment>,
@@ -108,6 +108,7 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
     };
     checked.unchecked.extend(plans.passed_over.into_iter().map(passed_over));
     // What lies in one repository is looked at together, without being joined.
+    let some_are_spare = plans.plans.iter().any(|plan| plan.unless_loaded);
     let mut machines = Vec::new();
     let mut repository = None;
     for mut plan in plans.plans {
@@ -122,7 +123,13 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
         }
         let first = checked.findings.len();
         match check_plan(&plan, &terms, &request.require, checked) {
-            Ok(machine) => machines.extend(machine),
+            Ok(machine) => {
+                let read = machine.iter().flat_map(Machine::loaded).map(|file| checked.sources.get(file));
+                let paths =
+                    read.filter(|_| some_are_spare).flat_map(|source| [Some(&source.path), source.real_path.as_ref()]);
+                checked.loaded.extend(paths.flatten().cloned());
+                machines.extend(machine);
+            }
             Err(message) => {
                 let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
                 checked.errors.push(format!("{of}{message}"));
@@ -232,9 +239,6 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
     let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
-    for source in machine.loaded().into_iter().map(|file| checked.sources.get(file)) {
-        checked.loaded.extend(std::iter::once(source.path.clone()).chain(source.real_path.clone()));
-    }
     let told = versions(&machine).filter(|note| !checked.notes.contains(note));
     checked.notes.extend(told.collect::<Vec<_>>());
     Ok(machine)
