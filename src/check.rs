@@ -16,7 +16,7 @@ use crate::host::shown;
 use crate::report::Summary;
 use crate::required::Required;
 use crate::rules::{self, Rule, Thresholds};
-use crate::source::Sources;
+use crate::source::{Sources, is_brought};
 
 /// What is to be checked, and how.
 pub struct Request<'a> {
@@ -65,6 +65,8 @@ pub struct Checked {
     pub notes: Vec<String>,
     /// Counts.
     pub summary: Summary,
+    /// The paths of the files that were loaded, where some plans hang on that.
+    pub loaded: BTreeSet<String>,
     /// What was looked at.
     pub deployments: Vec<Deployment>,
 }
@@ -99,22 +101,47 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
     let plans = plans(request)?;
     checked.notes.extend(plans.notes);
     checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
+    let passed_over = |(needs, option): (String, &'static str)| Unchecked {
+        rule: "placeholder-left",
+        needs,
+        option: option.to_owned(),
+    };
+    checked.unchecked.extend(plans.passed_over.into_iter().map(passed_over));
+    // What lies in one repository is looked at together, without being joined.
+    let some_are_spare = plans.plans.iter().any(|plan| plan.unless_loaded);
+    let mut machines = Vec::new();
+    let mut repository = None;
     for mut plan in plans.plans {
+        if plan.repository.is_none() || plan.repository != repository {
+            run_rules(std::mem::take(&mut machines), &terms, checked);
+        }
+        repository.clone_from(&plan.repository);
         plan.facts.extend(everywhere.iter().cloned());
         let named = config.deployments.iter().find(|deployment| Some(&deployment.name) == plan.name.as_ref());
         if let Some(deployment) = named {
             plan.facts.extend(facts_of(&deployment.facts, checked)?);
         }
         let first = checked.findings.len();
-        if let Err(message) = check_plan(&plan, &terms, &request.require, checked) {
-            let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
-            checked.errors.push(format!("{of}{message}"));
+        match check_plan(&plan, &terms, &request.require, checked) {
+            Ok(machine) => {
+                let read = machine.iter().flat_map(Machine::loaded).map(|file| checked.sources.get(file));
+                let paths =
+                    read.filter(|_| some_are_spare).flat_map(|source| [Some(&source.path), source.real_path.as_ref()]);
+                checked.loaded.extend(paths.flatten().cloned());
+                machines.extend(machine);
+            }
+            Err(message) => {
+                let of = plan.name.as_ref().map_or_else(String::new, |name| format!("deployment {name}: "));
+                checked.errors.push(format!("{of}{message}"));
+            }
         }
         if let Some(name) = &plan.name {
+            run_rules(std::mem::take(&mut machines), &terms, checked);
             let own = checked.findings[first..].iter_mut();
             own.for_each(|finding| finding.notes.push(format!("in the deployment {name}")));
         }
     }
+    run_rules(machines, &terms, checked);
     Ok(())
 }
 
@@ -153,14 +180,21 @@ fn facts_file(path: &Path, checked: &mut Checked) -> Result<FactsFile, String> {
     Ok(file)
 }
 
-fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mut Checked) -> Result<(), String> {
-    let mut seen = |file: &PathBuf| checked.sources.has(&shown(file));
-    if plan.is_fragment && plan.selection.nginx_mains.iter().all(&mut seen) {
-        return Ok(());
+/// Builds the model of a plan's machine; none where others have it already.
+fn check_plan(
+    plan: &Plan,
+    terms: &Terms<'_>,
+    require: &[Required],
+    checked: &mut Checked,
+) -> Result<Option<Machine>, String> {
+    let is_loaded = |file: &PathBuf| checked.loaded.contains(&format!("{}{}", plan.shown_prefix, shown(file)));
+    if plan.unless_loaded && plan.selection.files().all(is_loaded) {
+        return Ok(None);
     }
     let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
     let host: Box<dyn Host> = match plan.view {
         View::Live => Box::new(Disk::running()),
+        _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
         _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
         _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
     };
@@ -171,15 +205,14 @@ fn check_plan(plan: &Plan, terms: &Terms<'_>, require: &[Required], checked: &mu
     let told =
         |fact: &Required| format!("{of}{fact} must be known (--require), and nothing says; {} would", fact.option());
     checked.errors.extend(missing.map(told));
-    run_rules(machine, terms, checked);
-    Ok(())
+    Ok(Some(machine))
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
 /// sorted.
 pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<(), String> {
     let machine = look(host, plan, terms, checked)?;
-    run_rules(machine, terms, checked);
+    run_rules(vec![machine], terms, checked);
     Ok(())
 }
 
@@ -198,19 +231,27 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
     if let Some((profile, why)) = profile {
-        checked.notes.push(format!("packaged as for the profile {profile}, {why}"));
+        let of = plan.shown_prefix.trim_end_matches('/');
+        let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
+        checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
     let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
         .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
     count(&machine, &mut checked.summary);
-    checked.notes.extend(versions(&machine));
+    let told = versions(&machine).filter(|note| !checked.notes.contains(note));
+    checked.notes.extend(told.collect::<Vec<_>>());
     Ok(machine)
 }
 
-fn run_rules(machine: Machine, terms: &Terms<'_>, checked: &mut Checked) {
-    let deployment = Deployment { machines: vec![machine], thresholds: terms.thresholds.clone() };
-    let found = rules::run(&deployment, &checked.sources, terms.selected);
+fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {
+    if machines.is_empty() {
+        return;
+    }
+    let deployment = Deployment { machines, thresholds: terms.thresholds.clone() };
+    let mut found = rules::run(&deployment, &checked.sources, terms.selected);
+    // What a package or an image brings is nobody's to mend here.
+    found.findings.retain(|finding| !is_brought(&checked.sources.get(finding.primary().span.file).path));
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
     checked.deployments.push(deployment);

@@ -272,7 +272,7 @@ impl Finding {
 /// message; and merges those that say the same about the same lines.
 pub fn sort_and_merge(findings: &mut Vec<Finding>, sources: &Sources) {
     findings.sort_by(|a, b| order(a, sources).cmp(&order(b, sources)));
-    findings.dedup_by(|b, a| a.rule == b.rule && a.message == b.message && places(a).eq(places(b)));
+    findings.dedup_by(|b, a| a.rule == b.rule && a.message == b.message && places(a, sources).eq(places(b, sources)));
 }
 
 fn order<'a>(finding: &'a Finding, sources: &'a Sources) -> impl Ord + 'a {
@@ -281,8 +281,10 @@ fn order<'a>(finding: &'a Finding, sources: &'a Sources) -> impl Ord + 'a {
     (path, span.start, std::cmp::Reverse(finding.severity), finding.rule, finding.message.as_str())
 }
 
-fn places(finding: &Finding) -> impl Iterator<Item = Span> {
-    finding.labels.iter().map(|label| label.span)
+/// Where a finding points; several deployments may read the same file.
+fn places<'a>(finding: &'a Finding, sources: &'a Sources) -> impl Iterator<Item = (&'a str, u32, u32)> {
+    let place = |label: &Label| (sources.get(label.span.file).path.as_str(), label.span.start, label.span.end);
+    finding.labels.iter().map(place)
 }
 
 /// Something a rule would have looked at, had it known a fact.

@@ -163,13 +163,15 @@ fn characters(bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).chars().count()
 }
 
+/// Whether a text lies in no file that is given: a package or an image brings it, as its name says.
+pub fn is_brought(path: &str) -> bool {
+    path.starts_with("package:") || path.starts_with("image:")
+}
+
 /// All texts of one run.
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
-    /// The paths of the first `gathered` files.
-    paths: HashSet<String>,
-    gathered: usize,
     /// What stands before the paths of texts that are taken in: the directory of the deployment's
     /// root in a repository, with a closing `/`.
     pub prefix: String,
@@ -179,7 +181,10 @@ impl Sources {
     /// Takes a text in. `path` and `real_path` are relative to the root, with `/`.
     pub fn add(&mut self, path: String, real_path: Option<String>, mut bytes: Vec<u8>) -> FileId {
         bytes.truncate(u32::MAX as usize);
-        let named = |path: String| if self.prefix.is_empty() { path } else { format!("{}{path}", self.prefix) };
+        let named = |path: String| match self.prefix.is_empty() || is_brought(&path) {
+            true => path,
+            false => format!("{}{path}", self.prefix),
+        };
         let (path, real_path) = (named(path), real_path.map(named));
         self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new(), marks: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
@@ -201,19 +206,11 @@ impl Sources {
         format!("{}:{}", source.path, source.position(span.start).line)
     }
 
-    /// Whether a text of this path was read.
-    pub fn has(&mut self, path: &str) -> bool {
-        // Seldom asked, so that the paths are gathered only then.
-        for source in &self.files[self.gathered..] {
-            self.paths.extend(source.real_path.iter().chain([&source.path]).cloned());
-        }
-        self.gathered = self.files.len();
-        self.paths.contains(path)
-    }
-
-    /// How many texts were read.
+    /// How many files were read; one that several deployments share counts once, and what packages and images
+    /// bring does not.
     pub fn len(&self) -> usize {
-        self.files.len()
+        let names = self.files.iter().map(|source| source.real_path.as_ref().unwrap_or(&source.path));
+        names.filter(|name| !is_brought(name)).collect::<HashSet<_>>().len()
     }
 
     /// Whether nothing was read.

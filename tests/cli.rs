@@ -479,8 +479,10 @@ const SITE: &str = "server { listen 80; location ~ \\.php$ { fastcgi_pass unix:/
 fn a_context_makes_a_fragment_of_any_file() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "log.conf", "access_log off;\n");
-    assert_eq!(run(here.path(), "check log.conf").0, 2);
-    assert_eq!(run(here.path(), "check log.conf --context http,server --format compact"), (0, String::new()));
+    assert_eq!(run(here.path(), "check log.conf").0, 0);
+    write(here.path(), "lua.conf", "lua_x off;\n");
+    assert_eq!(run(here.path(), "check lua.conf").0, 2);
+    assert_eq!(run(here.path(), "check lua.conf --context http,server --format compact"), (0, String::new()));
     let (status, text) = run(here.path(), "check log.conf --context http,location");
     assert_eq!((status, text.contains("outermost first")), (2, true), "{text}");
 }
@@ -640,7 +642,73 @@ fn alternatives_stay_alternatives_and_a_folder_of_pools_is_one() {
     let (status, text) = run(here.path(), "check . --color never --verbose");
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("1 nginx and 2 PHP-FPM configurations may be alternatives"), "{text}");
-    assert!(text.contains("/php/pool.d/api.conf, /php/pool.d/www.conf: pools, on their own"), "{text}");
+    assert!(text.contains("php/pool.d/api.conf, php/pool.d/www.conf: pools of PHP-FPM"), "{text}");
+}
+
+#[test]
+fn a_half_done_upgrade_shows_where_nothing_is_joined() {
+    let here = tempfile::tempdir().unwrap();
+    let group = |version: &str| format!("upstream php {{ server unix:/run/php{version}-fpm.sock; }}\n");
+    let pool = POOL.replace("a.sock", "php8.2-fpm.sock");
+    write(here.path(), "compose.yaml", "services: {}\n");
+    write(here.path(), "web/nginx.conf", MAIN.replace("http {", &format!("http {{\n{}", group("8.1"))));
+    write(here.path(), "php/www.conf", &pool);
+    let told = "warning: no pool of this repository listens on /run/php8.1-fpm.sock [listener-missing]";
+    let is_told = || run(here.path(), "check . --format compact").1.contains(told);
+    assert!(is_told(), "{}", run(here.path(), "check .").1);
+    // A group that is called after the version has its own reasons.
+    write(here.path(), "web/php82.conf", group("8.2").replace("upstream php", "upstream php82"));
+    assert!(is_told());
+    // Several sockets or pools that come into question are alternatives.
+    write(here.path(), "old/site.conf", group("7.4"));
+    assert!(!is_told());
+    fs::remove_file(here.path().join("old/site.conf")).unwrap();
+    write(here.path(), "old/www.conf", pool.replace("8.2", "8.1"));
+    assert!(!is_told());
+}
+
+/// A repository whose Dockerfile puts nginx and PHP-FPM into one image.
+fn image(directory: &Path, commands: &str) {
+    let copies = "COPY web/nginx.conf /etc/nginx/\nCOPY web/sites /etc/nginx/conf.d\n\
+        COPY php.conf /usr/local/etc/php-fpm.d/zzz.conf\n";
+    write(directory, "Dockerfile", format!("FROM php:8.2-fpm-alpine\nRUN apk add nginx\n{copies}{commands}"));
+    write(directory, "web/nginx.conf", MAIN);
+    write(directory, "web/sites/a.conf", SITE);
+    write(directory, "other/nginx.conf", MAIN);
+    write(directory, "php.conf", POOL);
+}
+
+#[test]
+fn what_a_dockerfile_copies_is_checked_where_it_goes() {
+    let here = tempfile::tempdir().unwrap();
+    image(here.path(), "CMD [\"supervisord\"]\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    let missing = "web/sites/a.conf:1:54: error: no pool listens on /run/b.sock [listener-missing]";
+    assert_eq!((status, text.trim_end()), (1, missing), "{text}");
+    // What a script or an edit makes of the files is not known.
+    for command in ["ENTRYPOINT [\"/start.sh\"]\n", "RUN sed -i s/a/b/ /usr/local/etc/php-fpm.d/zzz.conf\n"] {
+        image(here.path(), command);
+        assert_eq!(run(here.path(), "check . --format compact"), (0, String::new()), "{command}");
+    }
+}
+
+#[test]
+fn containers_that_share_the_socket_are_one_deployment() {
+    let here = tempfile::tempdir().unwrap();
+    let services = |volume: &str| {
+        format!(
+            "services:\n  web:\n    image: nginx:1.25\n    volumes: ['./site.conf:/etc/nginx/conf.d/default.conf', 'run:/run']\n  \
+             php:\n    image: php:8.2-fpm\n    volumes: ['./pool.conf:/usr/local/etc/php-fpm.d/zzz.conf', '{volume}:/run']\n"
+        )
+    };
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "pool.conf", POOL);
+    write(here.path(), "compose.yaml", services("run"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
+    write(here.path(), "compose.yaml", services("other"));
+    let (status, text) = run(here.path(), "check . --color never");
+    assert_eq!((status, text.contains("compose.yaml puts nginx and PHP-FPM into containers")), (0, true), "{text}");
 }
 
 #[test]

@@ -99,6 +99,8 @@ fn deployment(plan: &Plan) -> String {
         }
     };
     files("nginx", &plan.selection.nginx_mains);
+    let fragments: Vec<_> = plan.selection.fragments.iter().map(|fragment| fragment.path.clone()).collect();
+    files("nginx, a fragment", &fragments);
     files("PHP-FPM", &plan.selection.fpm_mains);
     files("what php-fpm -tt printed", &plan.selection.fpm_tests);
     files("pools", &plan.selection.fpm_pools);

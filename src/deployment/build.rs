@@ -20,7 +20,7 @@ use crate::nginx::load::Files;
 use crate::parallel;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools, load_test_output};
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Sources, is_brought};
 use crate::values::address::{Address, Endpoint};
 use crate::values::version::Version;
 
@@ -57,23 +57,31 @@ pub fn machine(
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
-    if nginx_mains.is_empty() && plan.dumps.is_empty() && view != View::Files {
+    if !plan.names_nginx() && view != View::Files {
         // What is there and cannot be read is found, so that its error is told.
         let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
         nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
     }
     let mut loaded: BTreeSet<String> = BTreeSet::new();
     // A dump is all that its nginx has loaded.
-    let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root));
-    for (host, main, view) in nginx_mains.iter().map(|main| (host, main, view)).chain(dumps) {
+    let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root, None));
+    // Behind the main files, so that a fragment which one of them includes is known by then.
+    let fragments = selection.fragments.iter().map(|fragment| (host, &fragment.path, view, Some(fragment)));
+    let named = nginx_mains.iter().map(|main| (host, main, view, None));
+    for (host, main, view, fragment) in named.chain(fragments).chain(dumps) {
         // A fragment that a main file includes is checked there.
         let shown = format!("{}{}", sources.prefix, name(host, main));
         if loaded.contains(&shown) {
             continue;
         }
         let mut files = Files::default();
-        let id = files.load(host, sources, main).map_err(|source| unreadable(main, source))?;
-        let is_main = view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf");
+        let id = match fragment.and_then(|fragment| fragment.base.as_ref()) {
+            Some(base) => files.load_from(host, sources, main, base),
+            None => files.load(host, sources, main),
+        };
+        let id = id.map_err(|source| unreadable(main, source))?;
+        let is_main =
+            fragment.is_none() && (view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf"));
         let unknown = if is_main { Context::Main } else { Context::Other };
         let context = match context_of_tree(files.tree(id)) {
             Some(Context::Main) => Context::Main,
@@ -84,10 +92,14 @@ pub fn machine(
         // A repository's nginx.conf may be what an image includes into `http`.
         let place = match context_of_tree(files.tree(id)) {
             Some(Context::Main) => Places::MAIN,
-            _ if view != View::Files => Places::MAIN,
+            _ if view != View::Files && fragment.is_none() => Places::MAIN,
             _ => selection.context.map_or(Places::ANY, place_of),
         };
         let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
+        if is_brought(&name(host, main)) {
+            // Whom the workers run as stands in the main file that is not in view.
+            found.worker.hide();
+        }
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
         mains.push((host, main, id, place));

@@ -246,6 +246,10 @@ impl Index {
         if !self.complete {
             return Reach::Unknown("where every pool listens", "--facts");
         }
+        let packaged = |master: &Master| master.packaged_pool().is_some_and(|at| endpoints.contains(&at));
+        if machine.masters.iter().any(packaged) {
+            return Reach::Unknown("whether the pool of the package is still there", "--fpm-conf");
+        }
         Reach::Nobody
     }
 }

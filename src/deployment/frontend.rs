@@ -69,6 +69,18 @@ pub struct Worker {
     pub identity: Identity,
 }
 
+impl Worker {
+    /// Makes of it one of whom nothing is known.
+    pub(super) fn hide(&mut self) {
+        self.identity = Identity { user: String::new(), group: String::new(), groups: None };
+    }
+
+    /// Whether it is known who they are.
+    pub fn is_known(&self) -> bool {
+        !self.identity.user.is_empty()
+    }
+}
+
 /// A server block.
 #[derive(Debug)]
 pub struct Server {

@@ -22,6 +22,7 @@ pub mod build;
 pub mod capacity;
 pub mod certificates;
 pub mod connect;
+pub mod drift;
 pub mod extensions;
 pub mod frontend;
 pub mod limits;
@@ -42,7 +43,7 @@ pub use connect::{Dial, Reach};
 pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
 pub use lookup::Lookup;
 pub use params::{Param, Params, Sent};
-pub use plan::{Plan, Selection, View};
+pub use plan::{Fragment, Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, State};
 pub use routes::{Site, Visit};
 pub use scripts::{Sample, Script};
@@ -170,11 +171,16 @@ impl Machine {
         self.pools().filter(|(id, _)| !self.masters[id.master].is_stopped())
     }
 
-    /// The configuration files that were read for it.
-    pub fn files(&self) -> Vec<FileId> {
+    /// The configuration files that its programs load.
+    pub fn loaded(&self) -> Vec<FileId> {
         let nginx = self.nginx.iter().flat_map(|nginx| nginx.files.trees().map(|(file, _)| file));
         let masters = self.masters.iter().flat_map(|master| master.configuration.files.iter().copied());
-        nginx.chain(masters).chain(self.unloaded.iter().map(|unloaded| unloaded.file)).collect()
+        nginx.chain(masters).collect()
+    }
+
+    /// The configuration files that were read for it.
+    pub fn files(&self) -> Vec<FileId> {
+        self.loaded().into_iter().chain(self.unloaded.iter().map(|unloaded| unloaded.file)).collect()
     }
 
     /// The hand-over that a dial belongs to, with its nginx.

@@ -19,8 +19,10 @@ pub struct Plan {
     pub view: View,
     /// Whether a compose file or a Dockerfile shows that the files belong to containers.
     pub in_container: bool,
-    /// Whether this is a fragment, to be checked on its own only if no main file includes it.
-    pub is_fragment: bool,
+    /// The repository that it is a part of.
+    pub repository: Option<PathBuf>,
+    /// Whether it is checked only if its files were not loaded by another deployment before.
+    pub unless_loaded: bool,
     /// Why nginx and PHP-FPM were not joined, where both are there.
     pub unpaired: Option<String>,
     /// The main files.
@@ -29,6 +31,8 @@ pub struct Plan {
     pub name: Option<String>,
     /// Files that are elsewhere when they are deployed.
     pub maps: Vec<PathMap>,
+    /// Whether nothing else of the root is there.
+    pub only_maps: bool,
     /// Texts that are on no disk.
     pub added: Vec<Added>,
     /// What `nginx -T` has printed.
@@ -47,16 +51,24 @@ impl Plan {
             shown_prefix: String::new(),
             view,
             in_container: false,
-            is_fragment: false,
+            repository: None,
+            unless_loaded: false,
             unpaired: None,
             selection,
             name: None,
             maps: Vec::new(),
+            only_maps: false,
             added: Vec::new(),
             dumps: Vec::new(),
             profile: None,
             facts: Vec::new(),
         }
+    }
+
+    /// Whether it names files of nginx to begin with.
+    pub fn names_nginx(&self) -> bool {
+        let selection = &self.selection;
+        !selection.nginx_mains.is_empty() || !selection.fragments.is_empty() || !self.dumps.is_empty()
     }
 }
 
@@ -85,6 +97,8 @@ impl View {
 pub struct Selection {
     /// nginx main files; empty for the usual places.
     pub nginx_mains: Vec<PathBuf>,
+    /// Files that main files of nginx may include, to be checked on their own only if none does.
+    pub fragments: Vec<Fragment>,
     /// FPM main files that run; empty for every one in the usual places.
     pub fpm_mains: Vec<PathBuf>,
     /// The context that the statements of nginx's files belong into, where the user says so.
@@ -97,4 +111,28 @@ pub struct Selection {
     pub php_inis: Vec<PathBuf>,
     /// nginx's `-p`.
     pub prefix: Option<PathBuf>,
+}
+
+/// A file that belongs into a main file of nginx which does not include it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// The file.
+    pub path: PathBuf,
+    /// The directory where its relative includes begin; its own, unless something speaks for another.
+    pub base: Option<PathBuf>,
+}
+
+impl Selection {
+    /// The files that it names, but for php.ini.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let fragments = self.fragments.iter().map(|fragment| &fragment.path);
+        self.nginx_mains.iter().chain(fragments).chain(&self.fpm_mains).chain(&self.fpm_pools)
+    }
+}
+
+impl Fragment {
+    /// A fragment whose includes begin where it lies.
+    pub fn at(path: PathBuf) -> Self {
+        Fragment { path, base: None }
+    }
 }

@@ -132,6 +132,17 @@ impl Bound {
     }
 }
 
+impl Master {
+    /// Where the pool listens that the package brings, if it may be there: the tree holds pools alone, and none
+    /// of them takes the place of the packaged one.
+    pub(super) fn packaged_pool(&self) -> Option<Endpoint> {
+        let configuration = &self.configuration;
+        let is_replaced = self.pools.iter().any(|pool| pool.name == "www");
+        let listen = Listen::parse(&self.layout.packaged_listen(), &self.prefix);
+        listen.endpoint().filter(|_| !configuration.has_main && !is_replaced)
+    }
+}
+
 /// The value of `listen.allowed_clients`: literal addresses, separated by commas without blanks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedClients {

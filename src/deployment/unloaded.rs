@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Master, Nginx};
-use crate::host::{Host, Kind, shown};
+use crate::host::{Host, Kind, name, shown};
 use crate::nginx::parse::parse;
 use crate::php::ast::Item;
 use crate::php::parse::parse_fpm;
@@ -35,6 +35,19 @@ pub enum Holds {
     Servers(Vec<(Span, Vec<String>)>),
 }
 
+/// The names of the files that are loaded.
+struct Loaded {
+    paths: HashSet<String>,
+    /// What stands before the paths of this deployment.
+    prefix: String,
+}
+
+impl Loaded {
+    fn has(&self, name: &str) -> bool {
+        self.paths.contains(&format!("{}{name}", self.prefix))
+    }
+}
+
 /// Files that hold something are not larger than this.
 const MAX_SIZE: usize = 1 << 20;
 
@@ -42,7 +55,8 @@ const MAX_SIZE: usize = 1 << 20;
 pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<Unloaded> {
     let mut found = Vec::new();
     for master in masters {
-        let loaded = master.configuration.files.iter().map(|file| sources.get(*file).path.clone()).collect();
+        let paths = master.configuration.files.iter().map(|file| sources.get(*file).path.clone()).collect();
+        let loaded = Loaded { paths, prefix: sources.prefix.clone() };
         // Thousands of lines may include the same pattern.
         let mut seen = HashSet::new();
         for (span, pattern) in master.configuration.includes.clone() {
@@ -69,7 +83,8 @@ pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Pat
     let directory = main.parent().unwrap_or(Path::new("/"));
     let paths = nginx.files.trees().map(|(file, _)| sources.get(file));
     let loaded: HashSet<String> =
-        paths.flat_map(|source| std::iter::once(source.path.clone()).chain(source.real_path.clone())).collect();
+        paths.flat_map(|source| std::iter::once(&source.path).chain(&source.real_path)).cloned().collect();
+    let loaded = Loaded { paths: loaded, prefix: sources.prefix.clone() };
     let mut found = Vec::new();
     // Many servers include the same pattern.
     let mut seen = BTreeSet::new();
@@ -85,7 +100,7 @@ pub fn servers(host: &dyn Host, sources: &mut Sources, nginx: &Nginx, main: &Pat
 fn server_files(
     host: &dyn Host,
     sources: &mut Sources,
-    loaded: &HashSet<String>,
+    loaded: &Loaded,
     pattern: &str,
     include: Option<Span>,
 ) -> Vec<Unloaded> {
@@ -109,19 +124,19 @@ fn server_files(
 
 /// The regular files of a pattern's directory that are not loaded and no package manager's or
 /// editor's leftovers.
-fn others(host: &dyn Host, pattern: &str, loaded: &HashSet<String>) -> Vec<(PathBuf, Vec<u8>)> {
+fn others(host: &dyn Host, pattern: &str, loaded: &Loaded) -> Vec<(PathBuf, Vec<u8>)> {
     let Some((directory, _)) = pattern.rsplit_once('/') else { return Vec::new() };
     if crate::host::glob::is_pattern(directory) {
         return Vec::new();
     }
     let directory = Path::new(directory);
-    let names = host.list(directory).into_iter().map(|name| directory.join(name));
+    let names = host.list(directory).into_iter().map(|entry| directory.join(entry));
     let files = names.filter_map(|path| {
-        if loaded.contains(&shown(&path)) || is_leftover(&path) {
+        if loaded.has(&name(host, &path)) || is_leftover(&path) {
             return None;
         }
         let entry = host.entry(&path).ok()?;
-        let candidate = entry.kind == Kind::File && !loaded.contains(&shown(&entry.real));
+        let candidate = entry.kind == Kind::File && !loaded.has(&shown(&entry.real));
         let bytes = candidate.then(|| host.read(&path).ok()).flatten()?;
         (bytes.len() <= MAX_SIZE).then_some((path, bytes))
     });

@@ -50,6 +50,9 @@ impl Capture {
 
 /// nginx prints what it has read whole: a last file that ends inside of a block was cut off.
 fn whole(dump: &Dump) -> Result<(), String> {
+    if dump.is_several {
+        return Err("this holds what `nginx -T` printed of several hosts; give each in a file of its own".into());
+    }
     let mut sources = Sources::default();
     let text = dump.read(&dump.last).unwrap_or_default();
     let file = sources.add(String::new(), None, text);

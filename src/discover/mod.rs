@@ -5,24 +5,29 @@
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Deployment};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
-use crate::host::overlay::{Added, PathMap};
+use crate::host::layout::{self, NGINX_MAINS};
+use crate::host::overlay::PathMap;
 use crate::host::profile::Profile;
-use crate::host::{Host, MAX_FILE, normalize};
-use crate::nginx::levels::Context;
+use crate::host::{Host, normalize};
 
 pub mod capture;
+mod containers;
+mod files;
+mod implied;
 pub mod recognise;
 pub mod repository;
+mod root;
+mod template;
+mod walk;
 
-use capture::Capture;
-use recognise::Recognised;
+use files::Files;
+use implied::implied_maps;
 
 /// What was found to check.
 #[derive(Debug, Default)]
@@ -33,6 +38,8 @@ pub struct Plans {
     pub notes: Vec<String>,
     /// Pairings that were not made, and why: what was not checked.
     pub unpaired: Vec<String>,
+    /// What was found and not looked into, as a noun phrase, with what would have to be given instead.
+    pub passed_over: Vec<(String, &'static str)>,
 }
 
 /// Why nothing can be checked.
@@ -49,6 +56,12 @@ pub enum DiscoverError {
     /// A file that is neither of the two programs'.
     #[error("{}: this is no configuration of nginx or PHP-FPM", path.display())]
     NotRecognised {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file that must be rendered first.
+    #[error("{}: this is a template; render it and check the result", path.display())]
+    Template {
         /// The path.
         path: PathBuf,
     },
@@ -99,8 +112,8 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
     }
     let mut files = Files::default();
     for path in paths {
-        if path == Path::new(STDIN) {
-            files.stdin = Some(read_stdin()?);
+        if path == Path::new(files::STDIN) {
+            files.stdin = Some(files::read_stdin()?);
             continue;
         }
         let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
@@ -121,7 +134,8 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             }
         } else {
             plans.notes.push(format!("{}: the root of a host", path.display()));
-            plans.plans.push(root_plan(path, selection.clone())?);
+            let plan = root_plan(path, selection.clone())?;
+            plans.plans.extend(repository::of_root(plan).0);
         }
     }
     if !files.is_empty() {
@@ -209,174 +223,6 @@ fn add_maps(plan: &mut Plan, maps: &[(PathBuf, PathBuf)]) -> Result<(), Discover
         plan.maps.push(PathMap { from: Path::new("/").join(inside), to: normalize(to) });
     }
     Ok(())
-}
-
-/// Where people keep a main file away from its place, they keep what it includes beside it:
-/// `docker/nginx/nginx.conf` says `/etc/nginx/conf.d/*.conf` and means `docker/nginx/conf.d/*.conf`.
-fn implied_maps(plan: &mut Plan) {
-    if plan.view != View::Files {
-        return;
-    }
-    let Ok(host) = Disk::new(&plan.root) else { return };
-    // Relative patterns of PHP-FPM begin at its prefix, those of nginx at the main file.
-    let of_fpm = |main: &PathBuf| (main.clone(), Some(MasterLayout::of(main).prefix));
-    let mains = plan.selection.nginx_mains.iter().map(|main| (main.clone(), None));
-    let mains: Vec<_> = mains.chain(plan.selection.fpm_mains.iter().map(of_fpm)).collect();
-    let mut maps = Vec::new();
-    for (main, prefix) in &mains {
-        let directory = main.parent().unwrap_or(Path::new("/"));
-        for target in absolute_includes(&host, main, prefix.as_deref()) {
-            let is_pattern = |name: &str| crate::host::glob::is_pattern(name);
-            // The directory of the pattern, or the file.
-            let fixed = target.split('/').take_while(|part| !is_pattern(part)).collect::<Vec<_>>().join("/");
-            let parts: Vec<&str> = fixed.split('/').filter(|part| !part.is_empty()).collect();
-            let beside = (1..parts.len()).map(|at| directory.join(parts[at..].join("/")));
-            let is_there = |path: &PathBuf| host.entry(path).is_ok();
-            if let Some(from) =
-                Some(normalize(Path::new(&fixed))).filter(|to| !is_there(to)).and(beside.into_iter().find(is_there))
-            {
-                maps.push(PathMap { from, to: normalize(Path::new(&fixed)) });
-            }
-        }
-    }
-    plan.maps.extend(maps);
-}
-
-/// The absolute paths and patterns that a main file of either program includes; relative ones only where
-/// they begin at a prefix.
-fn absolute_includes(host: &dyn Host, main: &Path, prefix: Option<&Path>) -> Vec<String> {
-    let text = host.read(main).unwrap_or_default();
-    let lines = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect::<Vec<_>>();
-    let included = |line: &String| {
-        // `include /etc/nginx/conf.d/*.conf;` or `include = /etc/php/8.2/fpm/pool.d/*.conf`
-        let rest = line.split("include").nth(1).filter(|_| !line.trim_start().starts_with(['#', ';']))?;
-        let path = rest.trim_start_matches([' ', '\t', '=', '"', '\'']).split([';', ' ', '"', '\'']).next()?;
-        let path = match prefix {
-            Some(prefix) => prefix.join(path.trim_end()).to_string_lossy().into_owned(),
-            None => path.trim_end().to_owned(),
-        };
-        path.starts_with('/').then_some(path)
-    };
-    lines.iter().filter_map(included).collect()
-}
-
-/// The name of the standard input among the paths.
-const STDIN: &str = "-";
-
-/// What the standard input is called in reports.
-const STDIN_SHOWN: &str = "<stdin>";
-
-fn read_stdin() -> Result<Vec<u8>, DiscoverError> {
-    let mut text = Vec::new();
-    let read = io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut text);
-    match read {
-        Err(source) => Err(unreadable(Path::new(STDIN), source)),
-        Ok(_) if text.len() as u64 > MAX_FILE => Err(too_large(Path::new(STDIN), text.len() as u64)),
-        Ok(_) => Ok(text),
-    }
-}
-
-fn too_large(path: &Path, size: u64) -> DiscoverError {
-    DiscoverError::NotAFile {
-        path: path.to_owned(),
-        why: format!("{} MiB is too large for a configuration", size >> 20),
-    }
-}
-
-/// Files named together: one deployment.
-#[derive(Default)]
-struct Files {
-    named: Vec<PathBuf>,
-    stdin: Option<Vec<u8>>,
-}
-
-/// A file that was named.
-struct NamedFile {
-    /// As it was named.
-    named: PathBuf,
-    /// As it lies inside the root.
-    inside: PathBuf,
-    text: Vec<u8>,
-}
-
-impl Files {
-    fn is_empty(&self) -> bool {
-        self.named.is_empty() && self.stdin.is_none()
-    }
-
-    /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, so that absolute paths
-    /// in them never reach this machine's own files.
-    fn plan(self, base: &Path, selection: &Selection, plans: &mut Plans) -> Result<(), DiscoverError> {
-        let here = base.canonicalize().map_err(|source| unreadable(base, source))?;
-        let mut absolute = Vec::new();
-        for file in self.named {
-            let path = file.canonicalize().map_err(|source| unreadable(&file, source))?;
-            absolute.push((file, path));
-        }
-        let below = absolute.iter().all(|(_, path)| path.starts_with(&here));
-        let root = if below { here } else { PathBuf::from("/") };
-        let mut plan = Plan::new(root.clone(), View::Files, selection.clone());
-        let mut files = Vec::new();
-        for (named, path) in absolute {
-            let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
-            files.push(NamedFile { text: read_file(&named, &path)?, named, inside });
-        }
-        if let Some(text) = self.stdin {
-            let inside = Path::new("/").join(STDIN_SHOWN);
-            plan.added.push(Added { path: inside.clone(), shown: STDIN_SHOWN.into(), text: text.clone() });
-            files.push(NamedFile { named: STDIN.into(), inside, text });
-        }
-        let mut fragments = Vec::new();
-        let mut only_captures = true;
-        for file in &files {
-            let NamedFile { named, inside, text } = file;
-            let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
-            let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
-            if let Some(capture) = Capture::of(text).map_err(refused)? {
-                plans.notes.push(format!("{}: {}", named.display(), capture.says()));
-                plan.dumps.extend(capture.dump);
-                plan.facts.extend(capture.facts);
-                plan.selection.fpm_tests.extend(capture.fpm_test.then(|| inside.clone()));
-                continue;
-            }
-            only_captures = false;
-            let recognised = recognise::recognise(inside, text);
-            plans.notes.push(format!("{}: {recognised}", named.display()));
-            match recognised {
-                Recognised::Nginx(Context::Main) => plan.selection.nginx_mains.push(inside.clone()),
-                Recognised::Nginx(_) => fragments.push(inside.clone()),
-                Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
-                Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
-                Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
-                Recognised::Nothing if selection.context.is_some() => fragments.push(inside.clone()),
-                Recognised::Template | Recognised::Nothing => return Err(not_recognised()),
-            }
-        }
-        // Behind the main files, so that a fragment which one of them includes is known by then.
-        plan.selection.nginx_mains.extend(fragments);
-        match plans.plans.as_mut_slice() {
-            // What was captured on a host belongs to its tree.
-            [host] if only_captures => {
-                host.dumps.extend(plan.dumps);
-                host.facts.extend(plan.facts);
-                host.added.extend(plan.added);
-                host.selection.fpm_tests.extend(plan.selection.fpm_tests);
-            }
-            _ => plans.plans.push(plan),
-        }
-        Ok(())
-    }
-}
-
-fn read_file(named: &Path, path: &Path) -> Result<Vec<u8>, DiscoverError> {
-    let metadata = fs::metadata(path).map_err(|source| unreadable(named, source))?;
-    if !metadata.is_file() {
-        return Err(DiscoverError::NotAFile { path: named.to_owned(), why: "this is not a regular file".into() });
-    }
-    if metadata.len() > MAX_FILE {
-        return Err(too_large(named, metadata.len()));
-    }
-    fs::read(path).map_err(|source| unreadable(named, source))
 }
 
 fn unreadable(path: &Path, source: io::Error) -> DiscoverError {

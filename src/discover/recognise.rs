@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::template::is_template;
+use crate::nginx::ast::{Directive, Tree};
+use crate::nginx::directives::{Places, entries, holds_records};
 use crate::nginx::levels::{Context, context_of_tree};
 use crate::nginx::parse::parse as parse_nginx;
 use crate::php::ast::Item;
@@ -66,34 +70,50 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
     if name.ends_with(".ini") {
         return Recognised::PhpIni;
     }
-    let file = Sources::default().add(String::new(), None, Vec::new());
-    context_of_tree(&parse_nginx(file, bytes)).map_or(Recognised::Nothing, Recognised::Nginx)
-}
-
-/// Templates are recognised by their name or by marks that neither language has.
-fn is_template(name: &str, bytes: &[u8]) -> bool {
-    let endings = [".j2", ".erb", ".tpl", ".tmpl", ".template", ".mustache", ".hbs", ".ctmpl", ".epp", ".jinja"];
-    let text = String::from_utf8_lossy(bytes);
-    // Comments do not count: people show examples of templates in them.
-    let lines = || text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
-    let marked =
-        || lines().any(|line| ["{{", "{%", "<%", "@@", "%%"].iter().any(|mark| line.contains(mark)) || has_slot(line));
-    endings.iter().any(|ending| name.ends_with(ending)) || marked()
-}
-
-/// A word in braces, such as `{hosts}`: neither language writes one without a `$` before it.
-fn has_slot(line: &str) -> bool {
-    let mut parts = line.split('{');
-    let mut before = parts.next().unwrap_or_default();
-    for part in parts {
-        let word = part.split('}').next().filter(|word| word.len() < part.len()).unwrap_or_default();
-        let is_word = word.len() > 1 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
-        if is_word && !before.ends_with(['$', '%', '\\']) {
-            return true;
-        }
-        before = part;
+    let tree = nginx_tree(bytes);
+    match context_of_tree(&tree) {
+        Some(context) => Recognised::Nginx(context),
+        None if is_of_settings(&tree) => Recognised::Nginx(Context::Other),
+        None => Recognised::Nothing,
     }
-    false
+}
+
+/// Whether a file holds nothing but settings of `http` that may stand in many places, such as `gzip`.
+fn is_of_settings(tree: &Tree) -> bool {
+    let places = Places::HTTP | Places::SERVER | Places::LOCATION;
+    let is_setting = |directive: &Arc<Directive>| {
+        let mut known = entries(directive.name()).iter().filter(|entry| !entry.places.and(places).is_none());
+        !directive.is_block() && known.any(|entry| entry.arguments.allow(directive.args.len()))
+    };
+    tree.problems.is_empty() && !tree.directives.is_empty() && tree.directives.iter().all(is_setting)
+}
+
+/// Whether a file that nobody named is nginx's: other programs have blocks called `server` as well.
+pub(super) fn is_evidently_nginx(bytes: &[u8]) -> bool {
+    let tree = nginx_tree(bytes);
+    2 * foreign(&tree) <= statements(&tree).count()
+}
+
+fn nginx_tree(bytes: &[u8]) -> Tree {
+    let file = Sources::default().add(String::new(), None, Vec::new());
+    parse_nginx(file, bytes)
+}
+
+/// The statements at the top of a file and in the blocks there, where a record is none.
+fn statements(tree: &Tree) -> impl Iterator<Item = &Directive> {
+    let inside = |directive: &&Arc<Directive>| !holds_records(directive.name());
+    let inner = tree.directives.iter().filter(inside).flat_map(|directive| directive.block());
+    tree.directives.iter().chain(inner).map(|directive| &**directive)
+}
+
+/// How many of them nginx would not take for a directive of its own, by the name, the block and the arguments.
+fn foreign(tree: &Tree) -> usize {
+    let is_own = |directive: &&Directive| {
+        entries(directive.name())
+            .iter()
+            .any(|entry| entry.is_block == directive.is_block() && entry.arguments.allow(directive.args.len()))
+    };
+    statements(tree).filter(|directive| !is_own(directive)).count()
 }
 
 fn fpm(bytes: &[u8]) -> Option<Recognised> {
@@ -142,9 +162,9 @@ mod tests {
         assert_eq!(is("www.conf", "[www]\nlisten = 9000\npm = static\n"), Recognised::FpmPool);
         assert_eq!(is("docker.conf", "[www]\nclear_env = no\n"), Recognised::FpmPool);
         assert_eq!(is("php.ini", "[PHP]\nmemory_limit = 1G\n"), Recognised::PhpIni);
+        assert_eq!(is("gzip.conf", "gzip on;\nadd_header X-A b;\n"), Recognised::Nginx(Context::Other));
+        assert_eq!(is("named.conf", "options { directory \"/var\"; };"), Recognised::Nothing);
         assert_eq!(is("a.conf.j2", "server { listen 80; }"), Recognised::Template);
-        assert_eq!(is("a.conf", "server { listen {{ port }}; }"), Recognised::Template);
-        assert_eq!(is("a.conf", "server { server_name {hosts}; }"), Recognised::Template);
         assert_eq!(
             is("a.conf", "server { server_name ${host}; location ~ a{2,3} {} }"),
             Recognised::Nginx(Context::Http)
@@ -153,6 +173,8 @@ mod tests {
         assert_eq!(is("php-fpm.conf", "\n"), Recognised::FpmMain);
         assert_eq!(is("README", "Hello world\n"), Recognised::Nothing);
         assert_eq!(is("a.conf", "x\0y"), Recognised::Nothing);
+        assert!(!is_evidently_nginx(b"server default { listen { type = auth\n ipaddr = *\n } authorize { filter } }"));
+        assert!(is_evidently_nginx(b"server { listen 80; foo_bar baz; }"));
         assert_eq!(is("my.cnf", "[mysqld]\nport = 1\nuser = mysql\nbind = x\n"), Recognised::Nothing);
     }
 }

@@ -1,127 +1,180 @@
 //! A repository: what lies where, and what belongs together.
 //!
-//! nginx and PHP-FPM are paired by a root-shaped prefix, or because they are the only ones of each
-//! kind. Where a compose file or a Dockerfile shows that the files belong to containers, they are
-//! not joined: the pairing is told as unchecked.
+//! nginx and PHP-FPM are paired by a root-shaped prefix, by what Dockerfiles and compose files say, or
+//! because they are the only ones of each kind. Otherwise they are not joined: each is checked on its
+//! own, and the pairing is told as unchecked.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
-
-use super::recognise::{Recognised, recognise};
-use super::{DiscoverError, Plans, has_compose_file, implied_maps, is_root, unreadable};
-use crate::deployment::{Plan, Selection, View};
-use crate::nginx::levels::Context;
-
-/// Folders that hold no configuration of the repository's own.
-const IGNORED: [&str; 10] =
-    [".git", ".hg", ".svn", "node_modules", "vendor", "target", "dist", ".venv", "__pycache__", "bower_components"];
-
-/// Folders nested deeper are not walked.
-const MAX_DEPTH: usize = 20;
-
-/// Files larger than this are not looked into when a repository is walked.
-const MAX_SIZE: u64 = 1 << 20;
-
-/// What a walk has found.
-#[derive(Debug, Default)]
-struct Found {
-    roots: Vec<PathBuf>,
-    /// Main files of nginx.
-    nginx: Vec<PathBuf>,
-    /// Files that main files may include.
-    fragments: Vec<PathBuf>,
-    fpm_mains: Vec<PathBuf>,
-    fpm_pools: Vec<PathBuf>,
-    containers: Vec<PathBuf>,
-    templates: usize,
-}
+use super::implied::{implied_maps, include_base};
+use super::root::{self, inside};
+use super::walk::{Found, walk};
+use super::{DiscoverError, Plans, containers, unreadable};
+use crate::deployment::{Fragment, Plan, Selection, View};
+use crate::host::disk::Disk;
+use crate::host::{glob, layout, shown};
 
 /// Walks a repository and plans its deployments.
 pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     let root = directory.canonicalize().map_err(|source| unreadable(directory, source))?;
     fs::read_dir(&root).map_err(|source| unreadable(directory, source))?;
-    let found = walk(&root);
-    if found.templates > 0 {
-        plans.notes.push(format!("{} templates are not rendered and were skipped", found.templates));
-    }
+    let mut found = walk(&root);
     let before = plans.plans.len();
-    for host in &found.roots {
-        let shown = host.strip_prefix(&root).unwrap_or(host);
-        plans.notes.push(format!("{}: the root of a host", shown.display()));
-        let shown_prefix = format!("{}/", shown.display());
-        let plan = Plan::new(host.clone(), View::Overlay, Selection::default());
-        plans.plans.push(Plan { shown_prefix, in_container: !found.containers.is_empty(), ..plan });
+    let in_container = !found.containers.is_empty();
+    for host in std::mem::take(&mut found.roots) {
+        let name = shown(&inside(&root, &host));
+        plans.notes.push(format!("{name}: the root of a host"));
+        let plan = Plan::new(host, View::Overlay, Selection::default());
+        let named_so = ["docker", "container"].iter().any(|word| name.to_ascii_lowercase().contains(word));
+        let in_container = in_container || named_so;
+        let (own, held) = of_root(Plan { shown_prefix: format!("{name}/"), in_container, ..plan });
+        plans.plans.extend(own);
+        found.templates.extend(held.templates);
+        found.fixtures.extend(held.fixtures);
+    }
+    for (name, plan) in containers::plans(&root, &found) {
+        plans.notes.push(format!("{name}: a container"));
+        let has_fpm = !found.fpm_mains.is_empty() || !found.fpm_pools.is_empty();
+        let unpaired = found.containers.first().filter(|_| has_fpm).map(|path| in_containers(&root, path));
+        plans.plans.push(Plan { unpaired, ..plan });
     }
     pair(&root, &found, plans);
+    tell_what_is_passed_over(&root, &found, plans);
+    plans.plans[before..].iter_mut().for_each(|plan| plan.repository = Some(root.clone()));
     match plans.plans.len() > before {
         true => Ok(()),
-        false if found.templates > 0 => {
-            Err(DiscoverError::OnlyTemplates { path: directory.to_owned(), count: found.templates })
+        false if !found.templates.is_empty() => {
+            Err(DiscoverError::OnlyTemplates { path: directory.to_owned(), count: found.templates.len() })
         }
         false => Err(DiscoverError::Nothing { path: directory.to_owned() }),
     }
 }
 
+/// The plans of a host's tree: itself, and what neither of its programs loads. Returns what it holds, too.
+pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
+    let (mut held, has_main) = root::complete(&mut plan);
+    let (host, prefix, in_container) = (plan.root.clone(), plan.shown_prefix.clone(), plan.in_container);
+    // Of a whole tree with a main file, it is told what that does not load.
+    let is_told = plan.view == View::Root && has_main;
+    let mut plans = vec![plan];
+    if !is_told {
+        let rest = |selection| Plan {
+            shown_prefix: prefix.clone(),
+            in_container,
+            unless_loaded: true,
+            ..Plan::new(host.clone(), View::Files, selection)
+        };
+        // What lies where PHP-FPM's packages look for it is loaded or told by its master.
+        let layouts = Disk::new(&host).map(|host| layout::masters(&host)).unwrap_or_default();
+        let is_elsewhere = |path: &PathBuf| {
+            let path = inside(&host, path);
+            !layouts.iter().any(|layout| layout.main == path || glob::matches_path(&layout.pools, &path))
+        };
+        held.fpm_mains.retain(is_elsewhere);
+        held.fpm_pools.retain(is_elsewhere);
+        each_on_its_own(&host, &held, &pool_sets(&host, &held), rest, &mut plans);
+    }
+    (plans, held)
+}
+
 fn pair(root: &Path, found: &Found, plans: &mut Plans) {
-    let inside = |path: &PathBuf| Path::new("/").join(path.strip_prefix(root).unwrap_or(path));
     let in_container = !found.containers.is_empty();
     let plan = |selection| Plan { in_container, ..Plan::new(root.to_owned(), View::Files, selection) };
     let nginx_kinds = if found.nginx.is_empty() { &found.fragments } else { &found.nginx };
     let pools = pool_sets(root, found);
     let fpm_kinds = found.fpm_mains.len().max(pools.len());
-    let both = !(found.nginx.is_empty() && found.fragments.is_empty()) && fpm_kinds > 0;
-    let only_ones = nginx_kinds.len() == 1 && fpm_kinds == 1;
-    if both && only_ones && found.containers.is_empty() {
+    let both = !nginx_kinds.is_empty() && fpm_kinds > 0;
+    if both && nginx_kinds.len() == 1 && fpm_kinds == 1 && !in_container {
         plans.notes.push("one nginx and one PHP-FPM configuration: they are taken to belong together".into());
+        // What the main file does not include is checked on its own.
+        let (first, rest) = match found.nginx.is_empty() {
+            true => (found.fragments.clone(), Vec::new()),
+            false => (Vec::new(), found.fragments.clone()),
+        };
         plans.plans.push(plan(Selection {
-            nginx_mains: nginx_kinds.iter().map(inside).collect(),
-            fpm_mains: found.fpm_mains.iter().map(inside).collect(),
-            fpm_pools: pools.iter().flatten().map(inside).collect(),
+            nginx_mains: found.nginx.iter().map(|path| inside(root, path)).collect(),
+            fragments: first.iter().map(|path| fragment(root, path)).collect(),
+            fpm_mains: found.fpm_mains.iter().map(|path| inside(root, path)).collect(),
+            fpm_pools: pools.iter().flatten().map(|path| inside(root, path)).collect(),
             ..Selection::default()
         }));
-        // What the main file does not include is checked on its own.
-        if !found.nginx.is_empty() {
-            fragments(found, plans, inside, plan);
-        }
+        let rest = Found { fragments: rest, ..Found::default() };
+        each_on_its_own(root, &rest, &[], plan, &mut plans.plans);
+        tell(root, found, &pools, plans);
         return;
     }
-    let unpaired = both.then(|| {
-        let why = match found.containers.first() {
-            Some(path) => {
-                let shown = path.strip_prefix(root).unwrap_or(path);
-                format!("{} puts nginx and PHP-FPM into containers", shown.display())
-            }
-            None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", nginx_kinds.len(), fpm_kinds),
-        };
-        plans.unpaired.push(why.clone());
-        why
+    let unpaired = both.then(|| match found.containers.first() {
+        Some(path) => in_containers(root, path),
+        None => format!("{} nginx and {} PHP-FPM configurations may be alternatives", nginx_kinds.len(), fpm_kinds),
     });
-    let plan = |selection| Plan { unpaired: unpaired.clone(), ..plan(selection) };
-    for nginx in &found.nginx {
-        plans.notes.push(format!("{}: nginx, on its own", inside(nginx).display()));
-        plans.plans.push(plan(Selection { nginx_mains: vec![inside(nginx)], ..Selection::default() }));
-    }
-    fragments(found, plans, inside, plan);
-    for main in &found.fpm_mains {
-        plans.notes.push(format!("{}: PHP-FPM, on its own", inside(main).display()));
-        plans.plans.push(plan(Selection { fpm_mains: vec![inside(main)], ..Selection::default() }));
-    }
-    for set in pools {
-        let names = set.iter().map(|pool| inside(pool).display().to_string()).collect::<Vec<_>>().join(", ");
-        plans.notes.push(format!("{names}: pools, on their own"));
-        plans.plans.push(plan(Selection { fpm_pools: set.iter().map(inside).collect(), ..Selection::default() }));
-    }
+    plans.unpaired.extend(unpaired.clone());
+    // What containers load is checked there.
+    let plan = |selection| Plan { unpaired: unpaired.clone(), unless_loaded: in_container, ..plan(selection) };
+    each_on_its_own(root, found, &pools, plan, &mut plans.plans);
+    tell(root, found, &pools, plans);
 }
 
-/// Plans the files that main files may include.
-fn fragments(found: &Found, plans: &mut Plans, inside: impl Fn(&PathBuf) -> PathBuf, plan: impl Fn(Selection) -> Plan) {
-    for fragment in &found.fragments {
-        plans.notes.push(format!("{}: nginx, a fragment", inside(fragment).display()));
-        let selection = Selection { nginx_mains: vec![inside(fragment)], ..Selection::default() };
-        plans.plans.push(Plan { is_fragment: true, ..plan(selection) });
+/// Plans every file for itself, the files that main files may include behind those.
+fn each_on_its_own(
+    root: &Path,
+    found: &Found,
+    pools: &[Vec<PathBuf>],
+    plan: impl Fn(Selection) -> Plan,
+    plans: &mut Vec<Plan>,
+) {
+    let inside = |path: &PathBuf| inside(root, path);
+    let nginx = found.nginx.iter().map(|main| Selection { nginx_mains: vec![inside(main)], ..Selection::default() });
+    plans.extend(nginx.map(&plan));
+    for path in &found.fragments {
+        let selection = Selection { fragments: vec![fragment(root, path)], ..Selection::default() };
+        plans.push(Plan { unless_loaded: true, ..plan(selection) });
+    }
+    let mains = found.fpm_mains.iter().map(|main| Selection { fpm_mains: vec![inside(main)], ..Selection::default() });
+    plans.extend(mains.map(&plan));
+    let sets = pools.iter().map(|set| set.iter().map(inside).collect());
+    plans.extend(sets.map(|fpm_pools| plan(Selection { fpm_pools, ..Selection::default() })));
+}
+
+/// Why nginx and PHP-FPM are not joined where a file describes containers.
+fn in_containers(root: &Path, path: &Path) -> String {
+    format!("{} puts nginx and PHP-FPM into containers", shown(&inside(root, path)))
+}
+
+fn fragment(root: &Path, path: &Path) -> Fragment {
+    Fragment { path: inside(root, path), base: include_base(root, path).map(|base| inside(root, &base)) }
+}
+
+/// Says what the files of a repository were taken for.
+fn tell(root: &Path, found: &Found, pools: &[Vec<PathBuf>], plans: &mut Plans) {
+    let name = |path: &PathBuf| shown(&inside(root, path));
+    let kinds = [
+        (&found.nginx, "nginx's main file"),
+        (&found.fragments, "nginx, a fragment"),
+        (&found.fpm_mains, "PHP-FPM's main file"),
+        (&found.containers, "what containers are made of"),
+    ];
+    for (paths, kind) in kinds {
+        plans.notes.extend(paths.iter().map(|path| format!("{}: {kind}", name(path))));
+    }
+    let together = |set: &Vec<PathBuf>| set.iter().map(name).collect::<Vec<_>>().join(", ");
+    plans.notes.extend(pools.iter().map(|set| format!("{}: pools of PHP-FPM", together(set))));
+}
+
+/// Says what was found and not looked into.
+fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
+    let name = |path: &PathBuf| shown(&inside(root, path));
+    plans.notes.extend(found.templates.iter().map(|path| format!("{}: a template, which is passed over", name(path))));
+    plans.notes.extend(found.fixtures.iter().map(|path| format!("{}: test data, which is passed over", name(path))));
+    match &found.templates[..] {
+        [] => {}
+        [only] => plans.passed_over.push((format!("what is made of the template {}", name(only)), "the rendered file")),
+        [first, ..] => {
+            let count = found.templates.len();
+            let what = format!("what is made of {count} templates, such as {}", name(first));
+            plans.passed_over.push((what, "the rendered files"));
+        }
     }
 }
 
@@ -152,93 +205,8 @@ fn pool_sets(root: &Path, found: &Found) -> Vec<Vec<PathBuf>> {
 
 /// The folders and files beside a main file of PHP-FPM that it includes.
 fn included_beside(root: &Path, main: &Path) -> Vec<PathBuf> {
-    let inside = |path: &Path| Path::new("/").join(path.strip_prefix(root).unwrap_or(path));
-    let selection = Selection { fpm_mains: vec![inside(main)], ..Selection::default() };
+    let selection = Selection { fpm_mains: vec![inside(root, main)], ..Selection::default() };
     let mut plan = Plan::new(root.to_owned(), View::Files, selection);
     implied_maps(&mut plan);
     plan.maps.into_iter().map(|map| root.join(map.from.strip_prefix("/").unwrap_or(&map.from))).collect()
-}
-
-fn walk(root: &Path) -> Found {
-    let mut found = Found::default();
-    let mut walker = WalkDir::new(root).max_depth(MAX_DEPTH).follow_links(false).sort_by_file_name().into_iter();
-    while let Some(entry) = walker.next() {
-        // A folder that may not be read holds nothing for us; the rest is walked on.
-        let Ok(entry) = entry else { continue };
-        if entry.file_type().is_dir() {
-            let name = entry.file_name().to_string_lossy();
-            if IGNORED.contains(&name.as_ref()) && entry.depth() > 0 {
-                walker.skip_current_dir();
-            } else if entry.depth() > 0 && has_root_folder(entry.path()) && is_host(entry.path()) {
-                found.roots.push(entry.path().to_owned());
-                walker.skip_current_dir();
-            }
-            continue;
-        }
-        sort_in(&entry, &mut found);
-    }
-    found
-}
-
-/// Whether a folder is a host's tree; beside a compose file it is what containers are made of.
-fn is_host(directory: &Path) -> bool {
-    !has_compose_file(directory) && is_root(directory)
-}
-
-/// A root holds `etc`, `usr` or `opt`; that is cheaper to see than whether main files are there.
-fn has_root_folder(directory: &Path) -> bool {
-    ["etc", "usr", "opt"].iter().any(|name| directory.join(name).is_dir())
-}
-
-fn sort_in(entry: &DirEntry, found: &mut Found) {
-    let path = entry.path().to_owned();
-    let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
-    if name.starts_with("dockerfile")
-        || name.ends_with(".dockerfile")
-        || name.contains("compose") && name.contains(".y")
-    {
-        found.containers.push(path);
-        return;
-    }
-    let small = entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SIZE);
-    if !small || !may_be_configuration(&path, &name) {
-        return;
-    }
-    let Ok(bytes) = fs::read(&path) else { return };
-    // An empty file in a repository is a placeholder.
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return;
-    }
-    match recognise(&path, &bytes) {
-        Recognised::Nginx(Context::Main) => found.nginx.push(path),
-        Recognised::Nginx(_) => found.fragments.push(path),
-        Recognised::PhpIni | Recognised::Nothing => {}
-        Recognised::FpmMain => found.fpm_mains.push(path),
-        Recognised::FpmPool => found.fpm_pools.push(path),
-        Recognised::Template => found.templates += 1,
-    }
-}
-
-/// Names under which people keep configuration: `*.conf` and its kin, and names without an ending
-/// in a folder that has to do with nginx.
-fn may_be_configuration(path: &Path, name: &str) -> bool {
-    let endings = [
-        ".conf",
-        ".vhost",
-        ".nginx",
-        ".conf.example",
-        ".conf.sample",
-        ".conf.dist",
-        ".conf.inc",
-        ".conf.j2",
-        ".tpl",
-        ".tmpl",
-        ".template",
-        ".erb",
-    ];
-    let in_nginx = || {
-        let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))
-    };
-    endings.iter().any(|ending| name.ends_with(ending)) || in_nginx()
 }

@@ -3,6 +3,7 @@
 //! Each file stands behind a line `# configuration file PATH:` and ends with one line break more than
 //! it has. What nginx says on the standard error may stand anywhere between the lines.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ pub struct Dump {
     pub main: PathBuf,
     /// The last file: where a dump that was cut off ends.
     pub last: PathBuf,
+    /// Whether these are several dumps: nginx prints a file once, and names one main file.
+    pub is_several: bool,
     files: Memory,
 }
 
@@ -25,6 +28,7 @@ impl Dump {
     /// The files of a dump; none when the text is something else.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+        let text = without_prompt(text);
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             match (header(line), parts.last_mut()) {
                 (Some(path), _) => parts.push((path, Vec::new())),
@@ -33,13 +37,34 @@ impl Dump {
             }
         }
         let (main, last) = (parts.first()?.0.clone(), parts.last()?.0.clone());
+        let mut is_several = mains(text).len() > 1;
         let mut files = Memory::default();
         for (path, text) in parts {
             let text = text.strip_suffix(b"\n").unwrap_or(&text);
-            files.add(path, text.strip_suffix(b"\r").unwrap_or(text));
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            is_several |= files.open(&path).is_ok_and(|known| known.bytes.trim_ascii() != text.trim_ascii());
+            files.add(path, text);
         }
-        Some(Dump { main, last, files })
+        Some(Dump { main, last, files, is_several })
     }
+}
+
+/// The main files whose test nginx speaks of.
+fn mains(text: &[u8]) -> BTreeSet<&[u8]> {
+    let begin = b"nginx: configuration file ";
+    text.split(|byte| *byte == b'\n')
+        .filter_map(|line| line.strip_prefix(begin)?.split(|byte| *byte == b' ').next())
+        .collect()
+}
+
+/// The text without the prompt of a shell or the fence that was copied along at its end.
+fn without_prompt(text: &[u8]) -> &[u8] {
+    let trimmed = text.trim_ascii_end();
+    let at = trimmed.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let last = String::from_utf8_lossy(&trimmed[at..]).into_owned();
+    let is_prompt =
+        last.ends_with(['$', '#', '%', '>']) && last.contains(['@', ':']) && !last.contains([';', '{', '}']);
+    if is_prompt || last == "```" { &text[..at] } else { text }
 }
 
 /// The path in the line that stands before a file.
@@ -131,6 +156,18 @@ mod tests {
         assert_eq!(text(DUMP, "/c/sites/b"), "server { }\n");
         assert_eq!(Dump::read(DUMP.as_bytes()).unwrap().main, Path::new("/c/nginx.conf"));
         assert_eq!(text(&DUMP.replace('\n', "\r\n"), "/c/a"), "types { a b; }");
+    }
+
+    #[test]
+    fn prompts_are_left_out_and_several_dumps_are_seen() {
+        let read = |text: &str| Dump::read(text.as_bytes()).unwrap();
+        for end in ["me@host:~$ ", "[root@host ~]# ", "```\n"] {
+            let dump = read(&format!("{DUMP}{end}"));
+            assert_eq!(dump.read(Path::new("/c/sites/b")).unwrap(), b"server { }\n", "{end}");
+        }
+        assert!(!read(DUMP).is_several && !read(&DUMP.repeat(2)).is_several);
+        assert!(read(&format!("{DUMP}{}", DUMP.replace("a b", "a c"))).is_several);
+        assert!(read(&format!("{DUMP}{}", DUMP.replace("/c/", "/d/"))).is_several);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Host, glob};
+use crate::values::version::Version;
 
 /// Where nginx's main file lies, the likeliest first.
 pub const NGINX_MAINS: [&str; 6] = [
@@ -181,6 +182,28 @@ impl MasterLayout {
 }
 
 impl MasterLayout {
+    /// The version as people write it: `8.2` where the paths say `82`.
+    pub fn shown_version(&self) -> String {
+        match Version::of_package(&self.version) {
+            Some(version) if self.version.len() == 2 => version.to_string(),
+            _ => self.version.clone(),
+        }
+    }
+
+    /// Where the pool `www` of the package listens, as its `listen` says.
+    pub fn packaged_listen(&self) -> String {
+        let main = self.main.to_string_lossy();
+        match main.as_ref() {
+            "/etc/php5/fpm/php-fpm.conf" => "/run/php5-fpm.sock".into(),
+            _ if main.starts_with("/etc/php/") && !self.version.is_empty() => {
+                format!("/run/php/php{}-fpm.sock", self.version)
+            }
+            "/etc/php-fpm.conf" => "/run/php-fpm/www.sock".into(),
+            "/etc/php/php-fpm.conf" => "/run/php-fpm/php-fpm.sock".into(),
+            _ => "127.0.0.1:9000".into(),
+        }
+    }
+
     /// Whether this is the packaging of a distribution or a panel for servers, whose unit starts it as
     /// root. What images are made of is often started as another user.
     pub fn is_of_servers(&self) -> bool {

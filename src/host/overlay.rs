@@ -33,6 +33,8 @@ pub struct Overlay {
     disk: Disk,
     maps: Vec<PathMap>,
     added: BTreeMap<PathBuf, Added>,
+    /// Whether a path leads nowhere but where maps lead.
+    only_maps: bool,
 }
 
 impl Overlay {
@@ -42,7 +44,17 @@ impl Overlay {
         // The map that says most about a path counts; of two that say as much, the first.
         maps.sort_by_key(|map| std::cmp::Reverse(map.to.components().count()));
         let added = added.iter().map(|added| (normalize(&added.path), added.clone())).collect();
-        Overlay { disk, maps, added }
+        Overlay { disk, maps, added, only_maps: false }
+    }
+
+    /// What maps and texts alone make up: a container, of whose files a repository holds some.
+    pub fn of_maps(disk: Disk, maps: &[PathMap], added: &[Added]) -> Self {
+        Overlay { only_maps: true, ..Overlay::new(disk, maps, added) }
+    }
+
+    /// What is at a path that no map leads to.
+    fn own(&self, path: &Path) -> Result<Entry, ReadError> {
+        if self.only_maps { Err(ReadError::NotFound) } else { self.disk.entry(path) }
     }
 
     /// Where maps put a path, the most telling first.
@@ -69,9 +81,10 @@ impl Host for Overlay {
     fn open(&self, path: &Path) -> Result<Opened, ReadError> {
         match (self.found(path), self.added.get(&normalize(path))) {
             (Some(place), _) => self.disk.open(&place),
-            (None, Some(added)) if self.disk.entry(path).is_err() => {
+            (None, Some(added)) if self.own(path).is_err() => {
                 Ok(Opened { bytes: added.text.clone(), real: normalize(path), by_text: false })
             }
+            (None, _) if self.only_maps => Err(ReadError::NotFound),
             (None, _) => self.disk.open(path),
         }
     }
@@ -80,21 +93,25 @@ impl Host for Overlay {
         let directory = normalize(directory);
         let below =
             |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
-        let mut names: BTreeSet<OsString> = self.disk.list(&directory).into_iter().collect();
+        let own = if self.only_maps { Vec::new() } else { self.disk.list(&directory) };
+        let mut names: BTreeSet<OsString> = own.into_iter().collect();
         names.extend(self.virtual_paths().filter_map(below));
         names.extend(self.mapped(&directory).flat_map(|place| self.disk.list(&place)));
         names.into_iter().collect()
     }
 
     fn is_closed(&self, directory: &Path) -> bool {
-        self.disk.is_closed(&self.found(directory).unwrap_or_else(|| directory.to_owned()))
+        match self.found(directory) {
+            Some(place) => self.disk.is_closed(&place),
+            None => !self.only_maps && self.disk.is_closed(directory),
+        }
     }
 
     fn entry(&self, path: &Path) -> Result<Entry, ReadError> {
         if let Some(place) = self.found(path) {
             return self.disk.entry(&place);
         }
-        let own = self.disk.entry(path);
+        let own = self.own(path);
         let real = normalize(path);
         let kind = match () {
             () if own.is_ok() => return own,
@@ -106,7 +123,11 @@ impl Host for Overlay {
     }
 
     fn link_target(&self, path: &Path) -> Option<PathBuf> {
-        self.disk.link_target(&self.found(path).unwrap_or_else(|| path.to_owned()))
+        match self.found(path) {
+            Some(place) => self.disk.link_target(&place),
+            None if self.only_maps => None,
+            None => self.disk.link_target(path),
+        }
     }
 
     fn is_live(&self) -> bool {
@@ -116,7 +137,7 @@ impl Host for Overlay {
     fn known_as(&self, path: &Path) -> Option<String> {
         match (self.found(path), self.added.get(&normalize(path))) {
             (Some(place), _) => Some(shown(&place)),
-            (None, Some(added)) if self.disk.entry(path).is_err() => Some(added.shown.clone()),
+            (None, Some(added)) if self.own(path).is_err() => Some(added.shown.clone()),
             (None, _) => None,
         }
     }

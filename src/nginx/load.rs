@@ -88,17 +88,27 @@ impl Files {
     /// Loads a main file and what it includes. An error means that the main file cannot be read.
     pub fn load(&mut self, host: &dyn Host, sources: &mut Sources, main: &Path) -> Result<FileId, ReadError> {
         let main = normalize(main);
-        let prefix = main.parent().unwrap_or(Path::new("/")).to_owned();
+        self.load_from(host, sources, &main, main.parent().unwrap_or(Path::new("/")))
+    }
+
+    /// Loads a file whose relative includes begin at `prefix`, and what it includes.
+    pub fn load_from(
+        &mut self,
+        host: &dyn Host,
+        sources: &mut Sources,
+        file: &Path,
+        prefix: &Path,
+    ) -> Result<FileId, ReadError> {
         let mut loader = Loader {
             files: self,
             host,
             sources,
-            prefix,
+            prefix: prefix.to_owned(),
             open: Vec::new(),
             followed: HashMap::new(),
             ahead: HashMap::new(),
         };
-        let id = loader.load(&main)?;
+        let id = loader.load(&normalize(file))?;
         self.mains.push(id);
         Ok(id)
     }

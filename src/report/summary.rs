@@ -39,10 +39,10 @@ fn not_checked(unchecked: &[Unchecked], style: Style) -> String {
         return String::new();
     }
     let mut out = format!("{}\n", paint("not checked, because these are not known:", Ink::Strong, style.color));
-    let more = rules_by_fact.len().saturating_sub(MOST_FACTS);
-    for ((needs, option), rules) in rules_by_fact.into_iter().take(MOST_FACTS) {
-        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
-        let fact = clean::line(needs, style);
+    let facts = gathered(rules_by_fact);
+    let more = facts.len().saturating_sub(MOST_FACTS);
+    for (needs, option, rules) in facts.into_iter().take(MOST_FACTS) {
+        let fact = clean::line(&needs, style);
         let option = if option.is_empty() { String::new() } else { format!(" ({})", clean::line(option, style)) };
         wrap::hanging(&mut out, "  ", 6, &format!("{fact}{option}: {rules}"), style.width);
     }
@@ -51,6 +51,33 @@ fn not_checked(unchecked: &[Unchecked], style: Style) -> String {
     }
     out.push('\n');
     out
+}
+
+/// How every missing file that is included is told.
+const INCLUDED: &str = "the included ";
+
+/// So many included files are named; of more, the first stands for all.
+const MOST_INCLUDED: usize = 3;
+
+/// The facts with their options and rules, many included files as one.
+fn gathered<'a>(rules_by_fact: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Vec<(String, &'a str, String)> {
+    let facts = rules_by_fact.into_iter().map(|((needs, option), rules)| {
+        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+        (needs.to_owned(), option, rules)
+    });
+    let mut gathered: Vec<(String, &str, String)> = Vec::new();
+    let (included, others): (Vec<_>, Vec<_>) = facts.partition(|(needs, ..)| needs.starts_with(INCLUDED));
+    match &included[..] {
+        [(first, option, rules), ..] if included.len() > MOST_INCLUDED => {
+            let first = first.trim_start_matches(INCLUDED);
+            let all = format!("{} included files, such as {first}", included.len());
+            gathered.push((all, option, rules.clone()));
+        }
+        _ => gathered.extend(included),
+    }
+    gathered.extend(others);
+    gathered.sort();
+    gathered
 }
 
 /// The last line.

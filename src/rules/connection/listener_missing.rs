@@ -2,9 +2,10 @@
 
 use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::connect::MAX_DIALS;
+use crate::deployment::drift::{Drift, drifts};
 use crate::deployment::nearest::{How, Nearest};
 use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach, Target};
-use crate::finding::{Edit, Finding, Fix};
+use crate::finding::{Edit, Finding, Fix, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
@@ -13,6 +14,9 @@ pub(super) static RULE: Rule =
     rule!(connection / "listener-missing", Error, "nginx dials an address where no pool listens");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    for drift in drifts(deployment) {
+        findings.push(of_drift(&deployment.machines[drift.machine], &drift));
+    }
     for machine in &deployment.machines {
         if machine.left_out > 0 {
             let needs = format!("{} hand-overs of more than {MAX_DIALS} dialled addresses", machine.left_out);
@@ -48,6 +52,22 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// A socket that no pool of a repository listens on, and one that almost does.
+fn of_drift(machine: &Machine, drift: &Drift) -> Finding {
+    let Drift { dialled, span, pool: id, .. } = drift;
+    let pool = machine.pool(*id);
+    let message = format!("no pool of this repository listens on {dialled}");
+    let mut finding = RULE.finding(message, *span, "nginx dials this socket").severity(Severity::Warning);
+    if let Some(listener) = &pool.listener {
+        finding = finding.label(listener.span, listens_here(machine, *id, pool));
+    }
+    finding
+        .note(drift.differ)
+        .note("nothing says that these two run together; if they do, every request gets 502")
+        .help("write the same path on both sides")
+        .predict(502, connect_log(&Address::Unix(dialled.clone())))
 }
 
 /// Whether a dial that reaches nobody is this rule's, not that of a rule that knows more.

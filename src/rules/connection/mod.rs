@@ -165,7 +165,7 @@ pub(in crate::rules) fn host_of<'a>(machine: &'a Machine, dial: &Dial) -> Option
 /// Where a pool listens, in words for a label.
 pub(in crate::rules) fn listens_here(machine: &Machine, id: PoolId, pool: &Pool) -> String {
     let Some(listener) = &pool.listener else { return String::new() };
-    let version = &machine.masters[id.master].layout.version;
+    let version = machine.masters[id.master].layout.shown_version();
     let of = if version.is_empty() { String::new() } else { format!(" of PHP {version}") };
     match listener.bound.endpoints().first() {
         Some(Endpoint::Unix(path)) if !listener.written.starts_with('/') => format!(

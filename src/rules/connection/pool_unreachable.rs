@@ -28,6 +28,7 @@ fn every_dial_is_known(machine: &Machine) -> bool {
     let mut hand_overs =
         machine.nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().map(move |found| (nginx, found)));
     !machine.nginx.is_empty()
+        && machine.nginx.iter().all(|nginx| nginx.is_whole)
         && machine.left_out == 0
         && machine.dials.iter().all(arrives)
         && hand_overs.all(|(nginx, hand_over)| {

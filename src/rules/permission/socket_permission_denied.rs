@@ -42,7 +42,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 /// Whether the worker's user and group exist; where they do not, nginx does not start at all.
 fn is_identity_known(machine: &Machine, nginx: &Nginx) -> bool {
     let accounts = &machine.facts.accounts;
-    accounts.user(&nginx.worker.user.value) != Lookup::Missing
+    nginx.worker.is_known()
+        && accounts.user(&nginx.worker.user.value) != Lookup::Missing
         && accounts.group(&nginx.worker.group.value) != Lookup::Missing
 }
 

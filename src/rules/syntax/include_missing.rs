@@ -20,11 +20,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 _ => continue,
             };
             let path = problem.path.display();
-            let by_package = machine.view != View::Live && is_packaged(&problem.path);
-            if machine.view.is_partial()
-                || by_package
-                || !certain && problem.path.starts_with("/etc/nginx/modules-enabled")
-            {
+            // What the package brings is known: types of files, and parameters.
+            if machine.view != View::Live && is_packaged(&problem.path) {
+                continue;
+            }
+            if machine.view.is_partial() || !certain && problem.path.starts_with("/etc/nginx/modules-enabled") {
                 findings.unchecked(&RULE, format!("the included {path}"), "--root");
                 continue;
             }

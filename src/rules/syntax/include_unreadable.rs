@@ -7,7 +7,7 @@ use crate::finding::{Finding, Program};
 use crate::host::ReadError;
 use crate::host::glob::MAX_MATCHES;
 use crate::nginx::levels::{MAX_DEPTH, MAX_REPEATED, MAX_STATEMENTS};
-use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH};
+use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH, is_packaged};
 use crate::php::load::IncludeProblemKind as FpmProblem;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -31,7 +31,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 IncludeProblemKind::TooManyMatches => too_many(),
                 IncludeProblemKind::OutsideTree => {
                     // Modules bring directives, and nothing that the rules look for.
-                    if problem.path.components().all(|part| part.as_os_str() != "modules") {
+                    let is_module = problem.path.components().any(|part| part.as_os_str() == "modules");
+                    if !is_module && !is_packaged(&problem.path) {
                         findings.unchecked(&RULE, format!("the included {}", problem.path.display()), "--root");
                     }
                     continue;

@@ -1,0 +1,174 @@
+//! What lies in a repository: every file that may be configuration, by what it is.
+#![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::recognise::{Recognised, is_evidently_nginx, recognise};
+use super::template::is_of_configuration;
+use super::{has_compose_file, is_root};
+use crate::nginx::levels::Context;
+
+/// Folders that hold no configuration of the repository's own: what others have written, what is built.
+const IGNORED: [&str; 13] = [
+    ".git",
+    ".hg",
+    ".svn",
+    "node_modules",
+    "vendor",
+    "third_party",
+    "thirdparty",
+    "target",
+    "dist",
+    ".venv",
+    "venv",
+    "__pycache__",
+    "bower_components",
+];
+
+/// Folders with what tests are fed with: it is often broken on purpose.
+const FIXTURES: [&str; 3] = ["fixtures", "__fixtures__", "testdata"];
+
+/// Folders nested deeper are not walked.
+const MAX_DEPTH: usize = 20;
+
+/// Files larger than this are not looked into when a repository is walked.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// What a walk has found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Folders that are the root of a host.
+    pub roots: Vec<PathBuf>,
+    /// Main files of nginx.
+    pub nginx: Vec<PathBuf>,
+    /// Files that main files of nginx may include.
+    pub fragments: Vec<PathBuf>,
+    /// Main files of PHP-FPM.
+    pub fpm_mains: Vec<PathBuf>,
+    /// Files with pools.
+    pub fpm_pools: Vec<PathBuf>,
+    /// Dockerfiles and compose files.
+    pub containers: Vec<PathBuf>,
+    /// Files that must be rendered first.
+    pub templates: Vec<PathBuf>,
+    /// Folders with test data, which were not walked.
+    pub fixtures: Vec<PathBuf>,
+}
+
+/// Looks through a repository. A folder that is a host's root is named and not walked.
+pub(super) fn walk(root: &Path) -> Found {
+    let mut found = Found::default();
+    let mut walker = WalkDir::new(root).max_depth(MAX_DEPTH).follow_links(false).sort_by_file_name().into_iter();
+    while let Some(entry) = walker.next() {
+        // A folder that may not be read holds nothing for us; the rest is walked on.
+        let Ok(entry) = entry else { continue };
+        if !entry.file_type().is_dir() {
+            sort_in(&entry, &mut found);
+            continue;
+        }
+        let name = entry.file_name().to_string_lossy();
+        if entry.depth() == 0 {
+            continue;
+        } else if IGNORED.contains(&name.as_ref()) {
+            walker.skip_current_dir();
+        } else if FIXTURES.contains(&name.as_ref()) {
+            found.fixtures.push(entry.path().to_owned());
+            walker.skip_current_dir();
+        } else if has_root_folder(entry.path()) && is_host(entry.path()) {
+            found.roots.push(entry.path().to_owned());
+            walker.skip_current_dir();
+        }
+    }
+    found
+}
+
+/// Whether a folder is a host's tree; beside a compose file it is what containers are made of.
+fn is_host(directory: &Path) -> bool {
+    !has_compose_file(directory) && is_root(directory)
+}
+
+/// A root holds `etc`, `usr` or `opt`; that is cheaper to see than whether main files are there.
+fn has_root_folder(directory: &Path) -> bool {
+    ["etc", "usr", "opt"].iter().any(|name| directory.join(name).is_dir())
+}
+
+fn sort_in(entry: &DirEntry, found: &mut Found) {
+    let path = entry.path().to_owned();
+    let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+    if is_dockerfile(&name) || name.contains("compose") && name.contains(".y") {
+        found.containers.push(path);
+        return;
+    }
+    let small = entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SIZE);
+    if !small || !may_be_configuration(&path, &name) {
+        return;
+    }
+    let Ok(bytes) = fs::read(&path) else { return };
+    // An empty file in a repository is a placeholder.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return;
+    }
+    match recognise(&path, &bytes) {
+        Recognised::Nginx(Context::Main) => found.nginx.push(path),
+        Recognised::Nginx(_) if is_evidently_nginx(&bytes) => found.fragments.push(path),
+        Recognised::Nginx(_) | Recognised::PhpIni | Recognised::Nothing => {}
+        Recognised::FpmMain => found.fpm_mains.push(path),
+        Recognised::FpmPool => found.fpm_pools.push(path),
+        Recognised::Template if is_of_configuration(&bytes) => found.templates.push(path),
+        Recognised::Template => {}
+    }
+}
+
+/// Whether a file says how an image is built, by its name in lower case.
+pub(super) fn is_dockerfile(name: &str) -> bool {
+    ["dockerfile", "containerfile"].iter().any(|word| name.starts_with(word)) || name.ends_with(".dockerfile")
+}
+
+/// Endings under which people keep configuration and templates of it.
+const ENDINGS: [&str; 32] = [
+    ".conf",
+    ".vhost",
+    ".nginx",
+    ".conf.example",
+    ".conf.sample",
+    ".conf.dist",
+    ".conf.default",
+    ".conf.inc",
+    ".conf.in",
+    ".conf.master",
+    ".conf.twig",
+    ".conf.ejs",
+    ".conf.mako",
+    ".conf.njk",
+    ".conf.liquid",
+    ".conf.jinja2",
+    ".j2",
+    ".jinja",
+    ".jinja2",
+    ".tpl",
+    ".stpl",
+    ".tmpl",
+    ".gotmpl",
+    ".tftpl",
+    ".template",
+    ".erb",
+    ".epp",
+    ".ctmpl",
+    ".mustache",
+    ".hbs",
+    ".stub",
+    ".skel",
+];
+
+/// Names under which people keep configuration: `*.conf` and its kin, and names without an ending
+/// in a folder that has to do with nginx.
+fn may_be_configuration(path: &Path, name: &str) -> bool {
+    let in_nginx = || {
+        let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))
+    };
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || in_nginx()
+}
