@@ -484,3 +484,31 @@ fn directives() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The table of directives: what is in force where nothing is written.
+#[test]
+fn defaults() {
+    let Some(fpm) = Fpm::installed() else { return };
+    // Its workers' settings, and the pages and logs that have defaults of their own.
+    let pool = "ping.path = /ping\nslowlog = x.log\naccess.log = y.log\nprefix = ";
+    let verdict = fpm.test(b"", format!("{pool}{}\n", fpm.dir.path().display()).as_bytes(), None);
+    assert!(verdict.accepted, "{}", String::from_utf8_lossy(&verdict.output));
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for directive in DIRECTIVES.iter() {
+        let (name, Some(default)) = (directive.name, directive.default) else { continue };
+        // What is not printed, printed as a number of its own, or complete with its directory.
+        let Some(printed) = verdict.printed(name).filter(|printed| printed != "undefined") else { continue };
+        let same = match directive.kind {
+            Kind::Choice(_) | Kind::Path => continue,
+            Kind::Time => readers::time(&printed).value() == readers::time(default).value(),
+            _ => printed == default,
+        };
+        compared += 1;
+        if !same {
+            wrong.push(format!("{name}: {printed:?}, the table says {default:?}"));
+        }
+    }
+    assert!(compared > 20, "{compared}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -21,7 +21,6 @@ use gatelint::host::facts::{FactsFile, MasterFact};
 use gatelint::host::memory::Memory;
 use gatelint::php::settings::{DIRECTIVES, Directive, Kind, Place};
 use gatelint::rules::Thresholds;
-use gatelint::values::placeholder::is_placeholder;
 use tempfile::TempDir;
 
 /// How many configurations are tried unless `GATELINT_VERDICTS` says otherwise.
@@ -281,19 +280,15 @@ fn needs_the_host(said: &str) -> bool {
         "Unable to create or open slowlog",
         // The part of a text behind a `'` is read beyond the end of a buffer: what is there is chance.
         "syntax error, unexpected end of file, expecting TC_RAW",
-        // It says this of an array in the global section where we say that the section is missing.
-        "Keys provided to field 'access.suppress_path' are ignored",
-        "Values provided to field 'access.suppress_path' must begin with '/'",
     ];
     signs.iter().any(|sign| said.contains(sign))
 }
 
 /// Whether a configuration holds what we leave open: values of the environment, which here are words that no setting
-/// takes, and words that look like those of a template.
+/// takes.
 fn is_open(made: &Made) -> bool {
     let mut lines = made.main.lines().chain(made.pool.iter().flat_map(|pool| pool.lines()));
-    let is_open = |value: &str| is_placeholder(value.trim().trim_matches(['"', '\'']));
-    lines.any(|line| line.contains("${") || line.split_once('=').is_some_and(|(_, value)| is_open(value)))
+    lines.any(|line| line.contains("${"))
 }
 
 /// What is wrong with our verdict, if anything.

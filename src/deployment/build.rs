@@ -1,13 +1,14 @@
 //! From files, facts and options to a [`Machine`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Paths;
 use super::pools::{Master, State};
 use super::{
-    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, routes, scripts, unloaded,
+    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, openings, routes, scripts,
+    unloaded,
 };
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
@@ -105,6 +106,9 @@ pub fn machine(
         mains.push((host, main, id, place));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
+    for master in &mut masters {
+        master.openings = openings::openings(host, &facts, master);
+    }
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
         pool.follow_links(|path| connect::socket(path, &facts, host));
     }
@@ -132,15 +136,16 @@ pub fn machine(
         unloaded,
         rotations: if view.is_partial() { Vec::new() } else { rotation::read(host, sources) },
         left_out: 0,
+        user_inis: BTreeMap::new(),
         lookup: Lookup::default(),
     };
     (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
-    let sources = &*sources;
+    let texts = &*sources;
     let refuse = |(nginx, (_, main, id, place)): (&Nginx, &(_, &PathBuf, FileId, Places))| {
-        refusals(nginx, sources, (*id, main, *place), &machine.facts, declared)
+        refusals(nginx, texts, (*id, main, *place), &machine.facts, declared)
     };
     let (refusals, sites): (Vec<_>, Vec<_>) = parallel::both(
         || machine.nginx.iter().zip(&mains).map(refuse).collect(),
@@ -150,7 +155,29 @@ pub fn machine(
         (nginx.refusals, nginx.sites) = (refusals, sites);
     }
     machine.scripts = scripts::scripts(&machine, host);
+    machine.user_inis = user_inis(&machine, host, sources);
     Ok(machine)
+}
+
+/// The `.user.ini` of each document root, by the hand-overs from there. All pools of a hand-over read the
+/// same one, unless one of them is told another name for it.
+fn user_inis(machine: &Machine, host: &dyn Host, sources: &mut Sources) -> BTreeMap<(usize, usize), Arc<Ini>> {
+    let mut read: BTreeMap<PathBuf, Option<Arc<Ini>>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for script in &machine.scripts {
+        let Some(root) = script.sample.as_ref().and_then(|sample| sample.document_root()) else { continue };
+        let names = script.pools.iter().map(|id| {
+            let name = machine.masters[id.master].ini.of_pool(&machine.pool(*id).settings, "user_ini.filename");
+            name.map_or_else(|| ".user.ini".to_owned(), |name| name.text.unwrap_or_default())
+        });
+        let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
+        let [name] = names.iter().collect::<Vec<_>>()[..] else { continue };
+        let load = || Ini::load_user(host, sources, Path::new(root), name).map(Arc::new);
+        if let Some(ini) = read.entry(Path::new(root).join(name)).or_insert_with(load) {
+            found.insert((script.nginx, script.hand_over), Arc::clone(ini));
+        }
+    }
+    found
 }
 
 /// What nginx refuses of a configuration that begins with a file, whose statements stand at a place.
@@ -277,8 +304,8 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> Vec<PathBuf> {
         Ok(Address::Unix(path)) => Some(Endpoint::unix(Path::new(path))),
         _ => None,
     });
-    let listeners = masters.iter().flat_map(|master| &master.pools).filter_map(|pool| pool.listener.as_ref());
-    let created = listeners.flat_map(|listener| listener.bound.endpoints().to_vec());
+    let sockets = masters.iter().flat_map(|master| &master.pools).flat_map(|pool| pool.sockets());
+    let created = sockets.flat_map(|socket| socket.bound.endpoints().to_vec());
     let paths = dialled.chain(created).filter_map(|endpoint| match endpoint {
         Endpoint::Unix(path) => Some(path),
         Endpoint::Tcp(_) => None,

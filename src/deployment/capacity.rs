@@ -1,6 +1,6 @@
 //! How many workers PHP-FPM runs, and the memory there is for them.
 
-use super::{Machine, Nginx, PoolId, State};
+use super::{Machine, Nginx, PoolId, State, opcache};
 use crate::host::facts::{Facts, Size};
 use crate::host::units::Unit;
 use crate::nginx::literals;
@@ -12,9 +12,6 @@ use crate::values::version::Version;
 
 /// What an FPM master itself occupies, in bytes.
 pub const MASTER: u64 = 20 << 20;
-
-/// What opcache shares between the workers of a master when nothing is set, in MiB.
-const OPCACHE: i64 = 128;
 
 /// The numbers of workers that packages ship: `pm.max_children`, start, least and most spare servers.
 const SHIPPED: [[i32; 4]; 2] = [[5, 2, 1, 3], [50, 5, 5, 35]];
@@ -131,7 +128,7 @@ fn budget(machine: &Machine, masters: &[usize], total: u64, because: String, res
     };
     Budget {
         workers: masters.iter().map(|master| of_master(*master)).sum(),
-        opcache: masters.iter().map(|master| opcache(machine, *master)).sum(),
+        opcache: masters.iter().map(|master| shared_by_opcache(machine, *master)).sum(),
         masters: masters.len() as u64,
         total,
         because,
@@ -155,18 +152,17 @@ pub fn process_max(machine: &Machine, master: usize) -> Option<(u32, Span)> {
 }
 
 /// What opcache shares, if the ini files in view load it.
-fn opcache(machine: &Machine, master: usize) -> u64 {
+fn shared_by_opcache(machine: &Machine, master: usize) -> u64 {
     let ini = &machine.masters[master].ini;
     let text = |name| ini.get(name).and_then(|value| value.text.as_deref());
-    let is_off = text("opcache.enable").is_some_and(|value| matches!(value, "0" | ""));
+    let is_on = text("opcache.enable").is_none_or(readers::ini_flag);
     let is_loaded = ini.files.iter().any(|file| file.to_string_lossy().contains("opcache"))
         || text("zend_extension").is_some_and(|value| value.contains("opcache"));
-    let megabytes = match text("opcache.memory_consumption").map(|text| readers::size(text).value()) {
-        Some(Some(megabytes)) => megabytes,
-        _ if is_loaded => OPCACHE,
-        _ => 0,
-    };
-    if is_off { 0 } else { u64::try_from(megabytes).unwrap_or(0) << 20 }
+    let is_set = text("opcache.memory_consumption").is_some();
+    match is_on && (is_loaded || is_set) {
+        true => u64::from(opcache::memory(ini).unsigned_abs()) << 20,
+        false => 0,
+    }
 }
 
 /// The memory that a unit's processes may use together, and the setting that says so.

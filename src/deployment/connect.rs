@@ -186,8 +186,7 @@ impl Index {
         let (complete, debian_alternative) = (machine.pools_complete(), debian_alternative(machine));
         let mut index = Index { complete, debian_alternative, ..Index::default() };
         for (id, pool) in machine.pools() {
-            let bound = pool.listener.iter().flat_map(|listener| listener.bound.endpoints());
-            for endpoint in bound.chain(&pool.status) {
+            for endpoint in pool.sockets().flat_map(|socket| socket.bound.endpoints()) {
                 index.pools.add(endpoint, id);
             }
         }

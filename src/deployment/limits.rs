@@ -10,6 +10,8 @@ use super::buffers::Buffers;
 use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
+use crate::php::ini_settings::LEAST_MEMORY;
+use crate::php::layers::Ini;
 use crate::php::load::Assigned;
 use crate::php::readers;
 use crate::source::Span;
@@ -185,8 +187,9 @@ impl Run {
 }
 
 impl Master {
-    /// How long a pool lets a request run; `None` where a value depends on the environment.
-    pub(super) fn run(&self, pool: &Pool) -> Option<Run> {
+    /// How long a pool lets a request run; `None` where a value depends on the environment. `user` is the
+    /// `.user.ini` of the document root.
+    pub(super) fn run(&self, pool: &Pool, user: Option<&Ini>) -> Option<Run> {
         let written = pool.settings.get("request_terminate_timeout");
         let terminate = match written {
             Some(assigned) => Setting::written(fpm_seconds(assigned)?, assigned.span),
@@ -200,15 +203,15 @@ impl Master {
         };
         let terminate = if stopped_by.is_some() { Setting { value: 0, ..terminate } } else { terminate };
         let struck_by = if terminate.value == 0 { 0 } else { terminate.value * 1000 + beat };
-        let cpu = self.ini_size(pool, "max_execution_time", STOCK_CPU as i64)?;
+        let cpu = self.ini_size(pool, user, "max_execution_time", STOCK_CPU as i64)?;
         let cpu = Setting { value: u64::try_from(cpu.value).unwrap_or(0), origin: cpu.origin };
         Some(Run { terminate, struck_by, stopped_by, cpu })
     }
 
     /// A number or size of php.ini as a pool's scripts have it; `None` where it depends on the
     /// environment.
-    pub fn ini_size(&self, pool: &Pool, name: &str, default: i64) -> Option<Setting<i64>> {
-        match self.ini.of_pool(&pool.settings, name) {
+    fn ini_size(&self, pool: &Pool, user: Option<&Ini>, name: &str, default: i64) -> Option<Setting<i64>> {
+        match self.ini.of_request(&pool.settings, user, name) {
             Some(found) => Some(Setting::written(readers::size(&found.text?).value()?, found.span)),
             None => Some(Setting { value: default, origin: Origin::Packaged }),
         }
@@ -249,9 +252,6 @@ pub struct Sizes {
 pub const STOCK_SIZES: [(&str, u64); 3] =
     [("post_max_size", 8 << 20), ("upload_max_filesize", 2 << 20), ("memory_limit", 128 << 20)];
 
-/// What PHP needs to begin with. A smaller `memory_limit` is ignored without a word.
-const LEAST_MEMORY: i64 = 2 << 20;
-
 impl Sizes {
     /// Whether somebody chose a size: php.ini as shipped says the same as PHP itself.
     pub fn is_chosen(size: &Setting<u64>, stock: u64) -> bool {
@@ -260,10 +260,11 @@ impl Sizes {
 }
 
 impl Master {
-    /// How large a body a pool's scripts take; `None` where a value depends on the environment.
-    pub(super) fn sizes(&self, pool: &Pool) -> Option<Sizes> {
+    /// How large a body a pool's scripts take; `None` where a value depends on the environment. `user` is
+    /// the `.user.ini` of the document root.
+    pub(super) fn sizes(&self, pool: &Pool, user: Option<&Ini>) -> Option<Sizes> {
         let [post, upload, memory] = STOCK_SIZES.map(|(name, stock)| {
-            let found = self.ini_size(pool, name, stock as i64)?;
+            let found = self.ini_size(pool, user, name, stock as i64)?;
             let value = match name {
                 "memory_limit" if (0..LEAST_MEMORY).contains(&found.value) => stock,
                 _ => u64::try_from(found.value).unwrap_or(0),
@@ -289,13 +290,18 @@ pub struct Chain<'a> {
     pub read: Setting<u64>,
     /// How long the pool lets a request run.
     pub run: Run,
+    /// The `.user.ini` of the document root.
+    pub user: Option<&'a Ini>,
 }
 
 impl<'a> Chain<'a> {
     fn new(machine: &'a Machine, dial: &Dial, id: PoolId) -> Option<Self> {
         let (nginx, hand_over) = machine.hand_over(dial);
         let pool = machine.pool(id);
-        let (read, run) = (hand_over.waits(Timer::Read)?, pool.run?);
+        let user = machine.user_ini(dial.nginx, dial.hand_over);
+        // A document root may change what the pool says.
+        let run = if user.is_some() { machine.masters[id.master].run(pool, user) } else { pool.run };
+        let (read, run) = (hand_over.waits(Timer::Read)?, run?);
         let status = is_status(nginx, hand_over, pool);
         (hand_over.protocol == Protocol::Fastcgi && !status).then_some(Chain {
             machine,
@@ -304,12 +310,18 @@ impl<'a> Chain<'a> {
             id,
             read,
             run,
+            user,
         })
     }
 
     /// The pool.
     pub fn pool(&self) -> &'a Pool {
         self.machine.pool(self.id)
+    }
+
+    /// How large a body its scripts take; `None` where a value depends on the environment.
+    pub fn sizes(&self) -> Option<Sizes> {
+        if self.user.is_some() { self.master().sizes(self.pool(), self.user) } else { self.pool().sizes }
     }
 
     /// Its master.
@@ -364,6 +376,17 @@ pub fn shown_size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stock_values_are_those_of_the_table() {
+        let of_table = |name: &str| {
+            let row = crate::php::ini_settings::find(name);
+            row.and_then(|row| readers::size(row.default).value())
+        };
+        for (name, stock) in STOCK_SIZES.into_iter().chain([("max_execution_time", STOCK_CPU)]) {
+            assert_eq!(of_table(name), i64::try_from(stock).ok(), "{name}");
+        }
+    }
 
     #[test]
     fn times_and_sizes_are_shown_as_people_write_them() {

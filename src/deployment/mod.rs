@@ -9,9 +9,11 @@
 //! [`Machine::unloaded`] the files that nothing loads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::host::facts::Facts;
 use crate::host::rotation::Rotation;
+use crate::php::layers::Ini;
 use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
 
@@ -29,6 +31,8 @@ pub mod limits;
 pub mod lookup;
 pub mod misplaced;
 pub mod nearest;
+pub mod opcache;
+pub mod openings;
 pub mod params;
 pub mod places;
 pub mod plan;
@@ -44,7 +48,7 @@ pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Wo
 pub use lookup::Lookup;
 pub use params::{Param, Params, Sent};
 pub use plan::{Fragment, Plan, Selection, View};
-pub use pools::{Bound, Listener, Master, Pool, State};
+pub use pools::{Bound, Listener, Master, Pool, Socket, State};
 pub use routes::{Site, Visit};
 pub use scripts::{Sample, Script};
 pub use unloaded::Unloaded;
@@ -135,6 +139,9 @@ pub struct Machine {
     pub unloaded: Vec<Unloaded>,
     /// How logs are rotated.
     pub rotations: Vec<Rotation>,
+    /// The `.user.ini` of the document root of each hand-over that has one, by the numbers of its nginx and
+    /// itself.
+    pub user_inis: BTreeMap<(usize, usize), Arc<Ini>>,
     /// What is found without looking at everything.
     pub lookup: Lookup,
 }
@@ -201,6 +208,11 @@ impl Machine {
         let first = self.dials.partition_point(|other| place(other) < (nginx, hand_over));
         let behind = self.dials[first..].partition_point(|other| place(other) <= (nginx, hand_over));
         &self.dials[first..first + behind]
+    }
+
+    /// The `.user.ini` of the document root of a hand-over, by the numbers of its nginx and itself.
+    pub fn user_ini(&self, nginx: usize, hand_over: usize) -> Option<&Ini> {
+        self.user_inis.get(&(nginx, hand_over)).map(AsRef::as_ref)
     }
 
     /// The dials that reach a pool.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::Permissions;
 use super::limits::{Heartbeat, Run, Sizes};
+use super::openings::Openings;
 use super::{Origin, Predicted, View};
 use crate::host::accounts::{Accounts, Lookup};
 use crate::host::facts::Facts;
@@ -13,6 +14,7 @@ use crate::host::layout::MasterLayout;
 use crate::php::layers::Ini;
 use crate::php::load::{Assigned, Configuration, PoolSettings};
 use crate::php::readers;
+use crate::php::settings::{Directive, FREEBSD};
 use crate::source::Span;
 use crate::values::address::{Endpoint, Listen, MAX_SOCKET_PATH};
 
@@ -37,6 +39,8 @@ pub struct Master {
     pub ini: Ini,
     /// The pools.
     pub pools: Vec<Pool>,
+    /// What it opens when it starts, as far as that is known to fail.
+    pub openings: Openings,
     /// How often it looks whether a request runs too long.
     pub heartbeat: Heartbeat,
 }
@@ -65,8 +69,8 @@ pub struct Pool {
     pub settings: PoolSettings,
     /// The socket; `None` when no `listen` is in force.
     pub listener: Option<Listener>,
-    /// Where FPM answers for the pool's status besides (`pm.status_listen`).
-    pub status: Option<Endpoint>,
+    /// The socket where FPM answers for the pool's status besides (`pm.status_listen`).
+    pub status: Option<StatusListener>,
     /// The pages that FPM answers itself, without the slashes around: status and ping.
     pub own_pages: Vec<String>,
     /// The places of `listen` lines that a later one replaces.
@@ -98,6 +102,47 @@ pub struct Listener {
     pub acl: Vec<Span>,
     /// `listen.allowed_clients`, for TCP.
     pub allowed_clients: Option<AllowedClients>,
+}
+
+/// The socket of `pm.status_listen`. To PHP-FPM it is a pool of its own, `NAME_status`.
+#[derive(Debug)]
+pub struct StatusListener {
+    /// The value of `pm.status_listen`.
+    pub span: Span,
+    /// The value as written.
+    pub written: String,
+    /// Where the socket will be.
+    pub bound: Bound,
+}
+
+/// One of a pool's sockets, as PHP-FPM opens it.
+#[derive(Clone, Copy, Debug)]
+pub struct Socket<'a> {
+    /// Whether it is that of `pm.status_listen`.
+    pub is_status: bool,
+    /// The value that names it.
+    pub span: Span,
+    /// The value as written.
+    pub written: &'a str,
+    /// Where it will be.
+    pub bound: &'a Bound,
+}
+
+impl Socket<'_> {
+    /// The setting that names it.
+    pub fn key(&self) -> &'static str {
+        if self.is_status { "pm.status_listen" } else { "listen" }
+    }
+
+    /// Whose it is, in words.
+    pub fn owner(&self, pool: &Pool) -> String {
+        if self.is_status { format!("the status page of pool {}", pool.name) } else { format!("pool {}", pool.name) }
+    }
+
+    /// The name that PHP-FPM gives its pool.
+    pub fn pool_name(&self, pool: &Pool) -> String {
+        if self.is_status { format!("{}_status", pool.name) } else { pool.name.clone() }
+    }
 }
 
 /// Where a socket will be.
@@ -190,6 +235,7 @@ impl Master {
             state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             pools: Vec::new(),
+            openings: Openings::default(),
             heartbeat: Heartbeat::None,
             ini,
             version: Predicted::php(facts, &layout),
@@ -201,7 +247,8 @@ impl Master {
         let pools = std::mem::take(&mut master.configuration.pools);
         master.pools = pools.into_iter().map(|settings| Pool::new(settings, &master, facts)).collect();
         master.heartbeat = Heartbeat::of(&master.pools);
-        let limits: Vec<_> = master.pools.iter().map(|pool| (master.run(pool), master.sizes(pool))).collect();
+        let limits: Vec<_> =
+            master.pools.iter().map(|pool| (master.run(pool, None), master.sizes(pool, None))).collect();
         for (pool, (run, sizes)) in master.pools.iter_mut().zip(limits) {
             (pool.run, pool.sizes) = (run, sizes);
         }
@@ -236,6 +283,17 @@ impl Master {
         !view.is_partial() && !in_image && !self.configuration.is_cut()
     }
 
+    /// Whether its build may know a directive. The official images are built without the options that
+    /// some need.
+    pub fn may_know(&self, directive: &Directive, in_container: bool) -> bool {
+        let in_image = in_container && self.layout.main.starts_with("/usr/local/etc");
+        match directive.needs {
+            None => true,
+            Some(FREEBSD) => !self.layout.is_of_linux(),
+            Some(_) => !in_image,
+        }
+    }
+
     /// Whether it is known not to run, now or after the next boot.
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Absent(_) | State::Disabled(_))
@@ -257,11 +315,35 @@ impl Pool {
         }
     }
 
+    /// Its sockets: that of `listen`, and that of `pm.status_listen`.
+    pub fn sockets(&self) -> impl Iterator<Item = Socket<'_>> {
+        let own = self.listener.as_ref().map(|listener| Socket {
+            is_status: false,
+            span: listener.span,
+            written: &listener.written,
+            bound: &listener.bound,
+        });
+        let status = self.status.as_ref().map(|status| Socket {
+            is_status: true,
+            span: status.span,
+            written: &status.written,
+            bound: &status.bound,
+        });
+        own.into_iter().chain(status)
+    }
+
     fn new(settings: PoolSettings, master: &Master, facts: &Facts) -> Self {
         let listener = Listener::new(&settings, master, facts);
         let prefix = prefix(&settings, &master.prefix).unwrap_or_else(|| master.prefix.clone());
-        let status = settings.get("pm.status_listen").and_then(|listen| listen.text.as_deref());
-        let status = status.and_then(|text| Listen::parse(text, &prefix).endpoint());
+        let status = settings.get("pm.status_listen").map(|listen| StatusListener {
+            span: listen.value_span,
+            written: listen.text.clone().unwrap_or_default(),
+            // A relative path begins at the master's prefix, whatever the pool's own is.
+            bound: match listen.text.as_deref() {
+                None | Some("") => Bound::Unknown,
+                Some(text) => bound(Listen::parse(text, &master.prefix), facts),
+            },
+        });
         let overridden = overridden(&settings, listener.as_ref(), &prefix);
         let pages = ["pm.status_path", "ping.path"].into_iter().filter_map(|key| settings.get(key)?.text.as_deref());
         let pages = pages.map(|page| page.trim_matches('/')).filter(|page| !page.is_empty());
@@ -332,6 +414,10 @@ fn bound(listen: Listen, facts: &Facts) -> Bound {
         }
         Listen::Ip(address) => Bound::At(Endpoint::Tcp(address)),
         Listen::InvalidPort(port) => Bound::Refused(format!("invalid port value '{port}'")),
+        Listen::InvalidHost => Bound::Refused("getaddrinfo: Name or service not known".to_owned()),
+        Listen::NoInterface(text) => {
+            Bound::Refused(format!("unable to bind listening socket for address '{text}': Invalid argument (22)"))
+        }
         Listen::Name(name, port) => {
             let endpoints: Vec<_> = addresses(&name, facts)
                 .into_iter()

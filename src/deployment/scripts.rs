@@ -106,6 +106,11 @@ impl Sample {
         self.filename.as_ref()?.text()
     }
 
+    /// `$document_root` where all of it is known.
+    pub fn document_root(&self) -> Option<&str> {
+        self.base.as_ref()?.text()
+    }
+
     /// The known end of `SCRIPT_FILENAME`, behind the last variable that is not known.
     pub fn tail(&self) -> &str {
         match self.filename.as_ref().and_then(|filename| filename.pieces.last()) {

@@ -14,6 +14,13 @@ pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
+/// The directory that `glob(3)` opens first: what stands before the first component with a wildcard.
+pub fn fixed_directory(pattern: &str) -> PathBuf {
+    let components = pattern.split('/').filter(|component| !component.is_empty());
+    let fixed: PathBuf = components.take_while(|component| !is_pattern(component)).map(unescape).collect();
+    normalize(&fixed)
+}
+
 /// The paths that match an absolute pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
@@ -105,10 +112,21 @@ pub fn matches_path(pattern: &str, path: &Path) -> bool {
     pattern.len() == path.len() && pattern.iter().zip(&path).all(|(component, name)| matches(component, name))
 }
 
-/// From the language of `glob(3)` to that of the `glob` crate: `\x` is `[x]`, `[^` is `[!`, and
-/// `**` means no more than `*`.
+/// The classes of characters of POSIX, as bytes are classed without a locale.
+const CLASSES: [(&str, &str); 6] = [
+    ("[:alpha:]", "a-zA-Z"),
+    ("[:digit:]", "0-9"),
+    ("[:alnum:]", "a-zA-Z0-9"),
+    ("[:lower:]", "a-z"),
+    ("[:upper:]", "A-Z"),
+    ("[:xdigit:]", "0-9a-fA-F"),
+];
+
+/// From the language of `glob(3)` to that of the `glob` crate: `\x` is `[x]`, `[^` is `[!`,
+/// `[[:digit:]]` is `[0-9]`, and `**` means no more than `*`.
 fn translate(component: &str) -> String {
     let mut out = String::new();
+    let component = CLASSES.iter().fold(component.to_owned(), |text, (class, range)| text.replace(class, range));
     let mut chars = component.chars().peekable();
     while let Some(char) = chars.next() {
         match (char, chars.peek().copied()) {
@@ -152,6 +170,8 @@ mod tests {
             ("a?c", "abc", true),
             ("[a-c]*", "b", true),
             ("[^a]", "b", true),
+            ("[[:alpha:]_]", "b", true),
+            ("[^[:digit:]]", "5", false),
             ("[!a]", "a", false),
             ("{a,b}", "a", false),
             ("{a,b}", "{a,b}", true),
@@ -174,6 +194,13 @@ mod tests {
             (found.paths.len(), found.has_more)
         };
         assert_eq!([found(11), found(10), found(9), found(1)], [(10, false), (10, false), (9, true), (1, true)]);
+    }
+
+    #[test]
+    fn what_is_opened_first() {
+        for (pattern, directory) in [("/a/b/*.conf", "/a/b"), ("/a//*/b/?", "/a"), ("/*", "/"), ("/a/b", "/a/b")] {
+            assert_eq!(fixed_directory(pattern), Path::new(directory), "{pattern}");
+        }
     }
 
     #[test]

@@ -213,6 +213,13 @@ impl MasterLayout {
     }
 }
 
+impl MasterLayout {
+    /// Whether only Linux has this packaging.
+    pub fn is_of_linux(&self) -> bool {
+        ["/etc", "/opt"].iter().any(|place| self.main.starts_with(place))
+    }
+}
+
 /// The FPM masters whose main file or pools lie in a host's usual places, in the order of the table.
 pub fn masters(host: &dyn Host) -> Vec<MasterLayout> {
     let mut found: Vec<MasterLayout> = Vec::new();

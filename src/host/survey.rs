@@ -85,7 +85,7 @@ fn open_files() -> Option<u64> {
 }
 
 fn kernel() -> BTreeMap<String, toml::Value> {
-    let settings = ["net/core/somaxconn", "net/ipv4/ip_unprivileged_port_start", "net/ipv6/bindv6only"];
+    let settings = ["fs/nr_open", "net/core/somaxconn", "net/ipv4/ip_unprivileged_port_start", "net/ipv6/bindv6only"];
     let known = settings.iter().filter_map(|setting| {
         let value = read(&format!("/proc/sys/{setting}"))?.trim().parse().ok()?;
         Some(((*setting).rsplit('/').next()?.to_owned(), toml::Value::Integer(value)))

@@ -1,17 +1,43 @@
-//! The php.ini settings whose values are read in a way of their own, and the names that PHP knows.
+//! The php.ini settings that matter here, and the names that PHP knows.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// A setting that holds a size.
+/// A setting of php.ini whose value matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub struct Setting {
     /// The name.
     pub name: &'static str,
-    /// PHP's own default, as one would write it.
+    /// How the value is read.
+    pub kind: Kind,
+    /// What PHP-FPM has without php.ini, as one would write it; empty for none.
     pub default: &'static str,
-    /// What a 0 means, which is also what text without a number comes to.
-    pub zero: Zero,
+    /// Who may change it.
+    pub access: Access,
+}
+
+/// How PHP reads a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A size, `readers::size`.
+    Size(Zero),
+    /// A number, read like a size.
+    Number,
+    /// Yes or no, `readers::ini_flag`.
+    Flag,
+    /// Any text.
+    Text,
+}
+
+/// Where a setting may be changed. php.ini and a pool's `php_value` and `php_admin_value` may change every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everywhere, also in scripts: `PHP_INI_ALL`.
+    All,
+    /// In the `.user.ini` of a directory too, not in scripts: `PHP_INI_PERDIR`.
+    Directory,
+    /// Nowhere else: `PHP_INI_SYSTEM`.
+    System,
 }
 
 /// What a size of 0 means.
@@ -25,20 +51,51 @@ pub enum Zero {
     Nothing,
 }
 
-/// The settings that hold a size, sorted by name.
-pub static SIZES: &[Size] = &[
-    Size { name: "memory_limit", default: "128M", zero: Zero::Ignored },
-    Size { name: "post_max_size", default: "8M", zero: Zero::NoLimit },
-    Size { name: "realpath_cache_size", default: "4096K", zero: Zero::Nothing },
-    Size { name: "upload_max_filesize", default: "2M", zero: Zero::NoLimit },
+const fn row(name: &'static str, kind: Kind, default: &'static str, access: Access) -> Setting {
+    Setting { name, kind, default, access }
+}
+
+/// The settings that matter here, sorted by name. `tests/ini_settings.rs` asks a real PHP-FPM about each.
+#[rustfmt::skip]
+pub static SETTINGS: &[Setting] = &[
+    row("cgi.fix_pathinfo", Kind::Flag, "1", Access::System),
+    row("display_errors", Kind::Text, "1", Access::All),
+    row("error_log", Kind::Text, "", Access::All),
+    row("error_reporting", Kind::Number, "", Access::All),
+    row("fastcgi.logging", Kind::Flag, "1", Access::System),
+    row("log_errors", Kind::Flag, "0", Access::All),
+    row("max_execution_time", Kind::Number, "30", Access::All),
+    row("memory_limit", Kind::Size(Zero::Ignored), "128M", Access::All),
+    row("opcache.enable", Kind::Flag, "1", Access::All),
+    row("opcache.file_cache", Kind::Text, "", Access::System),
+    row("opcache.file_cache_only", Kind::Flag, "0", Access::System),
+    row("opcache.interned_strings_buffer", Kind::Number, "8", Access::System),
+    row("opcache.lockfile_path", Kind::Text, "/tmp", Access::System),
+    row("opcache.memory_consumption", Kind::Number, "128", Access::System),
+    row("opcache.preload", Kind::Text, "", Access::System),
+    row("opcache.preload_user", Kind::Text, "", Access::System),
+    row("opcache.validate_timestamps", Kind::Flag, "1", Access::All),
+    row("open_basedir", Kind::Text, "", Access::All),
+    row("post_max_size", Kind::Size(Zero::NoLimit), "8M", Access::Directory),
+    row("realpath_cache_size", Kind::Size(Zero::Nothing), "4096K", Access::System),
+    row("upload_max_filesize", Kind::Size(Zero::NoLimit), "2M", Access::Directory),
+    row("user_ini.filename", Kind::Text, ".user.ini", Access::System),
 ];
 
 /// PHP ignores a `memory_limit` below what a worker holds when it reads it: one block of its allocator.
 pub const LEAST_MEMORY: i64 = 2 << 20;
 
-/// The size setting of a name.
-pub fn size(name: &str) -> Option<&'static Size> {
-    SIZES.iter().find(|size| size.name == name)
+/// The row of a name.
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// What a 0 means to a setting that holds a size.
+pub fn zero_of_size(name: &str) -> Option<Zero> {
+    match find(name)?.kind {
+        Kind::Size(zero) => Some(zero),
+        Kind::Number | Kind::Flag | Kind::Text => None,
+    }
 }
 
 /// Whether PHP 8.2 or one of its usual extensions knows a name. Other extensions know more.
@@ -73,6 +130,12 @@ fn names() -> &'static HashSet<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_known() {
+        assert!(SETTINGS.is_sorted_by(|a, b| a.name < b.name));
+        assert!(SETTINGS.iter().all(|setting| is_known(setting.name)));
+    }
 
     #[test]
     fn names_that_were_meant() {

@@ -2,16 +2,18 @@
 //! the pool's `php_value` and `php_admin_value`.
 //!
 //! In ini files the last value of a name counts, among a pool's entries the first; `php_admin_value`
-//! beats `php_value` wherever they stand. Verified with PHP-FPM 8.2. What scripts, `.user.ini` and
-//! `fastcgi_param PHP_VALUE` change at run time is not seen here.
+//! beats `php_value` wherever they stand. The `.user.ini` of a document root stands between the two, as
+//! far as PHP lets it change a setting. Verified with PHP-FPM 8.2. What scripts and
+//! `fastcgi_param PHP_VALUE` change at run time is not seen here, nor `.user.ini` further down.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::ast::{Item, Problem, Setting, Value};
 use super::ini::parse_ini;
+use super::ini_settings::{self, Access};
 use super::load::{Assigned, PoolSettings};
-use crate::host::Host;
+use crate::host::{Host, Opened};
 use crate::source::{Sources, Span};
 
 /// The settings of php.ini and the files of `conf.d`.
@@ -57,12 +59,7 @@ impl Ini {
         let scanned = scanned.filter(|path| path.extension().is_some_and(|ending| ending == "ini"));
         for path in inis.iter().cloned().chain(scanned) {
             let Ok(opened) = host.open(&path) else { continue };
-            let (shown, real) = opened.names(host, &path);
-            let file = sources.add(shown, real, opened.bytes);
-            let document = parse_ini(file, sources.get(file).bytes());
-            ini.read(&document.items);
-            ini.problems.extend(document.problems);
-            ini.files.push(path);
+            ini.read_file(host, sources, path, opened);
         }
         ini
     }
@@ -106,6 +103,11 @@ impl Ini {
 
     /// The value that a pool's scripts start with, or `None` for PHP's own default.
     pub fn of_pool(&self, pool: &PoolSettings, name: &str) -> Option<IniValue> {
+        self.of_request(pool, None, name)
+    }
+
+    /// The same for scripts below a document root with a `.user.ini`.
+    pub fn of_request(&self, pool: &PoolSettings, user: Option<&Ini>, name: &str) -> Option<IniValue> {
         let entry = |keys: [&str; 2]| {
             let found = pool
                 .assigned
@@ -113,9 +115,29 @@ impl Ini {
                 .find(|assigned| keys.contains(&assigned.key.as_str()) && assigned.index.as_deref() == Some(name));
             found.map(|found| IniValue { text: found.text.clone(), span: found.value_span })
         };
+        let may_change = ini_settings::find(name).is_some_and(|row| row.access != Access::System);
         entry(["php_admin_value", "php_admin_flag"])
+            .or_else(|| user.filter(|_| may_change)?.values.get(name).cloned())
             .or_else(|| entry(["php_value", "php_flag"]))
             .or_else(|| self.values.get(name).cloned())
+    }
+
+    /// Reads the `.user.ini` of a document root, if there is one.
+    pub fn load_user(host: &dyn Host, sources: &mut Sources, root: &Path, name: &str) -> Option<Self> {
+        let path = root.join(name);
+        let opened = host.open(&path).ok()?;
+        let mut ini = Ini::default();
+        ini.read_file(host, sources, path, opened);
+        Some(ini)
+    }
+
+    fn read_file(&mut self, host: &dyn Host, sources: &mut Sources, path: PathBuf, opened: Opened) {
+        let (shown, real) = opened.names(host, &path);
+        let file = sources.add(shown, real, opened.bytes);
+        let document = parse_ini(file, sources.get(file).bytes());
+        self.read(&document.items);
+        self.problems.extend(document.problems);
+        self.files.push(path);
     }
 }
 
@@ -143,5 +165,21 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(values, [text("1"), text("3"), text("4"), text("6"), text("1"), None]);
         assert_eq!(ini.files.len(), 3);
+    }
+
+    #[test]
+    fn a_directory_changes_what_it_may() {
+        let mut host = Memory::default();
+        host.add("/p/php.ini", "memory_limit=1M\nrealpath_cache_size=1M\n");
+        let entries = "php_value[post_max_size]=1M\nphp_admin_value[upload_max_filesize]=1M\n";
+        host.add("/p/fpm.conf", format!("[www]\n{entries}"));
+        let all = ["memory_limit", "post_max_size", "upload_max_filesize", "realpath_cache_size"];
+        host.add("/r/.user.ini", all.map(|name| format!("{name}=2M\n")).concat());
+        let mut sources = Sources::default();
+        let ini = Ini::load(&host, &mut sources, &["/p/php.ini".into()], Path::new("/p/conf.d"));
+        let user = Ini::load_user(&host, &mut sources, Path::new("/r"), ".user.ini");
+        let fpm = load(&host, &mut sources, Path::new("/p/fpm.conf"), Path::new("/usr")).unwrap();
+        let value = |name: &str| ini.of_request(&fpm.pools[0], user.as_ref(), name).and_then(|value| value.text);
+        assert_eq!(all.map(|name| value(name).unwrap()), ["2M", "2M", "1M", "1M"]);
     }
 }

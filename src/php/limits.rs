@@ -2,7 +2,7 @@
 //! `fpm_log.c`. What its readers refuse line by line is in [`super::readers`].
 
 use super::load::{Assigned, PoolSettings, last};
-use super::readers;
+use super::{readers, settings};
 
 /// A value that is refused.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ const MECHANISMS: [&str; 3] = ["epoll", "poll", "select"];
 /// Those of other systems, which may be meant for one of them.
 const FOREIGN_MECHANISMS: [&str; 3] = ["kqueue", "port", "/dev/poll"];
 
-/// What is refused of the global settings.
-pub fn of_global(global: &[Assigned]) -> Vec<Refused<'_>> {
+/// What is refused of the global settings. `on_linux` is whether no other system may be meant.
+pub fn of_global(global: &[Assigned], on_linux: bool) -> Vec<Refused<'_>> {
     let mut refused = Vec::new();
     let mut number = |key: &str, wrong: fn(i32) -> bool, refusal: &str, help| {
         let Some(at) = last(global, key) else { return };
@@ -38,7 +38,7 @@ pub fn of_global(global: &[Assigned]) -> Vec<Refused<'_>> {
     );
     number("process.max", |value| value < 0, "process_max can't be negative", "write 0 for no limit");
     number("process.priority", is_no_priority, PRIORITY, PRIORITY_HELP);
-    refused.extend(mechanism(global));
+    refused.extend(mechanism(global, on_linux));
     refused
 }
 
@@ -50,11 +50,11 @@ fn is_no_priority(value: i32) -> bool {
     !(-19..=20).contains(&value) && value != 64
 }
 
-fn mechanism(global: &[Assigned]) -> Option<Refused<'_>> {
+fn mechanism(global: &[Assigned], on_linux: bool) -> Option<Refused<'_>> {
     let at = last(global, "events.mechanism")?;
     let text = at.text.as_deref()?;
     let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(text));
-    if text.is_empty() || is(&MECHANISMS) || is(&FOREIGN_MECHANISMS) {
+    if is(&MECHANISMS) || !on_linux && is(&FOREIGN_MECHANISMS) {
         return None;
     }
     let refusal = format!("event mechanism '{text}' is not available on this system");
@@ -83,6 +83,11 @@ pub fn of_pool(pool: &PoolSettings) -> Vec<Refused<'_>> {
         let refusal = "the ping response page '' is not long enough".to_owned();
         refused.push(Refused { at, refusal, help: "write a word, or remove the line: `pong` is the default" });
     }
+    if let Some(at) = pool.get("access.log").filter(|at| at.text.as_deref() == Some("")) {
+        // A log is opened when all pools are read, so no pool stands before the words.
+        let refusal = "failed to open access log ()".to_owned();
+        refused.push(Refused { at, refusal, help: "write a path, or remove the line for no log" });
+    }
     let has_log = pool.get("access.log").is_some();
     if let Some(at) = pool.get("access.format").filter(|_| has_log) {
         if let Some(text) = at.text.as_deref().filter(|text| !is_access_format(text)) {
@@ -94,10 +99,18 @@ pub fn of_pool(pool: &PoolSettings) -> Vec<Refused<'_>> {
             });
         }
     }
-    for at in pool.assigned.iter().filter(|at| at.index.is_some()) {
-        refused.extend(entry(at));
-    }
+    refused.extend(chroot(pool));
+    let known = pool.assigned.iter().filter(|at| settings::find(&at.key, at.index.is_some()).is_some());
+    refused.extend(known.filter_map(|at| entry(at).or_else(|| empty_variable(at))));
     refused
+}
+
+/// A `chroot` may begin with `$prefix`; in another place that is refused.
+fn chroot(pool: &PoolSettings) -> Option<Refused<'_>> {
+    let at = pool.get("chroot")?;
+    let text = at.text.as_deref().filter(|text| !text.starts_with('/') && !text.starts_with("$prefix"))?;
+    let refusal = format!("the chroot path '{text}' must start with a '/'");
+    text.contains("$prefix").then_some(Refused { at, refusal, help: "write `$prefix` first, or the whole path" })
 }
 
 /// A page that PHP-FPM answers itself.
@@ -117,10 +130,9 @@ fn page<'a>(pool: &'a PoolSettings, key: &str, what: &str, shortest: usize) -> O
     Some(Refused { at, refusal: format!("the {what} '{text}' {wrong}"), help })
 }
 
-/// An entry of an array setting. PHP-FPM stops at its line.
-fn entry(at: &Assigned) -> Option<Refused<'_>> {
+/// The brackets of an array setting. PHP-FPM stops at its line, also in the global section.
+pub fn entry(at: &Assigned) -> Option<Refused<'_>> {
     let (key, index, text) = (at.key.as_str(), at.index.as_deref()?, at.text.as_deref());
-    let has_value = at.value_span != at.key_span;
     match key {
         "access.suppress_path" if !index.is_empty() => Some(Refused {
             at,
@@ -132,22 +144,24 @@ fn entry(at: &Assigned) -> Option<Refused<'_>> {
             refusal: "Values provided to field 'access.suppress_path' must begin with '/'".to_owned(),
             help: "write a path that begins with `/`",
         }),
-        "env" | "php_value" | "php_flag" | "php_admin_value" | "php_admin_flag"
-            if index.is_empty() && at.index_known =>
-        {
-            Some(Refused {
-                at,
-                refusal: format!("You must provide a key for field '{key}'"),
-                help: "write the name between the brackets",
-            })
-        }
-        "env" if has_value && text == Some("") => Some(Refused {
+        "access.suppress_path" => None,
+        _ if index.is_empty() && at.index_known => Some(Refused {
             at,
-            refusal: "empty value".to_owned(),
-            help: "remove the line: a variable that is not set is empty for most programs",
+            refusal: format!("You must provide a key for field '{key}'"),
+            help: "write the name between the brackets",
         }),
         _ => None,
     }
+}
+
+/// A variable of the environment without a value.
+fn empty_variable(at: &Assigned) -> Option<Refused<'_>> {
+    let is_empty = at.value_span != at.key_span && at.text.as_deref() == Some("");
+    (is_empty && at.key == "env" && at.index.is_some()).then(|| Refused {
+        at,
+        refusal: "empty value".to_owned(),
+        help: "remove the line: a variable that is not set is empty for most programs",
+    })
 }
 
 /// Whether PHP-FPM takes a text for `access.format`.

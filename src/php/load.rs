@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
 use super::parse::parse_fpm;
-use super::settings;
+use super::settings::{self, Place};
 use super::test_output;
 use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, normalize, shown};
 use crate::source::{FileId, Sources, Span};
@@ -144,6 +144,14 @@ impl PoolSettings {
     /// All assignments of a setting, in order.
     pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Assigned> {
         self.assigned.iter().filter(move |assigned| assigned.is(key))
+    }
+
+    /// Whether nothing in it belongs to a pool: its header was meant for `[global]`.
+    pub fn is_global(&self) -> bool {
+        let place = |at: &Assigned| settings::find(&at.key, at.index.is_some()).map(|row| row.section);
+        let of_pool = |at: &Assigned| !matches!(place(at), Some(Place::Global | Place::Both));
+        let of_global = |at: &Assigned| place(at) == Some(Place::Global);
+        self.assigned.iter().any(of_global) && !self.assigned.iter().any(of_pool)
     }
 
     /// The assignment in force for an entry of an array setting: the first one.
@@ -320,11 +328,15 @@ impl<'a> Loader<'a> {
         let Some(pattern) = pattern else {
             return self.problem(value.span, String::new(), IncludeProblemKind::NotKnown);
         };
-        let glob::Matches { paths: matches, has_more } = glob::matching(self.host, &pattern);
+        let glob::Matches { paths: mut matches, has_more } = glob::matching(self.host, &pattern);
         if has_more {
             self.problem(value.span, pattern.clone(), IncludeProblemKind::TooManyMatches);
         }
-        let files: Vec<_> = matches.iter().filter(|path| !self.is_directory(path)).cloned().collect();
+        matches.retain(|path| !matches!(self.host.entry(path), Err(ReadError::NotFound | ReadError::Io(_))));
+        // With a slash at its end a pattern with a wildcard matches directories only.
+        let no_files = pattern.ends_with('/') && glob::is_pattern(&pattern);
+        let is_file = |path: &&PathBuf| !no_files && !self.is_directory(path);
+        let files: Vec<_> = matches.iter().filter(is_file).cloned().collect();
         if files.is_empty() {
             let directory = Path::new(&pattern).parent().unwrap_or(Path::new("/"));
             let kind = match () {
@@ -332,8 +344,8 @@ impl<'a> Loader<'a> {
                     IncludeProblemKind::Unreadable(directory.to_owned(), ReadError::PermissionDenied)
                 }
                 () if is_outside_tree(self.host, directory) => IncludeProblemKind::OutsideTree,
-                () if !matches.is_empty() => IncludeProblemKind::OnlyDirectories,
-                () if glob::is_pattern(&pattern) && self.host.entry(directory).is_err() => {
+                () if matches.iter().any(|path| self.is_directory(path)) => IncludeProblemKind::OnlyDirectories,
+                () if glob::is_pattern(&pattern) && self.is_gone(&glob::fixed_directory(&pattern)) => {
                     IncludeProblemKind::NoDirectory
                 }
                 () => IncludeProblemKind::NoMatch,
@@ -360,6 +372,10 @@ impl<'a> Loader<'a> {
 
     fn is_directory(&self, path: &Path) -> bool {
         self.host.entry(path).is_ok_and(|entry| entry.kind == Kind::Directory)
+    }
+
+    fn is_gone(&self, directory: &Path) -> bool {
+        matches!(self.host.entry(directory), Err(ReadError::NotFound | ReadError::Dangling { .. }))
     }
 
     fn problem(&mut self, span: Span, pattern: String, kind: IncludeProblemKind) {
@@ -443,5 +459,8 @@ mod tests {
         assert_eq!(kinds("/f/d"), [IncludeProblemKind::OnlyDirectories]);
         assert_eq!(kinds("/f/fpm.conf"), [IncludeProblemKind::TooDeep]);
         assert_eq!(kinds("/f/d/*"), []);
+        assert_eq!(kinds("/f/*/none"), [IncludeProblemKind::NoMatch]);
+        assert_eq!(kinds("/f/d/x/*"), [IncludeProblemKind::NoMatch]);
+        assert_eq!(kinds("/f/d/*/"), [IncludeProblemKind::NoMatch]);
     }
 }

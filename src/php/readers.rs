@@ -125,6 +125,11 @@ pub fn boolean(text: &str) -> Reading<bool> {
     }
 }
 
+/// A boolean of php.ini, which takes any text: a word for yes in any case, or a number other than 0.
+pub fn ini_flag(text: &str) -> bool {
+    ["on", "yes", "true"].iter().any(|word| text.eq_ignore_ascii_case(word)) || leading_int(text) != 0
+}
+
 /// The mode of a socket as PHP-FPM reads it: octal, up to the first character that is no octal digit,
 /// and only the lowest nine bits. Nothing is refused; an empty value leaves the default of 0660.
 pub fn octal_mode(text: &str) -> Reading<u32> {
@@ -320,6 +325,13 @@ mod tests {
         }
         for text in ["2", "y", "enabled", "Yes", "ON", "null", " 1"] {
             assert_eq!(boolean(text).refusal(), Some("invalid boolean value"), "{text}");
+        }
+    }
+
+    #[test]
+    fn flags() {
+        for (text, flag) in [("1", true), ("On", true), ("2", true), ("", false), ("0", false), ("Off", false)] {
+            assert_eq!(ini_flag(text), flag, "{text}");
         }
     }
 

@@ -61,6 +61,17 @@ pub enum Kind {
     Text,
 }
 
+impl Kind {
+    /// Whether PHP-FPM keeps the text as it is, but for `$pool`, which becomes the pool's name.
+    pub fn is_text(self) -> bool {
+        use Kind::{Address, Group, List, Mode, Path, Text, User};
+        matches!(self, Address | Group | List | Mode | Path | Text | User)
+    }
+}
+
+/// What [`Directive::needs`] says of one that only FreeBSD has.
+pub const FREEBSD: &str = "FreeBSD";
+
 /// The levels of `log_level`.
 const LEVELS: &[&str] = &["alert", "debug", "error", "notice", "warn", "warning"];
 
@@ -117,7 +128,7 @@ pub static DIRECTIVES: &[Directive] = &[
     row("listen.group", Place::Pool, Kind::Group, None),
     row("listen.mode", Place::Pool, Kind::Mode, Some("0660")),
     row("listen.owner", Place::Pool, Kind::User, None),
-    row("listen.setfib", Place::Pool, Kind::Int, Some("-1")).needs("FreeBSD"),
+    row("listen.setfib", Place::Pool, Kind::Int, Some("-1")).needs(FREEBSD),
     row("log_buffering", Place::Global, Kind::Boolean, Some("yes")),
     row("log_level", Place::Global, Kind::Choice(LEVELS), Some("notice")),
     row("log_limit", Place::Global, Kind::Int, Some("1024")),

@@ -208,6 +208,10 @@ pub enum Listen {
     Name(String, u16),
     /// A port that FPM refuses at the start: `invalid port value '…'`.
     InvalidPort(String),
+    /// A host that no resolver can know.
+    InvalidHost,
+    /// An address that belongs to an interface, which is not named; the text.
+    NoInterface(String),
 }
 
 impl Listen {
@@ -216,7 +220,7 @@ impl Listen {
         match self {
             Listen::Unix(path) => Some(Endpoint::unix(path)),
             Listen::Ip(address) => Some(Endpoint::Tcp(*address)),
-            Listen::Name(..) | Listen::InvalidPort(_) => None,
+            Listen::Name(..) | Listen::InvalidPort(_) | Listen::InvalidHost | Listen::NoInterface(_) => None,
         }
     }
 
@@ -224,12 +228,14 @@ impl Listen {
     /// colon is TCP to FPM, also a path or an address in nginx's spelling `unix:/…`.
     pub fn parse(text: &str, prefix: &Path) -> Self {
         if let Some((host, port)) = text.rsplit_once(':') {
-            let Some(number) = port.parse().ok().filter(|number| *number > 0) else {
+            let Some(number) = port.trim_ascii_start().parse().ok().filter(|number| *number > 0) else {
                 return Listen::InvalidPort(port.to_owned());
             };
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
             return match bare.parse::<IpAddr>() {
+                Ok(IpAddr::V6(ip)) if ip.is_unicast_link_local() => Listen::NoInterface(text.to_owned()),
                 Ok(ip) => Listen::Ip(SocketAddr::new(ip, number)),
+                Err(_) if is_no_name(host) => Listen::InvalidHost,
                 Err(_) => Listen::Name(host.to_owned(), number),
             };
         }
@@ -241,6 +247,14 @@ impl Listen {
         }
         Listen::Unix(prefix.join(text))
     }
+}
+
+/// Whether no resolver can know a host: it is empty, or has a character that no name has. What looks
+/// like the placeholder of a template, and an address with an interface, may be anything.
+fn is_no_name(host: &str) -> bool {
+    let is_open = host.contains(['{', '<', '%', '@', '$']);
+    let is_foreign = |char: char| char.is_ascii_whitespace() || matches!(char, '[' | ']' | ',' | '/');
+    host.is_empty() || !is_open && host.contains(is_foreign)
 }
 
 #[cfg(test)]
@@ -291,6 +305,14 @@ mod tests {
         assert_eq!(Listen::parse("localhost:9000", prefix), Listen::Name("localhost".into(), 9000));
         assert_eq!(Listen::parse("unix:/a", prefix), Listen::InvalidPort("/a".into()));
         assert_eq!(Listen::parse("0", prefix), Listen::InvalidPort("0".into()));
+        for host in ["", "::1]", "a b", "/run/a"] {
+            assert_eq!(Listen::parse(&format!("{host}:9000"), prefix), Listen::InvalidHost, "{host}");
+        }
+        for host in ["php", "{{ host }}", "[::1%lo]", "127.1"] {
+            assert_eq!(Listen::parse(&format!("{host}:9000"), prefix), Listen::Name(host.into(), 9000), "{host}");
+        }
+        assert_eq!(Listen::parse("[fe80::1]:9000", prefix), Listen::NoInterface("[fe80::1]:9000".into()));
+        assert_eq!(Listen::parse("127.0.0.1: 9000", prefix), Listen::parse("127.0.0.1:9000", prefix));
         assert_eq!(Listen::parse("run/a.sock", prefix), Listen::Unix("/usr/run/a.sock".into()));
         assert_eq!(Listen::parse("/a.sock", prefix), Listen::Unix("/a.sock".into()));
     }

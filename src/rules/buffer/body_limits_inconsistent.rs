@@ -18,14 +18,14 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for link in deployment.machines.iter().flat_map(|machine| machine.chains()) {
         let (master, pool) = (link.master(), link.pool());
         let Some(nginx) = link.hand_over.limits.body else { continue };
-        if !STOCK_SIZES.iter().any(|(name, _)| master.ini_is_known(pool, name)) {
+        if link.user.is_none() && !STOCK_SIZES.iter().any(|(name, _)| master.ini_is_known(pool, name)) {
             // Only somebody's own limit is worth the question.
             if nginx.is_written() {
                 findings.unchecked(&RULE, "php.ini", "--php-ini");
             }
             continue;
         }
-        let Some(sizes) = pool.sizes else {
+        let Some(sizes) = link.sizes() else {
             findings.unchecked(&RULE, "a size in php.ini that depends on the environment", "--php-ini");
             continue;
         };

@@ -25,12 +25,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 fn misread(name: &str, text: Option<&str>, span: Span) -> Option<Finding> {
-    let (size, text) = (ini_settings::size(name)?, text.filter(|text| !is_placeholder(text))?);
+    let (setting, text) = (ini_settings::find(name)?, text.filter(|text| !is_placeholder(text))?);
+    let zero = ini_settings::zero_of_size(name)?;
     let reading = readers::size(text);
     let bytes = reading.value()?;
-    let is_ignored = size.zero == Zero::Ignored && (0..LEAST_MEMORY).contains(&bytes);
+    let is_ignored = zero == Zero::Ignored && (0..LEAST_MEMORY).contains(&bytes);
     let why = match reading.difference() {
-        Some(Difference::Empty) if size.zero == Zero::NoLimit => "an empty value means no limit",
+        Some(Difference::Empty) if zero == Zero::NoLimit => "an empty value means no limit",
         Some(Difference::Ignored) => "only the number at the start and a last letter K, M or G count",
         Some(Difference::NoNumber) => "no number stands at the start, which counts as 0",
         Some(Difference::Overflow) => "the number is too big",
@@ -39,12 +40,12 @@ fn misread(name: &str, text: Option<&str>, span: Span) -> Option<Finding> {
         Some(Difference::Empty) | None => return None,
     };
     let shown = if text.is_empty() { "an empty value" } else { text };
-    let message = match (bytes, size.zero) {
+    let message = match (bytes, zero) {
         _ if is_ignored => {
             format!(
                 "PHP reads `{name} = {shown}` as {}, ignores it and keeps the limit it had, {}",
                 told(bytes),
-                size.default
+                setting.default
             )
         }
         (..=0, Zero::NoLimit) => format!("PHP reads `{name} = {shown}` as {}, which is no limit", told(bytes)),

@@ -1,10 +1,9 @@
 //! Settings that pass `php-fpm -t` and with which no worker runs, or no master.
 
-use std::path::Path;
-
 use crate::deployment::capacity::{Workers, number};
-use crate::deployment::{Deployment, Machine, Pool, PoolId};
-use crate::finding::{Finding, Program};
+use crate::deployment::openings::Trouble;
+use crate::deployment::{Deployment, Machine, Master, Pool, PoolId};
+use crate::finding::Finding;
 use crate::host::units::Unit;
 use crate::php::load::Assigned;
 use crate::php::readers;
@@ -21,6 +20,12 @@ pub(super) static RULE: Rule = rule!(
 /// With so many open files or fewer no script can be opened.
 pub(super) const NO_FILES: u64 = 5;
 
+/// Linux lets `fs.nr_open`, and with it the limit of open files, be no higher.
+const MOST_FILES: i64 = 2_147_483_584;
+
+/// What PHP-FPM keeps of each worker in memory that it shares with them, in bytes.
+const STATE: u64 = 1168;
+
 /// What nginx logs when nobody takes the request.
 const WAITED: &str = "upstream timed out (110: Connection timed out) while reading response header from upstream";
 
@@ -30,9 +35,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.findings.extend(ping_path(pool));
             findings.findings.extend(files(machine, id, pool));
             findings.findings.extend(capability(machine, id, pool));
+            findings.findings.extend(shared_memory(machine, id, pool));
         }
         for master in (0..machine.masters.len()).filter(|master| !machine.masters[*master].is_stopped()) {
-            findings.findings.extend(pid_directory(machine, master));
+            let of_master = pid_file(&machine.masters[master]).into_iter().chain(numbers(machine, master));
+            // Where there is no pool, that is what keeps it from starting.
+            let first = machine.pools().map(|(id, _)| id).find(|id| id.master == master);
+            let failed = |(finding, id)| predict_failed_start(finding, machine, id, StartFails::BeforeSockets);
+            findings.findings.extend(of_master.filter_map(|finding| Some((finding, first?))).map(failed));
             findings.findings.extend(pipes(machine, master));
         }
     }
@@ -116,19 +126,74 @@ fn has(unit: &Unit, capability: &str) -> bool {
     has
 }
 
-fn pid_directory(machine: &Machine, master: usize) -> Option<Finding> {
-    let assigned = machine.masters[master].configuration.global("pid")?;
-    let path = assigned.text.as_deref().filter(|path| path.starts_with('/'))?;
-    let directory = Path::new(path).parent()?;
-    machine.paths.get(directory).filter(|fact| fact.exists == Some(false))?;
+fn pid_file(master: &Master) -> Option<Finding> {
+    let found = master.openings.unopenable.iter().find(|found| found.key == "pid")?;
+    let path = found.path.display();
+    let (message, label, help) = match found.trouble {
+        Trouble::Missing => ("is not there", "the directory is not there", format!("create {path}, or")),
+        Trouble::Directory => ("is a directory", "this names a directory", "name a file:".to_owned()),
+        Trouble::NotDirectory => ("lies below a file", "a file stands on the way", "correct the path, or".to_owned()),
+    };
+    let finding = RULE
+        .finding(format!("PHP-FPM cannot write its pid file: {path} {message}"), found.span, label)
+        .note(format!(
+            "`php-fpm -t` accepts this; the start fails with `{}`, and no pool of this PHP-FPM runs",
+            found.refusal
+        ))
+        .help(format!("{help} set `pid` to /run/php/php-fpm.pid"));
+    Some(finding)
+}
+
+/// Global numbers with which the master does not start.
+fn numbers(machine: &Machine, master: usize) -> impl Iterator<Item = Finding> {
+    let master = &machine.masters[master];
+    let number = |key: &str| {
+        let at = master.configuration.global(key)?;
+        Some((at, at.number()?))
+    };
+    let does_not_start = |at: &Assigned, message: String, label: &str, refusal: &str, help: &str| {
+        RULE.finding(message, at.span, label)
+            .note(format!(
+                "`php-fpm -t` accepts this; the start fails with `{refusal}`, and no pool of this PHP-FPM runs"
+            ))
+            .help(help)
+    };
+    let interval = master.configuration.global("emergency_restart_interval").and_then(Assigned::seconds);
+    let threshold = number("emergency_restart_threshold").filter(|(_, value)| *value < 0 && interval.unwrap_or(0) != 0);
+    let threshold = threshold.map(|(at, value)| {
+        let message = format!("PHP-FPM cannot count {value} crashes, and does not start");
+        let help = "write a number of 1 or more, or 0 for no restarts";
+        does_not_start(at, message, "less than 0", "FPM initialization failed", help)
+    });
+    let most = machine.facts.kernel.get("nr_open").and_then(toml::Value::as_integer).unwrap_or(MOST_FILES);
+    let files = number("rlimit_files").filter(|(_, value)| *value < 0 || i64::from(*value) > most);
+    let files = files.map(|(at, value)| {
+        let message = format!("the kernel does not allow {value} open files, and PHP-FPM does not start");
+        let refusal = format!("setrlimit(RLIMIT_NOFILE, {value}): Operation not permitted (1)");
+        let label = if value < 0 { "less than 0".to_owned() } else { format!("the kernel allows {most} (fs.nr_open)") };
+        does_not_start(at, message, &label, &refusal, "remove the line, or write a number such as 65536")
+    });
+    threshold.into_iter().chain(files)
+}
+
+/// The memory in which the master keeps its workers' states: it takes it for all of them at its start.
+fn shared_memory(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding> {
+    let workers = Workers::of(&pool.settings)?;
+    let bytes = u64::from(workers.most) * STATE;
+    // How much more than its memory a host promises depends on its swap.
+    let promised = machine.facts.memory.map_or(1 << 40, |memory| memory.saturating_mul(4));
+    if bytes <= promised {
+        return None;
+    }
     let finding = RULE
         .finding(
-            format!("PHP-FPM cannot write its pid file: {} is not there", directory.display()),
-            assigned.value_span,
-            "the directory is not there",
+            format!("PHP-FPM needs {} GiB to keep the states of {} workers", bytes >> 30, workers.most),
+            workers.span,
+            "so many workers",
         )
-        .help(format!("create {}, or set `pid` to /run/php/php-fpm.pid", directory.display()));
-    Some(finding.refused_by(Program::PhpFpm, format!("Unable to create the PID file ({path})")))
+        .note("`php-fpm -t` accepts this; the start fails with `unable to allocate … bytes in shared memory`, and no pool of this PHP-FPM runs")
+        .help("write the number of requests that PHP may handle at once");
+    Some(predict_failed_start(finding, machine, id, StartFails::BeforeSockets))
 }
 
 /// The pipes that the master holds for the output of its workers: two for each.

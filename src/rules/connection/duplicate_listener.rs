@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{StartFails, predict_failed_start};
-use crate::deployment::{Bound, Deployment, Machine, PoolId, State, back_ends};
+use crate::deployment::{Bound, Deployment, Machine, PoolId, Socket, State, back_ends};
 use crate::finding::{Finding, Program, Severity};
 use crate::host::facts::Facts;
 use crate::rules::{Findings, Rule, rule};
@@ -18,7 +18,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (first, second) in pairs(machine) {
             // In a tree that is laid over an image, several versions are alternatives.
-            if machine.view.is_partial() && first.master != second.master {
+            if machine.view.is_partial() && first.id.master != second.id.master {
                 continue;
             }
             findings.findings.extend(finding(machine, first, second));
@@ -38,12 +38,12 @@ fn with_nginx(machine: &Machine, findings: &mut Findings) {
             ports.entry(address.port()).or_default().push((endpoint, span));
         }
     }
-    for (id, pool) in machine.running_pools() {
+    for (_, pool) in machine.running_pools() {
         let Some(listener) = &pool.listener else { continue };
         let Bound::At(endpoint @ Endpoint::Tcp(address)) = &listener.bound else { continue };
         let there = ports.get(&address.port()).into_iter().flatten();
         let Some((other, span)) = there.into_iter().find(|(other, _)| endpoint.conflicts(other)) else { continue };
-        let name = named(machine, id, true);
+        let name = format!("pool {}", pool.name);
         let finding = RULE
             .finding(
                 format!("{name} and nginx itself both want {endpoint}"),
@@ -57,25 +57,45 @@ fn with_nginx(machine: &Machine, findings: &mut Findings) {
     }
 }
 
-/// Pools at the same place, each with the first one there.
-pub(super) fn pairs(machine: &Machine) -> Vec<(PoolId, PoolId)> {
+/// A pool's socket, and the pool.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub id: PoolId,
+    pub socket: Socket<'a>,
+}
+
+impl Place<'_> {
+    /// Whose it is, with the version of its PHP where two masters are compared.
+    fn owner(&self, machine: &Machine, same_master: bool) -> String {
+        let (pool, version) = (machine.pool(self.id), &machine.masters[self.id.master].layout.version);
+        match same_master || version.is_empty() {
+            true => self.socket.owner(pool),
+            false => format!("{} of PHP {version}", self.socket.owner(pool)),
+        }
+    }
+}
+
+/// Sockets at the same place, each with the first one there. PHP-FPM opens those of status pages last.
+pub(super) fn pairs(machine: &Machine) -> Vec<(Place<'_>, Place<'_>)> {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
-    enum Place {
+    enum Address {
         Socket(PathBuf),
         Port(u16),
     }
-    let mut places: BTreeMap<Place, Vec<(PoolId, &Endpoint)>> = BTreeMap::new();
-    for (id, pool) in machine.pools() {
+    let all = || machine.pools().flat_map(|(id, pool)| pool.sockets().map(move |socket| Place { id, socket }));
+    let own = all().filter(|place| !place.socket.is_status);
+    let mut addresses: BTreeMap<Address, Vec<(Place<'_>, &Endpoint)>> = BTreeMap::new();
+    for place in own.chain(all().filter(|place| place.socket.is_status)) {
         // Which address of a name FPM takes is not known.
-        let Some(Bound::At(endpoint)) = pool.listener.as_ref().map(|listener| &listener.bound) else { continue };
-        let place = match endpoint {
-            Endpoint::Unix(path) => Place::Socket(path.clone()),
-            Endpoint::Tcp(address) => Place::Port(address.port()),
+        let Bound::At(endpoint) = place.socket.bound else { continue };
+        let address = match endpoint {
+            Endpoint::Unix(path) => Address::Socket(path.clone()),
+            Endpoint::Tcp(address) => Address::Port(address.port()),
         };
-        places.entry(place).or_default().push((id, endpoint));
+        addresses.entry(address).or_default().push((place, endpoint));
     }
     let mut pairs = Vec::new();
-    for here in places.values() {
+    for here in addresses.values() {
         for (at, (second, endpoint)) in here.iter().enumerate() {
             let conflict = here[..at].iter().find(|(_, other)| endpoint.conflicts(other));
             pairs.extend(conflict.map(|(first, _)| (*first, *second)));
@@ -84,37 +104,41 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(PoolId, PoolId)> {
     pairs
 }
 
-fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> {
-    let (one, two) = (machine.pool(first), machine.pool(second));
-    let (a, b) = (one.listener.as_ref()?, two.listener.as_ref()?);
+fn finding(machine: &Machine, first: Place<'_>, second: Place<'_>) -> Option<Finding> {
+    let (a, b) = (first.socket, second.socket);
     let (here, there) = (a.bound.endpoints().first()?, b.bound.endpoints().first()?);
-    let masters = [first, second].map(|id| &machine.masters[id.master]);
-    let same_master = first.master == second.master;
-    if super::shared_listener::shares(machine, first, second) {
+    let masters = [first, second].map(|place| &machine.masters[place.id.master]);
+    let same_master = first.id.master == second.id.master;
+    if super::shared_listener::shares(first, second) {
         return None;
     }
     if !same_master && masters.iter().any(|master| master.is_stopped()) {
         return None;
     }
-    let [first_name, second_name] = [first, second].map(|id| named(machine, id, same_master));
+    let [first_name, second_name] = [first, second].map(|place| place.owner(machine, same_master));
     let message = match here == there {
         true => format!("{first_name} and {second_name} both listen on {there}"),
         false => format!("{first_name} listens on {here}, and {second_name} wants {there}, which overlaps"),
     };
+    let help = match second.socket.is_status {
+        true => "give `pm.status_listen` an address of its own, or remove it: `pm.status_path` works without",
+        false => "give one of the two another `listen`, and let nginx dial it",
+    };
     let finding = RULE
         .finding(message, b.span, format!("{second_name} wants {there}"))
         .label(a.span, format!("{first_name} has {here} already"))
-        .help("give one of the two another `listen`, and let nginx dial it");
+        .help(help);
     if same_master && a.written == b.written {
         let refusal = format!(
             "[pool {}] unable to set listen address as it's already used in another pool '{}'",
-            two.name, one.name
+            b.pool_name(machine.pool(second.id)),
+            a.pool_name(machine.pool(first.id))
         );
         return Some(finding.refused_by(Program::PhpFpm, refusal));
     }
     if same_master {
         let finding = finding.note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
-        return Some(predict_failed_start(finding, machine, second, StartFails::AtSocket));
+        return Some(predict_failed_start(finding, machine, second.id, StartFails::AtSocket));
     }
     let both_start = masters.iter().all(|master| master.state == State::Started);
     let finding = finding.note(format!(
@@ -134,13 +158,4 @@ fn finding(machine: &Machine, first: PoolId, second: PoolId) -> Option<Finding> 
         }
     };
     Some(finding.severity(if both_start { Severity::Error } else { Severity::Warning }))
-}
-
-/// A pool's name, with the version of its PHP where two masters are compared.
-fn named(machine: &Machine, id: PoolId, same_master: bool) -> String {
-    let (pool, version) = (&machine.pool(id).name, &machine.masters[id.master].layout.version);
-    match same_master || version.is_empty() {
-        true => format!("pool {pool}"),
-        false => format!("pool {pool} of PHP {version}"),
-    }
 }

@@ -33,9 +33,21 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Some(assigned) = pool.settings.get("listen.acl_groups") else { continue };
             let names = assigned.text.clone().unwrap_or_default();
             let unix = pool.listener.as_ref().is_some_and(|listener| listener.bound.socket().is_some());
-            if let Some(name) = names.split(',').find(|name| unix && is_missing(machine, name)) {
-                let finding = finding(name, assigned.span, "the socket would be open to it")
-                    .note("`php-fpm -t` accepts this; the start fails, and no pool of this PHP-FPM runs");
+            let is_missing = |name: &&str| match name.is_empty() {
+                true => !names.is_empty(),
+                false => machine.facts.accounts.group(name) == Lookup::Missing,
+            };
+            if let Some(name) = names.split(',').find(|name| unix && is_missing(name)) {
+                let label = match name.is_empty() {
+                    true => "a comma too many makes an empty name",
+                    false => "the socket would be open to it",
+                };
+                let finding = finding(name, assigned.span, label)
+                    .note(format!(
+                        "`php-fpm -t` accepts this; the start fails with `[pool {}] cannot get gid for group '{name}'`, and no pool of this PHP-FPM runs",
+                        pool.name
+                    ))
+                    .help("name groups that exist, separated by commas without blanks");
                 findings.push(predict_failed_start(finding, machine, id, StartFails::AtSocket));
             }
         }
@@ -48,7 +60,8 @@ fn is_missing(machine: &Machine, name: &str) -> bool {
 }
 
 fn finding(name: &str, span: Span, label: &str) -> Finding {
-    RULE.finding(format!("there is no group {name}"), span, label)
+    let shown = if name.is_empty() { "without a name" } else { name };
+    RULE.finding(format!("there is no group {shown}"), span, label)
         .help(format!("create the group {name}, or name one that exists"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach};
+use crate::deployment::{Deployment, Dial, Machine, PoolId, Reach, Socket};
 use crate::finding::Finding;
 use crate::host::facts::PathFact;
 use crate::rules::connection::{Failure, StartFails, host_of, label_hand_over, predict_failed_start};
@@ -16,8 +16,7 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.installed_pools() {
-            let Some(path) = pool.listener.as_ref().and_then(|listener| listener.bound.socket()) else { continue };
-            findings.findings.extend(missing(machine, id, path));
+            findings.findings.extend(pool.sockets().filter_map(|socket| missing(machine, id, socket)));
         }
         for dial in &machine.dials {
             let (Reach::Pools(_), Some(Endpoint::Unix(path))) = (&dial.reach, dial.endpoints.first()) else { continue };
@@ -36,17 +35,17 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 /// The directory of a pool's socket does not exist, and the unit does not make it.
-fn missing(machine: &Machine, id: PoolId, path: &Path) -> Option<Finding> {
-    let (pool, directory) = (machine.pool(id), path.parent()?);
-    let listener = pool.listener.as_ref()?;
+fn missing(machine: &Machine, id: PoolId, socket: Socket<'_>) -> Option<Finding> {
+    let path = socket.bound.socket()?;
+    let directory = path.parent()?;
     let absent =
         path.ancestors().skip(1).any(|above| machine.paths.get(above).is_some_and(|fact| fact.exists == Some(false)));
     if !absent || is_made_by_unit(machine, id, directory) {
         return None;
     }
     let finding = RULE
-        .finding(format!("the directory {} is not there", directory.display()), listener.span, "PHP-FPM does not make its directory")
-        .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", listener.written))
+        .finding(format!("the directory {} is not there", directory.display()), socket.span, "PHP-FPM does not make its directory")
+        .note(format!("`php-fpm -t` accepts this; the start fails with `unable to bind listening socket for address '{}': No such file or directory (2)`, and no pool of this PHP-FPM runs", socket.written))
         .help(format!("make it at boot: a line in tmpfiles.d (`d {} 0755 root root`) or RuntimeDirectory= in the unit", directory.display()));
     Some(predict_failed_start(finding, machine, id, StartFails::AtSocket))
 }

@@ -50,6 +50,7 @@ pub(super) fn if_tested_only(pool: &Pool, finding: Finding) -> Finding {
 }
 
 fn finding(name: &str, span: Span, label: &str) -> Finding {
+    let name = if name.is_empty() { "without a name" } else { name };
     RULE.finding(format!("there is no user {name}"), span, label)
 }
 
@@ -84,9 +85,14 @@ fn unknown<'a>(
 fn in_access_list(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding> {
     let assigned = pool.settings.get("listen.acl_users")?;
     pool.listener.as_ref()?.bound.socket()?;
-    let names = assigned.text.as_ref()?.split(',').filter(|name| !name.is_empty());
-    let missing = names.into_iter().find(|name| machine.facts.accounts.user(name) == Lookup::Missing)?;
-    let finding = finding(missing, assigned.span, "the socket would be open to it")
+    let mut names = assigned.text.as_ref().filter(|text| !text.is_empty())?.split(',');
+    let is_missing = |name: &&str| name.is_empty() || machine.facts.accounts.user(name) == Lookup::Missing;
+    let missing = names.find(is_missing)?;
+    let label = match missing.is_empty() {
+        true => "a comma too many makes an empty name",
+        false => "the socket would be open to it",
+    };
+    let finding = finding(missing, assigned.span, label)
         .note(format!(
             "`php-fpm -t` accepts this; the start fails with `[pool {}] cannot get uid for user '{missing}'`, and no pool of this PHP-FPM runs",
             pool.name

@@ -1,7 +1,7 @@
 //! A pool without `listen`.
 
-use crate::deployment::Deployment;
-use crate::finding::Program;
+use crate::deployment::{Deployment, Pool};
+use crate::finding::{Finding, Program};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -13,9 +13,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             // Files on their own may be completed by others, as those of the official images are.
             let master = &machine.masters[id.master];
             // The official images bring the pool that a file of one's own completes.
+            if let Some(status) = empty_status(pool).filter(|_| !master.is_absent()) {
+                findings.push(status);
+            }
             let in_image = master.layout.main.starts_with("/usr/local/etc") && !master.configuration.has_main;
             if in_image
                 || pool.listener.is_some()
+                || pool.settings.is_global()
                 || machine.view.is_partial()
                 || machine.masters[id.master].is_absent()
             {
@@ -31,4 +35,14 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push(finding);
         }
     }
+}
+
+/// A `pm.status_listen` without an address; PHP-FPM makes a pool of it.
+fn empty_status(pool: &Pool) -> Option<Finding> {
+    let at = pool.settings.get("pm.status_listen").filter(|at| at.text.as_deref() == Some(""))?;
+    let refusal = format!("[pool {}_status] no listen address have been defined!", pool.name);
+    let finding = RULE
+        .finding(format!("the status page of pool {} has no listen address", pool.name), at.span, "this value is empty")
+        .help("write an address, or remove the line: `pm.status_path` works without it");
+    Some(finding.refused_by(Program::PhpFpm, refusal))
 }

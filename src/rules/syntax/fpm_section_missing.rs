@@ -3,6 +3,7 @@
 use crate::deployment::Deployment;
 use crate::finding::Program;
 use crate::php::ast::Problem;
+use crate::php::limits;
 use crate::php::load::{Assigned, is_pool_setting};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -35,9 +36,10 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 }
                 None => finding.help("write the pool's header, such as `[www]`, above it"),
             };
-            let refusal = match first.index {
-                Some(_) => "Array are not allowed in the global section".to_owned(),
-                None => format!("unknown entry '{key}'"),
+            let refusal = match (limits::entry(first), &first.index) {
+                (Some(refused), _) => refused.refusal,
+                (None, Some(_)) => "Array are not allowed in the global section".to_owned(),
+                (None, None) => format!("unknown entry '{key}'"),
             };
             findings.push(finding.refused_by(Program::PhpFpm, refusal));
         }

@@ -17,7 +17,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (id, pool) in machine.pools() {
             let master = &machine.masters[id.master];
-            if !master.is_absent() && master.is_complete(machine.view) {
+            // A header that was meant for `[global]` is told by `fpm-setting-unknown`.
+            if !master.is_absent() && master.is_complete(machine.view) && !pool.settings.is_global() {
                 // In PHP-FPM's order, which tells the first one only.
                 let missing = without_user(machine, master, pool);
                 let others =

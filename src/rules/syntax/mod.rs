@@ -25,6 +25,7 @@ mod include_unreadable;
 mod ini_expression;
 mod ini_value_suspect;
 mod location_duplicate;
+mod opcache_invalid;
 mod placeholder_left;
 mod semicolon_swallowed;
 mod server_name_conflict;
@@ -54,6 +55,7 @@ pub const RULES: &[&Rule] = &[
     &ini_expression::RULE,
     &ini_value_suspect::RULE,
     &location_duplicate::RULE,
+    &opcache_invalid::RULE,
     &placeholder_left::RULE,
     &semicolon_swallowed::RULE,
     &server_name_conflict::RULE,
