@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::deployment::{Deployment, PoolId, Reach};
 use crate::finding::Severity;
+use crate::php::load::Assigned;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, is_brought};
 
 pub(super) static RULE: Rule =
     rule!(connection / "listen-overridden", Warning, "a later line replaces the listen that this line sets");
@@ -17,9 +18,11 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         let dialled: BTreeSet<PoolId> = missed.filter_map(|dial| Some(machine.overridden(dial)?.0)).collect();
         for (id, pool) in machine.pools() {
             let Some(in_force) = pool.settings.get("listen") else { continue };
-            let Some(lost) = pool.settings.all("listen").find(|assigned| assigned.text != in_force.text) else {
-                continue;
+            // Who replaces a line that an image brings means to.
+            let is_lost = |assigned: &&Assigned| {
+                assigned.text != in_force.text && !is_brought(&sources.get(assigned.span.file).path)
             };
+            let Some(lost) = pool.settings.all("listen").find(is_lost) else { continue };
             if dialled.contains(&id) {
                 continue;
             }
