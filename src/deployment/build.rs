@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::access::Paths;
 use super::pools::{Master, State};
 use super::{
-    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, openings, routes, scripts,
-    unloaded,
+    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, frontend, openings, routes,
+    scripts, unloaded,
 };
 use crate::host::facts::{Facts, MasterFact, MasterState};
 use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
@@ -21,7 +21,7 @@ use crate::nginx::load::Files;
 use crate::parallel;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools, load_test_output};
-use crate::source::{FileId, Sources, is_brought};
+use crate::source::{Sources, is_brought};
 use crate::values::address::{Address, Endpoint};
 use crate::values::version::Version;
 
@@ -96,14 +96,21 @@ pub fn machine(
             _ if view != View::Files && fragment.is_none() => Places::MAIN,
             _ => selection.context.map_or(Places::ANY, place_of),
         };
-        let mut found = Nginx::new(Arc::new(files), config, &facts, main, view);
+        let build = build_of(&files, &config, view, main, &facts, declared);
+        let files = Arc::new(files);
+        let texts = &*sources;
+        let (refusals, mut found) = parallel::both(
+            || examine::examine(&files, texts, id, place, &build),
+            || Nginx::new(Arc::clone(&files), config, &facts, main, view),
+        );
+        found.refusals = refusals;
         if is_brought(&name(host, main)) {
             // Whom the workers run as stands in the main file that is not in view.
             found.worker.hide();
         }
         found.missing_files = certificates::missing(&found, &facts, host, main);
         nginx.push(found);
-        mains.push((host, main, id, place));
+        mains.push((host, main));
     }
     let mut masters = masters(host, &facts, view, selection, sources)?;
     for master in &mut masters {
@@ -116,7 +123,7 @@ pub fn machine(
         return Err(BuildError::Nothing);
     }
     let mut unloaded = unloaded::pools(host, sources, &masters);
-    for (nginx, (host, main, ..)) in nginx.iter().zip(&mains) {
+    for (nginx, (host, main)) in nginx.iter().zip(&mains) {
         unloaded.extend(unloaded::servers(*host, sources, nginx, main));
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
@@ -143,16 +150,8 @@ pub fn machine(
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(&machine);
     connect::nearest(&mut machine);
-    let texts = &*sources;
-    let refuse = |(nginx, (_, main, id, place)): (&Nginx, &(_, &PathBuf, FileId, Places))| {
-        refusals(nginx, texts, (*id, main, *place), &machine.facts, declared)
-    };
-    let (refusals, sites): (Vec<_>, Vec<_>) = parallel::both(
-        || machine.nginx.iter().zip(&mains).map(refuse).collect(),
-        || machine.nginx.iter().map(|nginx| routes::sites(nginx, host)).collect(),
-    );
-    for ((nginx, refusals), sites) in machine.nginx.iter_mut().zip(refusals).zip(sites) {
-        (nginx.refusals, nginx.sites) = (refusals, sites);
+    for nginx in &mut machine.nginx {
+        nginx.sites = routes::sites(nginx, host);
     }
     machine.scripts = scripts::scripts(&machine, host);
     machine.user_inis = user_inis(&machine, host, sources);
@@ -180,27 +179,27 @@ fn user_inis(machine: &Machine, host: &dyn Host, sources: &mut Sources) -> BTree
     found
 }
 
-/// What nginx refuses of a configuration that begins with a file, whose statements stand at a place.
-fn refusals(
-    nginx: &Nginx,
-    sources: &Sources,
-    (id, main, place): (FileId, &Path, Places),
+/// What is known of the program that reads a configuration.
+fn build_of(
+    files: &Files,
+    config: &Config,
+    view: View,
+    main: &Path,
     facts: &Facts,
     declared: &BTreeSet<String>,
-) -> Vec<examine::Refusal> {
+) -> Build {
     let modules = &facts.build.modules;
-    let is_whole = nginx.is_whole && !nginx.is_partial;
+    let is_whole = frontend::is_whole(files, config, view) && !view.is_partial();
     // Modules are loaded at the top of the main file only.
-    let top = nginx.config.level(nginx.config.main());
-    let build = Build {
+    let top = config.level(config.main());
+    Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
         declared: declared.clone(),
         is_whole,
         knows_modules: is_whole || top.context == Context::Main && top.unread.is_empty(),
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
-    };
-    examine::examine(&nginx.files, sources, id, place, &build)
+    }
 }
 
 /// The place of the statements of a fragment whose context the user names.

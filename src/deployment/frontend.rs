@@ -269,14 +269,7 @@ impl Nginx {
     /// Reads servers, groups and hand-overs out of a configuration.
     pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path, view: View) -> Self {
         let worker = worker(&config, facts, main);
-        let is_main = config.level(config.main()).context == Context::Main;
-        let unread =
-            |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
-        let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
-        // Modules bring directives, and neither groups nor resolvers.
-        let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
-        let known = |problem: &IncludeProblem| module(problem) || !unread(problem) && matched(problem);
-        let is_whole = is_main && files.problems.iter().all(known);
+        let is_whole = is_whole(&files, &config, view);
         let mut nginx = Nginx {
             files,
             version: Predicted::nginx(facts),
@@ -362,6 +355,17 @@ impl Nginx {
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
         self.by_name.get(&name.to_ascii_lowercase()).map(|at| &self.upstreams[*at])
     }
+}
+
+/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules: they
+/// bring directives, and neither groups nor resolvers.
+pub(super) fn is_whole(files: &Files, config: &Config, view: View) -> bool {
+    let unread =
+        |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
+    let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
+    let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
+    let known = |problem: &IncludeProblem| module(problem) || !unread(problem) && matched(problem);
+    config.level(config.main()).context == Context::Main && files.problems.iter().all(known)
 }
 
 fn worker(config: &Config, facts: &Facts, main: &Path) -> Worker {
