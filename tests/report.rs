@@ -66,6 +66,10 @@ fn finding(rule: &'static str, severity: Severity, message: &str, span: Span, te
     Finding::new(rule, Category::Connection, severity, message.to_owned(), label)
 }
 
+fn unchecked(rule: &'static str, needs: &str, option: &str) -> Unchecked {
+    Unchecked { rule, needs: needs.to_owned(), option: option.to_owned() }
+}
+
 const UNICODE: Style = Style { color: false, unicode: true, width: 100 };
 const ASCII: Style = Style { unicode: false, ..UNICODE };
 const COLOR: Style = Style { color: true, ..UNICODE };
@@ -295,8 +299,6 @@ fn several() -> Case {
         finding("worker-processes", Severity::Advice, "worker_processes follows the CPUs", case.span(main, "auto"), "");
     case.findings = vec![advice, missing, slow, denied];
     case.errors.push("cannot read etc/nginx/conf.d/secret.conf: permission denied".to_owned());
-    let unchecked =
-        |rule, needs: &str, option: &str| Unchecked { rule, needs: needs.to_owned(), option: option.to_owned() };
     case.unchecked = vec![
         unchecked("memory-overcommitted", "memory", "--memory"),
         unchecked("memory-overcommitted", "memory of one worker", "--worker-memory"),
@@ -341,17 +343,46 @@ fn of_a_rule_so_many_findings_are_shown() {
     assert_eq!(shown(102).render(Format::Json, Style::default()).matches("\"finding ").count(), 102);
 }
 
-/// More labels than anybody reads.
-fn many_labels() -> Case {
+#[test]
+fn so_many_missing_facts_are_named() {
+    let text = |count: usize| {
+        let mut case = Case::new();
+        case.unchecked = (0..count).map(|at| unchecked("a-rule", &format!("fact {at:02}"), "--facts")).collect();
+        case.render(Format::Text, Style::default())
+    };
+    assert!(text(50).contains("fact 49 (--facts): a-rule") && !text(50).contains("more; --format json"));
+    assert!(!text(51).contains("fact 50") && text(51).contains("  and 1 more; --format json lists all\n"));
+}
+
+#[test]
+fn so_many_places_of_a_finding_are_named() {
+    let text = |count| labels(count).render(Format::Text, UNICODE);
+    assert_eq!(text(12).matches("again").count(), 11);
+    assert!(!text(12).contains("nginx.conf:13"));
+    // Twelve are drawn, and of the rest twenty are named.
+    assert_eq!(text(13).matches("again").count(), 11);
+    assert!(text(13).contains("etc/nginx/nginx.conf:13\n"), "{}", text(13));
+    assert!(text(32).contains(" 31, 32\n"), "{}", text(32));
+    assert!(text(33).contains(" 32 and 1 more\n"), "{}", text(33));
+}
+
+/// A finding with many labels.
+fn labels(count: usize) -> Case {
     let mut case = Case::new();
-    let file = case.file("etc/nginx/nginx.conf", "listen 80;\n".repeat(40));
+    let file = case.file("etc/nginx/nginx.conf", "listen 80;\n".repeat(count));
     let label = |line: usize| Span::new(file, line * 11 + 7, line * 11 + 9);
-    let mut finding = finding("duplicate-listen", Severity::Error, "40 times the same", label(0), "first");
-    for line in 1..40 {
+    let message = format!("{count} times the same");
+    let mut finding = finding("duplicate-listen", Severity::Error, &message, label(0), "first");
+    for line in 1..count {
         finding = finding.label(label(line), "again");
     }
     case.findings.push(finding);
     case
+}
+
+/// More labels than anybody reads.
+fn many_labels() -> Case {
+    labels(40)
 }
 
 type Named = (&'static str, fn() -> Case);
