@@ -30,7 +30,7 @@ impl Variables<'_> {
     pub(super) fn hosts(&self, level: LevelId) -> Values {
         let Some(server) = self.server(level) else { return Values::default() };
         if let Some(host) = self.fixed_host.borrow().as_ref() {
-            return Values { all: vec![named(host)], rest: Rest::Nothing };
+            return Values::only(vec![named(host)]);
         }
         let words = self.names(server);
         let all: Vec<Value> = words.iter().filter(|word| is_host(&word.text)).map(|word| named(&word.text)).collect();
@@ -46,7 +46,7 @@ impl Variables<'_> {
         let server = self.server(level);
         let mut names = server.into_iter().flat_map(|server| self.config.own(server, "server_name"));
         let first = names.next().and_then(|names| names.args.first()).filter(|word| is_host(&word.text));
-        first.map_or_else(Values::default, |word| Values { all: vec![named(&word.text)], rest: Rest::Nothing })
+        first.map_or_else(Values::default, |word| Values::only(vec![named(&word.text)]))
     }
 
     /// The values of `$scheme`, `$https` or `$server_port`: what the `listen` lines of the server give.
@@ -58,7 +58,7 @@ impl Variables<'_> {
             listens.push(None);
         }
         let mut seen = HashSet::new();
-        let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
+        let mut values = Values::only(Vec::new());
         for listen in listens {
             let text = match name {
                 "server_port" => port(listen.and_then(|listen| listen.arg(0)).unwrap_or("80")),
@@ -130,9 +130,9 @@ impl Variables<'_> {
         match opener.and_then(|opener| parts(opener)) {
             Some(("=", text)) if !here.blocks.iter().any(|block| self.is_condition(*block)) => {
                 let value = Value { text: text.to_owned(), key: Some(text.to_owned()), ..Value::default() };
-                Values { all: vec![value], rest: Rest::Nothing }
+                Values::only(vec![value])
             }
-            _ => Values { all: Vec::new(), rest: Rest::Anything },
+            _ => Values::anything(),
         }
     }
 
@@ -189,9 +189,9 @@ impl Variables<'_> {
         }
         let Some(expression) = self.server_regex(server, group) else { return Some(Values::default()) };
         let Some(texts) = groups::alternatives(expression, group) else {
-            return Some(Values { all: Vec::new(), rest: Rest::Anything });
+            return Some(Values::anything());
         };
-        let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
+        let mut values = Values::only(Vec::new());
         for text in texts {
             match sample(expression, group, &text) {
                 Some(host) if self.captured(expression, &host, group).as_deref() == Some(text.as_str()) => {

@@ -1,7 +1,8 @@
 //! What groups of expressions hold: of a location, of a `rewrite` in it, of a condition.
 
+use super::conditions::Condition;
 use super::sample::sample;
-use super::{Condition, Rest, Value, Values, Variables, is_group};
+use super::{Rest, Value, Values, Variables, is_group};
 use crate::nginx::ast::Directive;
 use crate::nginx::groups;
 use crate::nginx::levels::{Context, LevelId};
@@ -12,12 +13,12 @@ use crate::source::Span;
 impl Variables<'_> {
     /// The texts that a group can hold at a level, where an expression on the way lists them.
     pub(super) fn grouped(&self, level: LevelId, name: &str) -> Values {
-        let anything = Values { all: Vec::new(), rest: Rest::Anything };
+        let anything = Values::anything();
         let Some((expression, caseless, span)) = self.expression(level, name) else { return anything };
         let Some(texts) = groups::alternatives(&expression, name).filter(|_| !caseless) else { return anything };
         let Some(server) = self.server(level) else { return anything };
         let locations = Locations::new(self.config, server, &mut self.patterns.borrow_mut());
-        let mut values = Values { all: Vec::new(), rest: Rest::Nothing };
+        let mut values = Values::only(Vec::new());
         for text in texts {
             match self.is_taken(&locations, level, &expression, (name, &text)) {
                 true => {
