@@ -231,6 +231,14 @@ impl Finding {
         self
     }
 
+    /// Adds a place, where there is one.
+    pub fn label_at(self, span: Option<Span>, text: impl Into<String>) -> Self {
+        match span {
+            Some(span) => self.label(span, text),
+            None => self,
+        }
+    }
+
     /// Gives it another severity than the rule's own.
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;

@@ -1,16 +1,16 @@
 //! The limits that a request meets on its way to a pool, outside in: how long nginx waits, when FPM
-//! kills, what PHP counts; and how large a body may be at each.
+//! kills, what PHP counts. How large a body may be is told in `body_limits`.
 //!
 //! nginx's timers run between two reads or writes. FPM looks at its workers with every heartbeat, a
 //! third of the shortest timeout of all pools of the master, so it strikes up to a third later than
 //! it says. PHP counts processor time only (on Linux), so a script that waits is not stopped by
 //! `max_execution_time`. Tried with nginx 1.22 and PHP-FPM 8.2.
 
+use super::body_limits::Sizes;
 use super::buffers::Buffers;
 use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
-use crate::php::ini_settings::LEAST_MEMORY;
 use crate::php::layers::Ini;
 use crate::php::load::Assigned;
 use crate::php::readers;
@@ -210,7 +210,7 @@ impl Master {
 
     /// A number or size of php.ini as a pool's scripts have it; `None` where it depends on the
     /// environment.
-    fn ini_size(&self, pool: &Pool, user: Option<&Ini>, name: &str, default: i64) -> Option<Setting<i64>> {
+    pub(super) fn ini_size(&self, pool: &Pool, user: Option<&Ini>, name: &str, default: i64) -> Option<Setting<i64>> {
         match self.ini.of_request(&pool.settings, user, name) {
             Some(found) => Some(Setting::written(readers::size(&found.text?).value()?, found.span)),
             None => Some(Setting { value: default, origin: Origin::Packaged }),
@@ -235,44 +235,6 @@ impl Master {
 /// one never strikes.
 pub fn fpm_seconds(assigned: &Assigned) -> Option<u64> {
     Some(u64::try_from(assigned.seconds()?).unwrap_or(0))
-}
-
-/// How large a body a pool's scripts take, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sizes {
-    /// `post_max_size`; 0 is no limit.
-    pub post: Setting<u64>,
-    /// `upload_max_filesize`; 0 is no limit.
-    pub upload: Setting<u64>,
-    /// `memory_limit`; 0 is no limit.
-    pub memory: Setting<u64>,
-}
-
-/// The sizes of PHP when nobody says, and of every php.ini that PHP ships.
-pub const STOCK_SIZES: [(&str, u64); 3] =
-    [("post_max_size", 8 << 20), ("upload_max_filesize", 2 << 20), ("memory_limit", 128 << 20)];
-
-impl Sizes {
-    /// Whether somebody chose a size: php.ini as shipped says the same as PHP itself.
-    pub fn is_chosen(size: &Setting<u64>, stock: u64) -> bool {
-        size.is_written() && size.value != stock
-    }
-}
-
-impl Master {
-    /// How large a body a pool's scripts take; `None` where a value depends on the environment. `user` is
-    /// the `.user.ini` of the document root.
-    pub(super) fn sizes(&self, pool: &Pool, user: Option<&Ini>) -> Option<Sizes> {
-        let [post, upload, memory] = STOCK_SIZES.map(|(name, stock)| {
-            let found = self.ini_size(pool, user, name, stock as i64)?;
-            let value = match name {
-                "memory_limit" if (0..LEAST_MEMORY).contains(&found.value) => stock,
-                _ => u64::try_from(found.value).unwrap_or(0),
-            };
-            Some(Setting { value, origin: found.origin })
-        });
-        Some(Sizes { post: post?, upload: upload?, memory: memory? })
-    }
 }
 
 /// A hand-over, a pool that it reaches, and their limits of time.
@@ -376,17 +338,6 @@ pub fn shown_size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stock_values_are_those_of_the_table() {
-        let of_table = |name: &str| {
-            let row = crate::php::ini_settings::find(name);
-            row.and_then(|row| readers::size(row.default).value())
-        };
-        for (name, stock) in STOCK_SIZES.into_iter().chain([("max_execution_time", STOCK_CPU)]) {
-            assert_eq!(of_table(name), i64::try_from(stock).ok(), "{name}");
-        }
-    }
 
     #[test]
     fn times_and_sizes_are_shown_as_people_write_them() {

@@ -19,6 +19,7 @@ use crate::source::{FileId, Span};
 
 pub mod access;
 pub mod back_ends;
+pub mod body_limits;
 pub mod buffers;
 pub mod build;
 pub mod capacity;
@@ -88,6 +89,14 @@ impl<T> Setting<T> {
     /// Whether somebody wrote it.
     pub fn is_written(&self) -> bool {
         matches!(self.origin, Origin::Written(_))
+    }
+
+    /// The place where somebody wrote it.
+    pub fn written_at(&self) -> Option<Span> {
+        match self.origin {
+            Origin::Written(span) => Some(span),
+            Origin::Default(_) | Origin::Packaged => None,
+        }
     }
 }
 

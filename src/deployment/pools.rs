@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::access::Permissions;
-use super::limits::{Heartbeat, Run, Sizes};
+use super::body_limits::Sizes;
+use super::limits::{Heartbeat, Run};
 use super::openings::Openings;
 use super::{Origin, Predicted, View};
 use crate::host::accounts::{Accounts, Lookup};

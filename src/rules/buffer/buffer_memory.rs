@@ -54,7 +54,7 @@ fn finding(span: crate::source::Span, each: u64, connections: u64, memory: u64) 
 fn largest(nginx: &Nginx) -> Option<(crate::source::Span, u64)> {
     let of = |hand_over: &crate::deployment::HandOver| {
         let buffers = hand_over.limits.buffers?;
-        let span = buffers.body.origin.span().filter(|_| buffers.body.is_written())?;
+        let span = buffers.body.written_at()?;
         Some((span, buffers.total()))
     };
     nginx.hand_overs.iter().filter_map(of).max_by_key(|(_, total)| *total)

@@ -59,7 +59,7 @@ fn small(nginx: &Nginx, hand_over: &HandOver, header: Setting<u64>, page: u64) -
             false => "cookies, redirects and security headers of one answer must fit into this",
         },
     );
-    let finding = outer.map_or(finding.clone(), |(span, _)| finding.label(span, "replaced by the line further in"));
+    let finding = finding.label_at(outer.map(|(span, _)| span), "replaced by the line further in");
     let severity = if hopeless { Severity::Error } else { Severity::Warning };
     Some(
         finding

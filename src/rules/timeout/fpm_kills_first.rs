@@ -30,11 +30,9 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 place,
                 format!("FPM kills the worker between {kill}s and {}", run.latest()),
             );
-            let finding = label_cpu(finding, link);
-            let read = link.read.origin.span().filter(|_| link.read.is_written());
-            let finding = read.map_or(finding.clone(), |span| finding.label(span, read_label(link)));
             findings.push(
-                finding
+                label_cpu(finding, link)
+                    .label_at(link.read.written_at(), read_label(link))
                     .note(format!("chain: {}", chain(link, sources)))
                     .note("a killed worker leaves a bare 502: no PHP error, no shutdown functions, no log entry of the script")
                     .help(match kill {

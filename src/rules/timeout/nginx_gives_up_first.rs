@@ -53,11 +53,13 @@ fn brief_sending(link: &Chain, deployment: &Deployment) -> Option<Finding> {
         place,
         format!("nginx waits {shown} for the body to be taken"),
     );
-    let workers = link.pool().settings.get("pm.max_children");
-    let finding = workers
-        .map_or(finding.clone(), |workers| finding.label(workers.span, "while all of these are busy, nobody reads it"));
-    let finding = finding.help(format!("set `{} 60s`, as by default", link.hand_over.timer_name(Timer::Send)));
-    Some(finding.predict(504, Timer::Send.log().to_owned()))
+    let workers = link.pool().settings.get("pm.max_children").map(|workers| workers.span);
+    Some(
+        finding
+            .label_at(workers, "while all of these are busy, nobody reads it")
+            .help(format!("set `{} 60s`, as by default", link.hand_over.timer_name(Timer::Send)))
+            .predict(504, Timer::Send.log().to_owned()),
+    )
 }
 
 /// Without a limit of FPM, PHP's own counts: a contradiction where somebody raised it, or lets nginx

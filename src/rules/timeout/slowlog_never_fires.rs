@@ -24,6 +24,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             )
             .help("set `request_slowlog_timeout = 5s`: a request that takes longer leaves a trace of where it is");
         let off = timeout.map(|timeout| timeout.span);
-        findings.push(off.map_or(finding.clone(), |span| finding.label(span, "0 turns it off")));
+        findings.push(finding.label_at(off, "0 turns it off"));
     }
 }
