@@ -3,7 +3,6 @@
 //!
 //! Tried with nginx 1.22 and PHP-FPM 8.2.
 
-use super::limits::Chain;
 use super::{Master, Pool, Setting};
 use crate::php::ini_settings::LEAST_MEMORY;
 use crate::php::layers::Ini;
@@ -71,14 +70,6 @@ pub enum Contradiction {
 /// A limit, where 0 is none.
 fn or_endless(size: u64) -> u64 {
     if size == 0 { u64::MAX } else { size }
-}
-
-impl Chain<'_> {
-    /// Whether somebody may have said how large a body PHP takes: a php.ini is in view, or a pool or document root
-    /// sets a size.
-    pub fn knows_sizes(&self) -> bool {
-        self.user.is_some() || STOCK_SIZES.iter().any(|(name, _)| self.master().ini_is_known(self.pool(), name))
-    }
 }
 
 impl BodyLimits {

@@ -3,12 +3,12 @@
 //! Each size is inherited by itself: `fastcgi_buffers` of `http` and `fastcgi_buffer_size` of a
 //! location are put together. Tried with nginx 1.22; the same from 1.18 to 1.31.
 
-use super::limits::effective;
-use super::{Nginx, Setting};
+use super::limits::{effective, shown_size};
+use super::{Nginx, Origin, Setting};
 use crate::nginx::ast::Key;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::literals;
-use crate::source::Span;
+use crate::source::{Sources, Span};
 
 /// Modules with these buffers, as their directives begin.
 pub const PREFIXES: [&str; 4] = ["fastcgi", "proxy", "uwsgi", "scgi"];
@@ -95,6 +95,21 @@ pub enum Conflict {
     FileBelow,
 }
 
+/// One of the settings that nginx compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `*_buffer_size`.
+    Header,
+    /// `*_buffers`.
+    Body,
+    /// `*_busy_buffers_size`.
+    Busy,
+    /// `*_temp_file_write_size`.
+    Write,
+    /// `*_max_temp_file_size`.
+    File,
+}
+
 impl Buffers {
     /// The buffers of a module in force at a level; `None` where a value is one that nginx refuses.
     pub fn at(config: &Config, level: LevelId, prefix: &str, page: u64) -> Option<Self> {
@@ -123,6 +138,26 @@ impl Buffers {
         self.header.value.saturating_add(self.body.value.total())
     }
 
+    /// A setting as a line would say it, and where it comes from.
+    pub fn line(&self, part: Part, prefix: &str) -> (Origin, String) {
+        let (setting, name) = match part {
+            Part::Body => {
+                let Several { count, size } = self.body.value;
+                return (self.body.origin, format!("{prefix}_buffers {count} {}", shown_size(size)));
+            }
+            Part::Header => (self.header, "buffer_size"),
+            Part::Busy => (self.busy, "busy_buffers_size"),
+            Part::Write => (self.write, "temp_file_write_size"),
+            Part::File => (self.file, "max_temp_file_size"),
+        };
+        (setting.origin, format!("{prefix}_{name} {}", shown_size(setting.value)))
+    }
+
+    /// Whether the header's buffer is larger than one of the others.
+    pub fn is_header_larger(&self) -> bool {
+        self.header.value > self.body.value.size
+    }
+
     /// What nginx refuses first.
     pub fn conflict(&self) -> Option<Conflict> {
         let Several { count, size } = self.body.value;
@@ -149,7 +184,33 @@ pub fn client_headers(nginx: &Nginx, level: LevelId) -> Option<Setting<Several>>
     Some(Setting::written(several(directive.arg(0)?, directive.arg(1)?)?, directive.head))
 }
 
+/// What nginx says of buffers that [`client_conflict`] finds.
+pub const CLIENT_CONFLICT: &str =
+    "the \"large_client_header_buffers\" size must be equal to or greater than \"connection_pool_size\"";
+
+/// The header buffers of a server and its `connection_pool_size` in bytes, where nginx refuses these together.
+pub fn client_conflict(nginx: &Nginx, server: LevelId) -> Option<(Setting<Several>, Setting<u64>)> {
+    let headers = client_headers(nginx, server)?;
+    let opener = nginx.config.level(server).opener.as_ref()?.head;
+    let default = Setting::default(512, opener);
+    let pool = effective(&nginx.config, server, "connection_pool_size", literals::size, default)?;
+    (headers.value.size < pool.value).then_some((headers, pool))
+}
+
 impl Conflict {
+    /// The settings that contradict each other, the decisive one first.
+    pub fn parts(self, buffers: &Buffers) -> &'static [Part] {
+        match self {
+            Conflict::TooFew => &[Part::Body],
+            Conflict::BusyAbove if buffers.busy.is_written() => &[Part::Busy, Part::Body],
+            Conflict::BusyAbove if buffers.is_header_larger() => &[Part::Header, Part::Body, Part::Busy],
+            Conflict::BusyAbove => &[Part::Body, Part::Header, Part::Busy],
+            Conflict::BusyBelow => &[Part::Busy, Part::Header, Part::Body],
+            Conflict::WriteBelow => &[Part::Write, Part::Header, Part::Body],
+            Conflict::FileBelow => &[Part::File, Part::Header, Part::Body],
+        }
+    }
+
     /// nginx's words, with the module's prefix in them.
     pub fn message(self, prefix: &str) -> String {
         let least = format!(
@@ -170,17 +231,25 @@ impl Conflict {
 }
 
 impl Nginx {
-    /// The levels whose buffers nginx checks: servers, and what is in them. A level that sets none of
-    /// `names` has the values of the one around it, so only servers and levels that set some are told.
-    pub fn levels_setting(&self, names: &[(Key, &str)]) -> impl Iterator<Item = LevelId> {
+    /// The levels whose buffers nginx checks, each with the level that its values come from. These are servers, and
+    /// what is in them. A level that sets none of `names` has the values of the one around it, so only servers and
+    /// levels that set some are told; and only where somebody sets one at all.
+    pub fn levels_setting<'a>(&'a self, names: &'a [(Key, &str)]) -> impl Iterator<Item = (LevelId, LevelId)> + 'a {
         let sets = |level: &LevelId| self.config.last_of(*level, names).is_some();
-        self.config.levels(Context::Server).chain(self.config.levels(Context::Location).filter(sets))
+        let levels = self.config.levels(Context::Server).chain(self.config.levels(Context::Location).filter(sets));
+        levels.filter_map(move |level| Some((level, self.config.outwards(level).find(sets)?)))
     }
 
-    /// Where nginx sees what is wrong between the settings of `http`: at its closing brace.
-    pub fn end_of_http(&self) -> Option<Span> {
-        let http = self.config.levels(Context::Http).next()?;
-        let block = self.config.level(http).opener.as_ref()?.span();
-        Some(Span { start: block.end.saturating_sub(1), ..block })
+    /// What nginx says of the settings of `http`: it compares these at the closing brace, and blames that.
+    pub fn refusal_of_http(&self, message: &str, sources: &Sources) -> String {
+        let http = self.config.levels(Context::Http).next();
+        let Some(block) = http.and_then(|http| self.config.level(http).opener.as_ref()) else {
+            return message.to_owned();
+        };
+        let block = block.span();
+        let place = sources.place(Span { start: block.end.saturating_sub(1), ..block });
+        // nginx names files as they lie in its own root.
+        let inside = place.strip_prefix(&sources.prefix).unwrap_or(&place);
+        format!("{message} in /{}", inside.trim_start_matches('/'))
     }
 }

@@ -6,9 +6,8 @@
 //! it says. PHP counts processor time only (on Linux), so a script that waits is not stopped by
 //! `max_execution_time`. Tried with nginx 1.22 and PHP-FPM 8.2.
 
-use super::body_limits::Sizes;
 use super::buffers::Buffers;
-use super::{Dial, HandOver, Machine, Master, Nginx, Origin, Pool, PoolId, Protocol, Reach, Setting};
+use super::{HandOver, Master, Origin, Pool, Protocol, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
 use crate::php::layers::Ini;
@@ -235,86 +234,6 @@ impl Master {
 /// one never strikes.
 pub fn fpm_seconds(assigned: &Assigned) -> Option<u64> {
     Some(u64::try_from(assigned.seconds()?).unwrap_or(0))
-}
-
-/// A hand-over, a pool that it reaches, and their limits of time.
-#[derive(Clone, Copy, Debug)]
-pub struct Chain<'a> {
-    /// The host.
-    pub machine: &'a Machine,
-    /// The nginx.
-    pub nginx: &'a Nginx,
-    /// The hand-over.
-    pub hand_over: &'a HandOver,
-    /// The pool.
-    pub id: PoolId,
-    /// nginx's read timeout, in milliseconds.
-    pub read: Setting<u64>,
-    /// How long the pool lets a request run.
-    pub run: Run,
-    /// The `.user.ini` of the document root.
-    pub user: Option<&'a Ini>,
-}
-
-impl<'a> Chain<'a> {
-    fn new(machine: &'a Machine, dial: &Dial, id: PoolId) -> Option<Self> {
-        let (nginx, hand_over) = machine.hand_over(dial);
-        let pool = machine.pool(id);
-        let user = machine.user_ini(dial.nginx, dial.hand_over);
-        // A document root may change what the pool says.
-        let run = if user.is_some() { machine.masters[id.master].run(pool, user) } else { pool.run };
-        let (read, run) = (hand_over.waits(Timer::Read)?, run?);
-        let status = is_status(nginx, hand_over, pool);
-        (hand_over.protocol == Protocol::Fastcgi && !status).then_some(Chain {
-            machine,
-            nginx,
-            hand_over,
-            id,
-            read,
-            run,
-            user,
-        })
-    }
-
-    /// The pool.
-    pub fn pool(&self) -> &'a Pool {
-        self.machine.pool(self.id)
-    }
-
-    /// How large a body its scripts take; `None` where a value depends on the environment.
-    pub fn sizes(&self) -> Option<Sizes> {
-        if self.user.is_some() { self.master().sizes(self.pool(), self.user) } else { self.pool().sizes }
-    }
-
-    /// Its master.
-    pub fn master(&self) -> &'a Master {
-        &self.machine.masters[self.id.master]
-    }
-
-    /// When the first of nginx and FPM ends a request that never answers, in milliseconds.
-    pub fn ends_by(&self) -> u64 {
-        match self.run.struck_by {
-            0 => self.read.value,
-            struck => struck.min(self.read.value),
-        }
-    }
-}
-
-/// Whether a hand-over serves FPM's status or ping page, which no script runs for.
-fn is_status(nginx: &Nginx, hand_over: &HandOver, pool: &Pool) -> bool {
-    let Some(location) = &nginx.config.level(hand_over.level).opener else { return false };
-    pool.own_pages.iter().any(|page| location.text().contains(page))
-}
-
-impl Machine {
-    /// Every hand-over with every pool that it reaches.
-    pub fn chains(&self) -> impl Iterator<Item = Chain<'_>> {
-        let reaching = self.dials.iter().filter_map(|dial| match &dial.reach {
-            Reach::Pools(pools) => Some((dial, pools)),
-            _ => None,
-        });
-        reaching.flat_map(move |(dial, pools)| pools.iter().filter_map(move |id| Chain::new(self, dial, *id)))
-    }
 }
 
 /// A time as people write it: `300ms`, `60s`.

@@ -24,6 +24,7 @@ pub mod buffers;
 pub mod build;
 pub mod capacity;
 pub mod certificates;
+pub mod chains;
 pub mod connect;
 pub mod drift;
 pub mod extensions;

@@ -1,14 +1,13 @@
 //! Sizes of buffers that nginx refuses together.
 
-use std::collections::HashMap;
-
-use crate::deployment::buffers::{Buffers, Conflict, PAGE, PREFIXES, Several, client_headers, directives};
-use crate::deployment::limits::{effective, shown_size};
-use crate::deployment::{Deployment, Nginx, Setting};
-use crate::finding::Program;
+use crate::deployment::buffers::{
+    Buffers, CLIENT_CONFLICT, Conflict, PAGE, PREFIXES, Several, client_conflict, directives,
+};
+use crate::deployment::limits::shown_size;
+use crate::deployment::{Deployment, Nginx, Origin};
+use crate::finding::{Finding, Program};
 use crate::nginx::levels::{Context, LevelId};
-use crate::nginx::literals;
-use crate::rules::{Findings, Rule, Told, rule};
+use crate::rules::{ByCause, Findings, Rule, rule};
 use crate::source::Sources;
 
 pub(super) static RULE: Rule = rule!(
@@ -23,39 +22,26 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         let page = machine.facts.page_size.unwrap_or(PAGE);
         for nginx in &machine.nginx {
             for (prefix, names) in PREFIXES.into_iter().filter_map(|prefix| Some((prefix, directives(prefix)?))) {
-                // What is told of the levels that set a size; thousands of servers may share what `http` sets.
-                let mut known: HashMap<LevelId, Option<Told>> = HashMap::new();
-                for level in nginx.levels_setting(names) {
-                    let sets = |id: &LevelId| nginx.config.last_of(*id, names).is_some();
-                    let Some(set_at) = nginx.config.outwards(level).find(sets) else { continue };
-                    match known.get(&set_at) {
-                        Some(Some(told)) => findings.concerns(*told, server_name(nginx, level)),
-                        Some(None) => {}
-                        None => {
-                            let found = of_module(nginx, level, prefix, page, sources);
-                            known.insert(set_at, found.and_then(|found| tell(nginx, level, found, findings)));
-                        }
-                    }
+                // Thousands of servers may share what `http` sets.
+                let mut told = ByCause::default();
+                for (level, set_at) in nginx.levels_setting(names) {
+                    let mut found = None;
+                    told.tell(findings, server_name(nginx, level), set_at, |_| {
+                        found = of_module(nginx, level, prefix, page);
+                        found.as_ref()?.finding(nginx, sources)
+                    });
+                    unchecked(nginx, found, findings);
                 }
             }
             for server in nginx.config.levels(Context::Server) {
-                if let Some(found) = of_client(nginx, server, sources) {
-                    tell(nginx, server, found, findings);
+                let found = of_client(nginx, server);
+                if let Some(finding) = found.as_ref().and_then(|found| found.finding(nginx, sources)) {
+                    findings.push_for(server_name(nginx, server), finding);
                 }
+                unchecked(nginx, found, findings);
             }
         }
     }
-}
-
-/// What takes part in a conflict: the value and its words, whether written or not.
-type Part = (Setting<()>, String);
-
-/// A message, nginx's words, the parts with the decisive one first, and what to do.
-struct Found {
-    message: String,
-    refusal: String,
-    parts: Vec<Part>,
-    help: String,
 }
 
 /// The server that a level is or is in, as notes name it.
@@ -63,122 +49,99 @@ fn server_name(nginx: &Nginx, level: LevelId) -> Option<&str> {
     nginx.server_around(level)?.shown_name()
 }
 
-fn tell(nginx: &Nginx, level: LevelId, found: Found, findings: &mut Findings) -> Option<Told> {
-    let written = found.parts.iter().filter(|(setting, _)| setting.is_written());
-    let mut written = written.filter_map(|(setting, text)| Some((setting.origin.span()?, text.clone())));
-    let (span, label) = written.next()?;
-    if !nginx.is_whole && found.parts.iter().any(|(setting, _)| !setting.is_written()) {
+/// Says so where a default takes part that lines around this file may replace.
+fn unchecked(nginx: &Nginx, found: Option<Found>, findings: &mut Findings) {
+    if found.is_some_and(|found| !found.is_known(nginx)) {
         findings.unchecked(&RULE, "the settings of `http` around this file", "--nginx-conf");
-        return None;
     }
-    let finding = RULE.finding(found.message, span, label);
-    let finding = written.fold(finding, |finding, (span, label)| finding.label(span, label));
-    let defaults = found.parts.iter().filter(|(setting, _)| !setting.is_written());
-    let finding = defaults.fold(finding, |finding, (_, text)| finding.note(format!("default: {text}")));
-    let finding = finding.help(found.help).refused_by(Program::Nginx, found.refusal);
-    Some(findings.push_for(server_name(nginx, level), finding))
 }
 
-fn of_module(nginx: &Nginx, level: LevelId, prefix: &str, page: u64, sources: &Sources) -> Option<Found> {
+/// Settings that nginx refuses together.
+struct Found {
+    message: String,
+    /// nginx's words.
+    refusal: String,
+    /// The settings with what to say of each, the decisive one first.
+    parts: Vec<(Origin, String)>,
+    help: String,
+}
+
+impl Found {
+    /// Whether the settings that take part are all in view.
+    fn is_known(&self, nginx: &Nginx) -> bool {
+        nginx.is_whole || self.parts.iter().all(|(origin, _)| matches!(origin, Origin::Written(_)))
+    }
+
+    fn finding(&self, nginx: &Nginx, sources: &Sources) -> Option<Finding> {
+        let mut written = self.parts.iter().filter_map(|(origin, text)| match origin {
+            Origin::Written(span) => Some((*span, text)),
+            _ => None,
+        });
+        let (span, label) = written.next().filter(|_| self.is_known(nginx))?;
+        let finding = RULE.finding(&self.message, span, label);
+        let finding = written.fold(finding, |finding, (span, label)| finding.label(span, label));
+        let defaults = self.parts.iter().filter(|(origin, _)| !matches!(origin, Origin::Written(_)));
+        let finding = defaults.fold(finding, |finding, (_, text)| finding.note(format!("default: {text}")));
+        let refusal = nginx.refusal_of_http(&self.refusal, sources);
+        Some(finding.help(&self.help).refused_by(Program::Nginx, refusal))
+    }
+}
+
+/// What nginx refuses of a module's buffers.
+fn of_module(nginx: &Nginx, level: LevelId, prefix: &str, page: u64) -> Option<Found> {
     let buffers = Buffers::at(&nginx.config, level, prefix, page)?;
     let conflict = buffers.conflict()?;
     let Several { count, size } = buffers.body.value;
-    let (one, largest) = (shown_size(size), buffers.largest());
-    let free = count.saturating_sub(1).saturating_mul(size);
-    let part = |setting: Setting<u64>, suffix: &str| {
-        (Setting { value: (), origin: setting.origin }, format!("{prefix}_{suffix} {}", shown_size(setting.value)))
-    };
-    let header = part(buffers.header, "buffer_size");
-    let body = (Setting { value: (), origin: buffers.body.origin }, format!("{prefix}_buffers {count} {one}"));
-    let (busy, write, file) = (
-        part(buffers.busy, "busy_buffers_size"),
-        part(buffers.write, "temp_file_write_size"),
-        part(buffers.file, "max_temp_file_size"),
-    );
-    let most = shown_size(largest);
-    let (message, parts, help) = match conflict {
-        Conflict::TooFew => (
-            format!("{prefix}_buffers is {count}; nginx wants at least 2"),
-            vec![body],
-            format!("`{prefix}_buffers 8 {one}`"),
-        ),
+    let (one, most, twice) = (shown_size(size), shown_size(buffers.largest()), shown_size(buffers.largest() * 2));
+    let busy = shown_size(buffers.busy.value);
+    let (message, help) = match conflict {
+        Conflict::TooFew => {
+            (format!("{prefix}_buffers is {count}; nginx wants at least 2"), format!("`{prefix}_buffers 8 {one}`"))
+        }
         Conflict::BusyAbove => {
-            let busy_size = shown_size(buffers.busy.value);
+            let free = shown_size(count.saturating_sub(1).saturating_mul(size));
             let needed = buffers.busy.value.div_ceil(size) + 1;
             let why = match buffers.busy.is_written() {
                 true => String::new(),
                 false => format!(" (twice the largest, {most})"),
             };
-            (
-                format!(
-                    "busy buffers of {busy_size}{why} do not fit: {count} × {one} minus one is {}",
-                    shown_size(free)
-                ),
-                match buffers.busy.is_written() {
-                    true => vec![busy, body],
-                    false if buffers.header.value > size => vec![header, body, busy],
-                    false => vec![body, header, busy],
-                },
-                match buffers.header.value > size {
-                    true => format!("`{prefix}_buffers 8 {most}`"),
-                    false => format!("`{prefix}_buffers {needed} {one}`, or a smaller `{prefix}_busy_buffers_size`"),
-                },
-            )
+            let help = match buffers.is_header_larger() {
+                true => format!("`{prefix}_buffers 8 {most}`"),
+                false => format!("`{prefix}_buffers {needed} {one}`, or a smaller `{prefix}_busy_buffers_size`"),
+            };
+            (format!("busy buffers of {busy}{why} do not fit: {count} × {one} minus one is {free}"), help)
         }
         Conflict::BusyBelow => (
-            format!("busy buffers of {} are less than one buffer of {most}", shown_size(buffers.busy.value)),
-            vec![busy, header, body],
-            format!("`{prefix}_busy_buffers_size {}`, or remove the line", shown_size(largest * 2)),
+            format!("busy buffers of {busy} are less than one buffer of {most}"),
+            format!("`{prefix}_busy_buffers_size {twice}`, or remove the line"),
         ),
-        Conflict::WriteBelow => (
-            format!(
-                "{} are written to a temporary file at once, less than one buffer of {most}",
-                shown_size(buffers.write.value)
-            ),
-            vec![write, header, body],
-            format!("`{prefix}_temp_file_write_size {}`, or remove the line", shown_size(largest * 2)),
-        ),
+        Conflict::WriteBelow => {
+            let write = shown_size(buffers.write.value);
+            (
+                format!("{write} are written to a temporary file at once, less than one buffer of {most}"),
+                format!("`{prefix}_temp_file_write_size {twice}`, or remove the line"),
+            )
+        }
         Conflict::FileBelow => (
             format!("a temporary file of {} is smaller than one buffer of {most}", shown_size(buffers.file.value)),
-            vec![file, header, body],
             format!("`{prefix}_max_temp_file_size 0` for none, or at least {most}"),
         ),
     };
-    Some(Found { message, refusal: refusal(nginx, &conflict.message(prefix), sources), parts, help })
+    let parts = conflict.parts(&buffers).iter().map(|part| buffers.line(*part, prefix)).collect();
+    Some(Found { message, refusal: conflict.message(prefix), parts, help })
 }
 
-fn of_client(nginx: &Nginx, level: LevelId, sources: &Sources) -> Option<Found> {
-    let headers = client_headers(nginx, level)?;
-    let opener = nginx.config.level(level).opener.as_ref()?.head;
-    let pool = effective(&nginx.config, level, "connection_pool_size", literals::size, Setting::default(512, opener))?;
-    (headers.value.size < pool.value).then(|| {
-        let (one, least) = (shown_size(headers.value.size), shown_size(pool.value));
-        let of = |origin, text: String| (Setting { value: (), origin }, text);
-        Found {
-            message: format!("header buffers of {one} are smaller than connection_pool_size, {least}"),
-            refusal: refusal(
-                nginx,
-                "the \"large_client_header_buffers\" size must be equal to or greater than \"connection_pool_size\"",
-                sources,
-            ),
-            parts: vec![
-                of(headers.origin, format!("large_client_header_buffers {} {one}", headers.value.count)),
-                of(pool.origin, format!("connection_pool_size {least}")),
-            ],
-            help: "`large_client_header_buffers 4 8k`".into(),
-        }
+/// What nginx refuses of the buffers for the headers of requests.
+fn of_client(nginx: &Nginx, server: LevelId) -> Option<Found> {
+    let (headers, pool) = client_conflict(nginx, server)?;
+    let (one, least) = (shown_size(headers.value.size), shown_size(pool.value));
+    Some(Found {
+        message: format!("header buffers of {one} are smaller than connection_pool_size, {least}"),
+        refusal: CLIENT_CONFLICT.to_owned(),
+        parts: vec![
+            (headers.origin, format!("large_client_header_buffers {} {one}", headers.value.count)),
+            (pool.origin, format!("connection_pool_size {least}")),
+        ],
+        help: "`large_client_header_buffers 4 8k`".into(),
     })
-}
-
-/// nginx blames the end of `http`, where it compares.
-fn refusal(nginx: &Nginx, message: &str, sources: &Sources) -> String {
-    match nginx.end_of_http() {
-        Some(end) => {
-            let place = sources.place(end);
-            // nginx names files as they lie in its own root.
-            let inside = place.strip_prefix(&sources.prefix).unwrap_or(&place);
-            format!("{message} in /{}", inside.trim_start_matches('/'))
-        }
-        None => message.to_owned(),
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{KILLED, chain, label_cpu, read_label};
-use crate::deployment::limits::Chain;
+use crate::deployment::chains::Chain;
 use crate::deployment::{Deployment, PoolId};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -24,10 +24,9 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         for link in killed.values() {
             let (run, pool) = (&link.run, &link.pool().name);
             let (kill, cpu) = (run.terminate.value, run.cpu.value);
-            let place = run.terminate.origin.span().unwrap_or(link.pool().header);
             let finding = RULE.finding(
                 format!("pool {pool} kills a script after {kill}s; PHP's own limit is {cpu}s"),
-                place,
+                link.terminate_place(),
                 format!("FPM kills the worker between {kill}s and {}", run.latest()),
             );
             findings.push(

@@ -2,9 +2,9 @@
 
 use super::Rule;
 use crate::deployment::Origin;
-use crate::deployment::limits::{Chain, STOCK_CPU, Timer, shown_time};
+use crate::deployment::chains::Chain;
+use crate::deployment::limits::{STOCK_CPU, Timer, shown_time};
 use crate::finding::Finding;
-use crate::nginx::literals;
 use crate::source::Sources;
 
 mod connect_timeout_too_long;
@@ -48,10 +48,7 @@ fn chain(chain: &Chain, sources: &Sources) -> String {
         Origin::Default(span) => format!(" (default at {})", sources.place(span)),
         Origin::Packaged => " (default)".to_owned(),
     };
-    let edges = chain.machine.facts.edges.iter().filter_map(|edge| {
-        let wait = literals::milliseconds(edge.timeout.as_deref()?)?;
-        Some(format!("{} {} (facts)", edge.name, shown_time(wait)))
-    });
+    let edges = chain.machine.edges().map(|(wait, edge)| format!("{edge} {} (facts)", shown_time(wait)));
     let nginx = format!("nginx {}{}", shown_time(chain.read.value), at(chain.read.origin));
     let run = &chain.run;
     let fpm = match (run.terminate.value, run.stopped_by) {

@@ -2,7 +2,8 @@
 
 use super::{chain, label_cpu, read_label};
 use crate::deployment::Deployment;
-use crate::deployment::limits::{Chain, STOCK_CPU, Timer, shown_time};
+use crate::deployment::chains::Chain;
+use crate::deployment::limits::{STOCK_CPU, Timer, shown_time};
 use crate::finding::{Finding, Severity};
 use crate::rules::connection::server_name;
 use crate::rules::{ByCause, Findings, Rule, rule};
@@ -75,7 +76,6 @@ fn by_php(link: &Chain, brief: u64) -> Option<Severity> {
 fn finding(link: &Chain, sources: &Sources) -> Finding {
     let (pool, run) = (&link.pool().name, &link.run);
     let wait = shown_time(link.read.value);
-    let place = link.read.origin.span().unwrap_or(link.hand_over.span);
     let name = link.hand_over.timer_name(Timer::Read);
     let (message, help) = match run.terminate.value {
         0 => (
@@ -93,12 +93,12 @@ fn finding(link: &Chain, sources: &Sources) -> Finding {
             (format!("nginx waits {wait}; pool {pool} lets a request run {seconds}s"), help)
         }
     };
-    let finding = RULE.finding(message, place, read_label(link));
+    let finding = RULE.finding(message, link.read_place(), read_label(link));
     let finding = match run.terminate.value {
         0 => label_cpu(finding, link),
         seconds => {
             let end = format!("FPM ends it between {seconds}s and {}", run.latest());
-            finding.label(run.terminate.origin.span().unwrap_or(link.pool().header), end)
+            finding.label(link.terminate_place(), end)
         }
     };
     finding

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{chain, label_cpu};
-use crate::deployment::limits::Chain;
+use crate::deployment::chains::Chain;
 use crate::deployment::{Deployment, PoolId};
 use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
