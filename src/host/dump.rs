@@ -118,18 +118,6 @@ impl Host for Dump {
         self.files.entry(path)
     }
 
-    fn is_closed(&self, _directory: &Path) -> bool {
-        false
-    }
-
-    fn link_target(&self, _path: &Path) -> Option<PathBuf> {
-        None
-    }
-
-    fn is_live(&self) -> bool {
-        false
-    }
-
     fn is_dump(&self) -> bool {
         true
     }

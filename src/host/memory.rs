@@ -54,16 +54,4 @@ impl Host for Memory {
         };
         Ok(Entry { real, kind, access: Access { mode: 0o755, ..Access::default() }, has_acl: false, by_text: false })
     }
-
-    fn is_closed(&self, _directory: &Path) -> bool {
-        false
-    }
-
-    fn link_target(&self, _path: &Path) -> Option<PathBuf> {
-        None
-    }
-
-    fn is_live(&self) -> bool {
-        false
-    }
 }

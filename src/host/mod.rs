@@ -1,5 +1,6 @@
 //! The host a configuration belongs to: its files ([`Host`]) and what is known of it ([`facts`]).
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -41,16 +42,22 @@ pub trait Host: Sync {
     fn list(&self, directory: &Path) -> Vec<OsString>;
 
     /// Whether a directory is there and its names may not be read.
-    fn is_closed(&self, directory: &Path) -> bool;
+    fn is_closed(&self, _directory: &Path) -> bool {
+        false
+    }
 
     /// What is at a path, links followed; the error says why it cannot be told.
     fn entry(&self, path: &Path) -> Result<Entry, ReadError>;
 
     /// Where a symbolic link at a path leads, followed once, whether or not something is there.
-    fn link_target(&self, path: &Path) -> Option<PathBuf>;
+    fn link_target(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
 
     /// Whether this is the running host, so that owners, modes and absences mean something.
-    fn is_live(&self) -> bool;
+    fn is_live(&self) -> bool {
+        false
+    }
 
     /// Whether this is all that nginx has loaded, and nothing else: then a file that it names and that
     /// is not here was lost on the way, and a pattern that finds nothing here found nothing there.
@@ -87,6 +94,25 @@ impl Opened {
             None => (shown(path), Some(shown(&self.real))),
         }
     }
+}
+
+/// The files of a directory that can be read, in bytewise order of their names, each with its path.
+pub fn files_in<'a>(host: &'a dyn Host, directory: &'a Path) -> impl Iterator<Item = (PathBuf, Opened)> + 'a {
+    let paths = host.list(directory).into_iter().map(|name| directory.join(name));
+    paths.filter_map(|path| host.open(&path).ok().map(|opened| (path, opened)))
+}
+
+/// The paths of the files in some directories by their names, as systemd takes them: of several with one name, the one
+/// in the strongest directory, which comes first.
+pub fn layered(host: &dyn Host, directories: &[&str]) -> BTreeMap<OsString, PathBuf> {
+    let mut files = BTreeMap::new();
+    for directory in directories.iter().map(Path::new) {
+        for name in host.list(directory) {
+            let path = directory.join(&name);
+            files.entry(name).or_insert(path);
+        }
+    }
+    files
 }
 
 /// What is at a path.

@@ -130,10 +130,6 @@ impl Host for Overlay {
         }
     }
 
-    fn is_live(&self) -> bool {
-        false
-    }
-
     fn known_as(&self, path: &Path) -> Option<String> {
         match (self.found(path), self.added.get(&normalize(path))) {
             (Some(place), _) => Some(shown(&place)),

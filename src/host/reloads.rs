@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Host;
+use super::{Host, files_in};
 
 /// Directories of files that are run or whose lines are.
 const DIRECTORIES: [&str; 4] =
@@ -30,9 +30,8 @@ pub fn is_reload(command: &str) -> bool {
 pub fn read(host: &dyn Host) -> Vec<Reload> {
     let mut found = Vec::new();
     for directory in DIRECTORIES.map(Path::new) {
-        for path in host.list(directory).into_iter().map(|name| directory.join(name)) {
-            let Ok(bytes) = host.read(&path) else { continue };
-            let text = String::from_utf8_lossy(&bytes);
+        for (path, opened) in files_in(host, directory) {
+            let text = String::from_utf8_lossy(&opened.bytes);
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
             found.extend(lines.filter(|(_, line)| is_reload(line)).map(|(at, line)| Reload {
                 path: path.clone(),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::Host;
+use super::{Host, files_in};
 use crate::source::{Sources, Span};
 
 /// One block of names with its directives.
@@ -24,11 +24,8 @@ pub struct Rotation {
 
 /// Reads the blocks of `/etc/logrotate.d`.
 pub fn read(host: &dyn Host, sources: &mut Sources) -> Vec<Rotation> {
-    let directory = Path::new("/etc/logrotate.d");
     let mut found = Vec::new();
-    for name in host.list(directory) {
-        let path = directory.join(&name);
-        let Ok(opened) = host.open(&path) else { continue };
+    for (path, opened) in files_in(host, Path::new("/etc/logrotate.d")) {
         let Ok(text) = String::from_utf8(opened.bytes.clone()) else { continue };
         // A host rotates dozens of logs that have nothing to do with this.
         if !["nginx", "php", "fpm"].iter().any(|word| text.contains(word)) {

@@ -4,26 +4,18 @@
 //! the stronger directory alone; `/etc/sysctl.conf` comes last.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::Host;
+use super::{Host, layered};
 
 /// Where the files lie, the strongest directory first.
 const DIRECTORIES: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 
 /// The numbers that are set, by the last part of the setting's name.
 pub fn read(host: &dyn Host) -> BTreeMap<String, toml::Value> {
-    let mut files = BTreeMap::new();
-    for directory in DIRECTORIES.map(Path::new) {
-        for name in host.list(directory) {
-            if Path::new(&name).extension().is_some_and(|ending| ending == "conf") {
-                let path = directory.join(&name);
-                files.entry(name).or_insert(path);
-            }
-        }
-    }
+    let files = layered(host, &DIRECTORIES).into_values();
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "conf"));
     let mut found = BTreeMap::new();
-    for path in files.into_values().chain(["/etc/sysctl.conf".into()]) {
+    for path in files.chain(["/etc/sysctl.conf".into()]) {
         let Ok(text) = host.read(&path) else { continue };
         for line in String::from_utf8_lossy(&text).lines() {
             let line = line.trim().trim_start_matches('-');

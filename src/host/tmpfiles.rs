@@ -2,10 +2,10 @@
 //!
 //! Source: tmpfiles.d(5).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Host, normalize};
+use super::{Host, layered, normalize};
 
 /// Where the files lie, the strongest directory first.
 const DIRECTORIES: [&str; 3] = ["/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/lib/tmpfiles.d"];
@@ -22,16 +22,9 @@ pub struct Tmpfiles {
 impl Tmpfiles {
     /// Reads the files of a host.
     pub fn read(host: &dyn Host) -> Self {
-        let mut files = BTreeMap::new();
-        let mut found = Tmpfiles::default();
-        for directory in DIRECTORIES {
-            for name in host.list(Path::new(directory)) {
-                found.known |= directory.starts_with("/usr");
-                let path = Path::new(directory).join(&name);
-                files.entry(name).or_insert(path);
-            }
-        }
-        for path in files.into_values() {
+        let known = |directory: &&str| directory.starts_with("/usr") && !host.list(Path::new(directory)).is_empty();
+        let mut found = Tmpfiles { known: DIRECTORIES.iter().any(known), ..Tmpfiles::default() };
+        for path in layered(host, &DIRECTORIES).into_values() {
             let Ok(text) = host.read(&path) else { continue };
             for line in String::from_utf8_lossy(&text).lines() {
                 let mut words = line.split_whitespace();
