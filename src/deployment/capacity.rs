@@ -6,30 +6,12 @@ use crate::host::units::Unit;
 use crate::nginx::literals;
 use crate::php::load::{Assigned, PoolSettings};
 use crate::php::readers;
-use crate::php::workers::{self, Manager};
+use crate::php::workers::Workers;
 use crate::source::Span;
 use crate::values::version::Version;
 
 /// What an FPM master itself occupies, in bytes.
 pub const MASTER: u64 = 20 << 20;
-
-/// The numbers of workers that packages ship: `pm.max_children`, start, least and most spare servers.
-const SHIPPED: [[i32; 4]; 2] = [[5, 2, 1, 3], [50, 5, 5, 35]];
-
-/// The workers of a pool, as PHP-FPM reads its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workers {
-    /// How they are made.
-    pub manager: Manager,
-    /// At most so many: `pm.max_children`.
-    pub most: u32,
-    /// Where that stands.
-    pub span: Span,
-    /// So many run from the start and never fewer than the spare ones.
-    pub at_start: u32,
-    /// Whether the numbers are those that a package ships.
-    pub shipped: bool,
-}
 
 /// A number of a pool as PHP-FPM reads it, with the line that sets it.
 pub fn number<'a>(settings: &'a PoolSettings, key: &str) -> Option<(i32, &'a Assigned)> {
@@ -37,33 +19,9 @@ pub fn number<'a>(settings: &'a PoolSettings, key: &str) -> Option<(i32, &'a Ass
     Some((readers::int(assigned.text.as_deref()?).value()?, assigned))
 }
 
-impl Workers {
-    /// The workers of a pool; `None` where PHP-FPM refuses its settings or they hang on the environment.
-    pub fn of(settings: &PoolSettings) -> Option<Self> {
-        let numbers = workers::Workers::read(settings)?;
-        let manager = numbers.manager;
-        let (most, assigned) = (numbers.max_children.value, numbers.max_children.at?);
-        let (least, spare) = (numbers.min_spare.value, numbers.max_spare.value);
-        let start = numbers.started();
-        let at_start = match manager {
-            Manager::Static => most,
-            Manager::Dynamic => start.min(most),
-            Manager::OnDemand => 0,
-        };
-        let most_known = u32::try_from(most).ok().filter(|most| *most > 0)?;
-        Some(Workers {
-            manager,
-            most: most_known,
-            span: assigned.value_span,
-            at_start: u32::try_from(at_start).unwrap_or(0),
-            shipped: manager == Manager::Dynamic && SHIPPED.contains(&[most, start, least, spare]),
-        })
-    }
-}
-
 /// Memory that the workers of some masters share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
+#[derive(Clone, Debug)]
+pub struct Budget<'a> {
     /// All of it, in bytes.
     pub total: u64,
     /// What says so.
@@ -75,12 +33,12 @@ pub struct Budget {
     /// How many masters.
     pub masters: u64,
     /// The pools with their workers.
-    pub pools: Vec<(PoolId, Workers)>,
+    pub pools: Vec<(PoolId, Workers<'a>)>,
     /// How many workers may run in all: the sum, or less where `process.max` cuts it.
     pub workers: u64,
 }
 
-impl Budget {
+impl Budget<'_> {
     /// What is left for workers.
     pub fn left(&self) -> u64 {
         self.total.saturating_sub(self.reserve + self.opcache + self.masters * MASTER)
@@ -101,7 +59,7 @@ impl Budget {
 }
 
 /// The memory of a machine and of each unit that has a limit of its own, with the pools that run in it.
-pub fn budgets(machine: &Machine) -> Vec<Budget> {
+pub fn budgets(machine: &Machine) -> Vec<Budget<'_>> {
     let running: Vec<usize> = (0..machine.masters.len()).filter(|master| runs(machine, *master)).collect();
     let mut budgets = Vec::new();
     if let Some(total) = machine.facts.memory {
@@ -119,11 +77,12 @@ pub fn budgets(machine: &Machine) -> Vec<Budget> {
     budgets
 }
 
-fn budget(machine: &Machine, masters: &[usize], total: u64, because: String, reserve: u64) -> Budget {
+fn budget<'a>(machine: &'a Machine, masters: &[usize], total: u64, because: String, reserve: u64) -> Budget<'a> {
     let pools = machine.pools().filter(|(id, _)| masters.contains(&id.master));
     let pools: Vec<_> = pools.filter_map(|(id, pool)| Some((id, Workers::of(&pool.settings)?))).collect();
     let of_master = |master: usize| {
-        let sum = pools.iter().filter(|(id, _)| id.master == master).map(|(_, workers)| u64::from(workers.most)).sum();
+        let sum =
+            pools.iter().filter(|(id, _)| id.master == master).map(|(_, workers)| u64::from(workers.most())).sum();
         process_max(machine, master).map_or(sum, |(most, _)| u64::from(most).min(sum))
     };
     Budget {
@@ -209,31 +168,6 @@ impl Nginx {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::host::memory::Memory;
-    use crate::php::load::load;
-    use crate::source::Sources;
-    use std::path::Path;
-
-    fn workers(text: &str) -> Option<(Manager, u32, u32, bool)> {
-        let mut host = Memory::default();
-        host.add("/f.conf", format!("[www]\n{text}"));
-        let configuration = load(&host, &mut Sources::default(), Path::new("/f.conf"), Path::new("/usr")).unwrap();
-        let workers = Workers::of(&configuration.pools[0])?;
-        Some((workers.manager, workers.most, workers.at_start, workers.shipped))
-    }
-
-    #[test]
-    fn workers_are_counted_as_fpm_does() {
-        let dynamic = "pm=dynamic\npm.max_children=5\npm.min_spare_servers=1\npm.max_spare_servers=3\n";
-        assert_eq!(workers("pm=static\npm.max_children=9\n"), Some((Manager::Static, 9, 9, false)));
-        assert_eq!(workers("pm=ondemand\npm.max_children=9\n"), Some((Manager::OnDemand, 9, 0, false)));
-        assert_eq!(workers(dynamic), Some((Manager::Dynamic, 5, 2, true)));
-        assert_eq!(workers(&format!("{dynamic}pm.start_servers=3\n")), Some((Manager::Dynamic, 5, 3, false)));
-        assert_eq!(workers("pm=static\n"), None);
-        assert_eq!(workers("pm=static\npm.max_children=0\n"), None);
-        assert_eq!(workers("pm=fast\npm.max_children=9\n"), None);
-    }
-
     #[test]
     fn limits_of_units_are_sizes_and_percentages() {
         let unit = |text: &str| {

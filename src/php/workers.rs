@@ -4,6 +4,7 @@
 
 use super::load::{Assigned, PoolSettings};
 use super::readers;
+use crate::source::Span;
 
 /// The process managers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,9 @@ impl Manager {
         }
     }
 }
+
+/// The numbers of workers that packages ship: `pm.max_children`, start, least and most spare servers.
+const SHIPPED: [[i32; 4]; 2] = [[5, 2, 1, 3], [50, 5, 5, 35]];
 
 /// A number of a pool, and the line that sets it.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +114,38 @@ impl<'a> Workers<'a> {
                 10,
             )?,
         })
+    }
+
+    /// The workers of a pool that has at least one; `None` as in [`read`](Workers::read), and where `pm.max_children`
+    /// is not positive.
+    pub fn of(pool: &'a PoolSettings) -> Option<Self> {
+        Workers::read(pool).filter(|workers| workers.max_children.value > 0)
+    }
+
+    /// At most so many run.
+    pub fn most(&self) -> u32 {
+        u32::try_from(self.max_children.value).unwrap_or(0)
+    }
+
+    /// The value of `pm.max_children`; where nothing sets it, that of `pm`.
+    pub fn most_span(&self) -> Span {
+        self.max_children.at.unwrap_or(self.manager_at).value_span
+    }
+
+    /// So many run from the start, and never fewer than the spare ones.
+    pub fn at_start(&self) -> u32 {
+        let count = match self.manager {
+            Manager::Static => self.max_children.value,
+            Manager::Dynamic => self.started().min(self.max_children.value),
+            Manager::OnDemand => 0,
+        };
+        u32::try_from(count).unwrap_or(0)
+    }
+
+    /// Whether the numbers are those that a package ships.
+    pub fn is_shipped(&self) -> bool {
+        let numbers = [self.max_children.value, self.started(), self.min_spare.value, self.max_spare.value];
+        self.manager == Manager::Dynamic && SHIPPED.contains(&numbers)
     }
 
     /// The number of a setting.
@@ -225,5 +261,25 @@ mod tests {
             "pm.process_idle_timeout(0s) must be greater than 0s"
         );
         assert_eq!(refusal("pm=static\npm.max_children=${N}"), None);
+    }
+
+    fn counted(text: &str) -> Option<(Manager, u32, u32, bool)> {
+        let mut host = Memory::default();
+        host.add("/f.conf", format!("[www]\n{text}"));
+        let configuration = load(&host, &mut Sources::default(), Path::new("/f.conf"), Path::new("/usr")).unwrap();
+        let workers = Workers::of(&configuration.pools[0])?;
+        Some((workers.manager, workers.most(), workers.at_start(), workers.is_shipped()))
+    }
+
+    #[test]
+    fn workers_are_counted_as_fpm_does() {
+        let dynamic = "pm=dynamic\npm.max_children=5\npm.min_spare_servers=1\npm.max_spare_servers=3\n";
+        assert_eq!(counted("pm=static\npm.max_children=9\n"), Some((Manager::Static, 9, 9, false)));
+        assert_eq!(counted("pm=ondemand\npm.max_children=9\n"), Some((Manager::OnDemand, 9, 0, false)));
+        assert_eq!(counted(dynamic), Some((Manager::Dynamic, 5, 2, true)));
+        assert_eq!(counted(&format!("{dynamic}pm.start_servers=3\n")), Some((Manager::Dynamic, 5, 3, false)));
+        assert_eq!(counted("pm=static\n"), None);
+        assert_eq!(counted("pm=static\npm.max_children=0\n"), None);
+        assert_eq!(counted("pm=fast\npm.max_children=9\n"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! `listen.backlog` leaves hardly a place for requests to wait.
 
 use crate::deployment::Deployment;
-use crate::deployment::capacity::{Workers, number};
+use crate::deployment::capacity::number;
+use crate::php::workers::Workers;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, Endpoint};
@@ -36,7 +37,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             );
             let workers = Workers::of(&pool.settings);
             let finding = match workers {
-                Some(workers) => finding.label(workers.span, format!("so many requests run at once: {}", workers.most)),
+                Some(workers) => {
+                    finding.label(workers.most_span(), format!("so many requests run at once: {}", workers.most()))
+                }
                 None => finding,
             };
             let caller = super::php_caller(machine, id);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::deployment::capacity::Workers;
 use crate::deployment::{Deployment, Machine, Nginx};
 use crate::finding::{Finding, Prediction, Severity};
+use crate::php::workers::Workers;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -82,7 +82,7 @@ fn short(machine: &Machine, number: usize, free: u64, span: Span) -> Option<Find
     let (Some(processes), of_processes) = nginx.worker_processes(&machine.facts) else { return None };
     let called = machine.pools().filter(|(id, _)| machine.callers(*id).any(|dial| dial.nginx == number));
     let pools: Vec<_> = called.filter_map(|(_, pool)| Some((&pool.name, Workers::of(&pool.settings)?))).collect();
-    let workers: u64 = pools.iter().map(|(_, workers)| u64::from(workers.most)).sum();
+    let workers: u64 = pools.iter().map(|(_, workers)| u64::from(workers.most())).sum();
     let at_once = free / 2 * processes;
     if at_once >= workers {
         return None;
@@ -98,7 +98,7 @@ fn short(machine: &Machine, number: usize, free: u64, span: Span) -> Option<Find
         finding = finding.label(span, format!("{processes} × {} at once", free / 2));
     }
     for (name, workers) in pools.iter().take(4) {
-        finding = finding.label(workers.span, format!("pool {name} may have {}", workers.most));
+        finding = finding.label(workers.most_span(), format!("pool {name} may have {}", workers.most()));
     }
     Some(finding.help("set `worker_connections` to 1024 or more; connections that wait cost little"))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::deployment::capacity::Workers;
 use crate::deployment::{Deployment, HandOver, Machine, Nginx, PoolId, Protocol, Target};
 use crate::nginx::literals;
+use crate::php::workers::Workers;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -26,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let Some(workers) = Workers::of(&pool.settings) else { continue };
             let groups = kept(machine, id);
             let connections: u64 = groups.iter().map(|kept| kept.connections).sum();
-            let Some(first) = groups.first().filter(|_| connections >= u64::from(workers.most)) else { continue };
+            let Some(first) = groups.first().filter(|_| connections >= u64::from(workers.most())) else { continue };
             let label = match first.is_default {
                 true => "nginx keeps up to 32 connections of every group open, in each worker process",
                 false => "so many connections each worker process of nginx keeps open",
@@ -35,17 +35,18 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .finding(
                     format!(
                         "nginx keeps up to {connections} connections to pool {} open, which has {} workers",
-                        pool.name, workers.most
+                        pool.name,
+                        workers.most()
                     ),
                     first.size,
                     label,
                 )
                 .label(first.switch, "PHP-FPM is asked to keep the connection")
-                .label(workers.span, "a kept connection holds its worker while nothing happens on it")
+                .label(workers.most_span(), "a kept connection holds its worker while nothing happens on it")
                 .label(first.pass, "requests are handed over here")
                 .help(format!(
                     "remove `fastcgi_keep_conn`, or keep fewer than {} connections over all worker processes of nginx",
-                    workers.most
+                    workers.most()
                 ))
                 .predict(
                     504,

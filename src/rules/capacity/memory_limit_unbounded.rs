@@ -1,9 +1,9 @@
 //! No limit holds a script back from taking all of the memory.
 
 use crate::deployment::Deployment;
-use crate::deployment::capacity::Workers;
 use crate::finding::Severity;
 use crate::php::readers;
+use crate::php::workers::Workers;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -39,7 +39,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let severity = if memory.is_some() { Severity::Warning } else { Severity::Advice };
             let mut finding = RULE.finding(message, limit.span, label).severity(severity);
             if let Some(workers) = Workers::of(&pool.settings) {
-                finding = finding.label(workers.span, format!("{} workers may do so at once", workers.most));
+                finding = finding.label(workers.most_span(), format!("{} workers may do so at once", workers.most()));
             }
             let finding = finding
                 .note("the kernel then kills a worker or another program of the host: 502 instead of PHP's own error")

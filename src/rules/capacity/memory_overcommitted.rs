@@ -1,9 +1,9 @@
 //! The workers of all pools need more memory than there is.
 
-use crate::deployment::capacity::{Budget, Workers, budgets};
+use crate::deployment::capacity::{Budget, budgets};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::{Finding, Severity};
-use crate::php::workers::Manager;
+use crate::php::workers::{Manager, Workers};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -39,12 +39,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Option<(Severity, Finding)> {
     let severity = severity(budget, each, measured)?;
     let mut pools = budget.pools.clone();
-    pools.sort_by_key(|(id, workers)| (std::cmp::Reverse(workers.most), *id));
+    pools.sort_by_key(|(id, workers)| (std::cmp::Reverse(workers.most()), *id));
     let (first, largest) = *pools.first()?;
     let (left, megabytes) = (budget.left(), |workers: u64| (workers * each) >> 20);
     let name = |id: PoolId| &machine.pool(id).name;
     let says = |workers: &Workers| {
-        format!("at most {} × {} MiB = {} MiB", workers.most, each >> 20, megabytes(workers.most.into()))
+        format!("at most {} × {} MiB = {} MiB", workers.most(), each >> 20, megabytes(workers.most().into()))
     };
     let message = match measured {
         true => format!(
@@ -60,9 +60,9 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
             each >> 20
         ),
     };
-    let mut finding = RULE.finding(message, largest.span, format!("pool {}: {}", name(first), says(&largest)));
+    let mut finding = RULE.finding(message, largest.most_span(), format!("pool {}: {}", name(first), says(&largest)));
     for (id, workers) in pools.iter().skip(1).take(NAMED) {
-        finding = finding.label(workers.span, format!("pool {}: {}", name(*id), says(workers)));
+        finding = finding.label(workers.most_span(), format!("pool {}: {}", name(*id), says(workers)));
     }
     let list = |of: &dyn Fn(&Workers) -> String| {
         let all: Vec<String> =
@@ -71,16 +71,16 @@ fn finding(machine: &Machine, budget: &Budget, each: u64, measured: bool) -> Opt
         if more > 0 { format!("{} and {more} more", all.join(", ")) } else { all.join(", ") }
     };
     let workers = list(&|workers| {
-        format!("{} {} × {} = {}", workers.manager.name(), workers.most, each >> 20, megabytes(workers.most.into()))
+        format!("{} {} × {} = {}", workers.manager.name(), workers.most(), each >> 20, megabytes(workers.most().into()))
     });
     let source = if measured { "measured" } else { "assumed; --worker-memory says what is measured" };
     let fitting = left / each;
-    let certain: u64 = budget.pools.iter().map(|(_, workers)| u64::from(workers.at_start)).sum();
+    let certain: u64 = budget.pools.iter().map(|(_, workers)| u64::from(workers.at_start())).sum();
     let help = match fitting {
         0 => "give the host more memory, or the workers less to do".to_owned(),
         _ => {
-            let sum = pools.iter().map(|(_, workers)| u64::from(workers.most)).sum::<u64>().max(1);
-            let share = list(&|workers| (fitting * u64::from(workers.most) / sum).max(1).to_string());
+            let sum = pools.iter().map(|(_, workers)| u64::from(workers.most())).sum::<u64>().max(1);
+            let share = list(&|workers| (fitting * u64::from(workers.most()) / sum).max(1).to_string());
             format!("set `pm.max_children` to at most {fitting} in all, such as {share}")
         }
     };
@@ -102,11 +102,11 @@ fn severity(budget: &Budget, each: u64, measured: bool) -> Option<Severity> {
     let need = |workers: u64| workers.saturating_mul(each);
     let sum =
         |of: &dyn Fn(&Workers) -> u32| budget.pools.iter().map(|(_, workers)| u64::from(of(workers))).sum::<u64>();
-    let certain = sum(&|workers| workers.at_start);
-    let kept = sum(&|workers| if workers.manager == Manager::OnDemand { 0 } else { workers.most });
-    let alone = budget.pools.iter().map(|(_, workers)| u64::from(workers.most)).max().unwrap_or(0);
+    let certain = sum(&|workers| workers.at_start());
+    let kept = sum(&|workers| if workers.manager == Manager::OnDemand { 0 } else { workers.most() });
+    let alone = budget.pools.iter().map(|(_, workers)| u64::from(workers.most())).max().unwrap_or(0);
     let least = budget.total.saturating_sub(budget.reserve);
-    let shipped = budget.pools.iter().all(|(_, workers)| workers.shipped);
+    let shipped = budget.pools.iter().all(|(_, workers)| workers.is_shipped());
     match () {
         () if need(budget.workers) <= if measured { budget.left() } else { least } => None,
         () if shipped => Some(Severity::Advice),

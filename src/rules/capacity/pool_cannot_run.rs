@@ -1,12 +1,13 @@
 //! Settings that pass `php-fpm -t` and with which no worker runs, or no master.
 
-use crate::deployment::capacity::{Workers, number};
+use crate::deployment::capacity::number;
 use crate::deployment::openings::Trouble;
 use crate::deployment::{Deployment, Machine, Master, Pool, PoolId};
 use crate::finding::Finding;
 use crate::host::units::Unit;
 use crate::php::load::Assigned;
 use crate::php::readers;
+use crate::php::workers::Workers;
 use crate::rules::connection::{StartFails, predict_failed_start};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -179,7 +180,7 @@ fn numbers(machine: &Machine, master: usize) -> impl Iterator<Item = Finding> {
 /// The memory in which the master keeps its workers' states: it takes it for all of them at its start.
 fn shared_memory(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding> {
     let workers = Workers::of(&pool.settings)?;
-    let bytes = u64::from(workers.most) * STATE;
+    let bytes = u64::from(workers.most()) * STATE;
     // How much more than its memory a host promises depends on its swap.
     let promised = machine.facts.memory.map_or(1 << 40, |memory| memory.saturating_mul(4));
     if bytes <= promised {
@@ -187,8 +188,8 @@ fn shared_memory(machine: &Machine, id: PoolId, pool: &Pool) -> Option<Finding> 
     }
     let finding = RULE
         .finding(
-            format!("PHP-FPM needs {} GiB to keep the states of {} workers", bytes >> 30, workers.most),
-            workers.span,
+            format!("PHP-FPM needs {} GiB to keep the states of {} workers", bytes >> 30, workers.most()),
+            workers.most_span(),
             "so many workers",
         )
         .note("`php-fpm -t` accepts this; the start fails with `unable to allocate … bytes in shared memory`, and no pool of this PHP-FPM runs")
@@ -206,7 +207,7 @@ fn pipes(machine: &Machine, master: usize) -> Option<Finding> {
         text.and_then(|text| readers::boolean(text).value()) == Some(true)
     });
     let workers: Vec<_> = catching.filter_map(|(id, pool)| Some((id, Workers::of(&pool.settings)?))).collect();
-    let needed = 2 * workers.iter().map(|(_, workers)| i64::from(workers.at_start)).sum::<i64>();
+    let needed = 2 * workers.iter().map(|(_, workers)| i64::from(workers.at_start())).sum::<i64>();
     let (id, first) = *workers.first()?;
     if needed < i64::from(limit) {
         return None;
@@ -217,7 +218,7 @@ fn pipes(machine: &Machine, master: usize) -> Option<Finding> {
             assigned.value_span,
             "the limit of open files",
         )
-        .label(first.span, "with `catch_workers_output` each worker takes two of the master's files")
+        .label(first.most_span(), "with `catch_workers_output` each worker takes two of the master's files")
         .note("the master ends at its start, with exit status 0: `failed to prepare the stderr pipe: Too many open files (24)`")
         .help(format!("remove the line, or set it to {} or more", needed * 2 + 64));
     Some(predict_failed_start(finding, machine, id, StartFails::BeforeSockets))

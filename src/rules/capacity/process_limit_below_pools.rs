@@ -1,9 +1,9 @@
 //! `process.max` or a unit's `TasksMax` allows fewer workers than the pools are to have.
 
-use crate::deployment::capacity::{Workers, process_max, runs};
+use crate::deployment::capacity::{process_max, runs};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::Severity;
-use crate::php::workers::Manager;
+use crate::php::workers::{Manager, Workers};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -27,7 +27,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 }
 
 fn sum(pools: &[(PoolId, Workers)]) -> u64 {
-    pools.iter().map(|(_, workers)| u64::from(workers.most)).sum()
+    pools.iter().map(|(_, workers)| u64::from(workers.most())).sum()
 }
 
 fn of_setting(
@@ -49,14 +49,15 @@ fn of_setting(
         )
         .severity(Severity::Warning);
     for (id, workers) in pools.iter().take(4) {
-        finding = finding.label(workers.span, format!("pool {} may have {}", machine.pool(*id).name, workers.most));
+        finding =
+            finding.label(workers.most_span(), format!("pool {} may have {}", machine.pool(*id).name, workers.most()));
     }
     finding = finding.help(format!("set `process.max` to {sum} or more, or `pm.max_children` of the pools to less"));
     // Pools are filled in the order of the files; those without workers at the start come when all are.
     let by_turn = |id: PoolId| {
         let before = pools.iter().filter(|(other, workers)| workers.manager != Manager::OnDemand && *other != id);
         let before = before.filter(|(other, _)| *other < id || is_ondemand(pools, id));
-        before.map(|(_, workers)| u64::from(workers.at_start)).sum::<u64>()
+        before.map(|(_, workers)| u64::from(workers.at_start())).sum::<u64>()
     };
     let starved = pools.iter().find(|(id, _)| by_turn(*id) >= most && super::php_caller(machine, *id).is_some());
     if let Some((id, _)) = starved {
@@ -78,7 +79,7 @@ fn is_ondemand(pools: &[(PoolId, Workers)], id: PoolId) -> bool {
 fn of_unit(machine: &Machine, master: usize, pools: &[(PoolId, Workers)], findings: &mut Findings) {
     let name = &machine.masters[master].layout.unit;
     let tasks = machine.facts.units.get(name).and_then(|unit| unit.get("Service.TasksMax")?.trim().parse::<u64>().ok());
-    let (Some(tasks), Some((_, largest))) = (tasks, pools.iter().max_by_key(|(_, workers)| workers.most)) else {
+    let (Some(tasks), Some((_, largest))) = (tasks, pools.iter().max_by_key(|(_, workers)| workers.most())) else {
         return;
     };
     let needed = sum(pools) + 1;
@@ -86,7 +87,7 @@ fn of_unit(machine: &Machine, master: usize, pools: &[(PoolId, Workers)], findin
         let finding = RULE
             .finding(
                 format!("TasksMax={tasks} of {name} is below the {needed} processes of PHP-FPM"),
-                largest.span,
+                largest.most_span(),
                 format!("the pools may have {} workers in all", needed - 1),
             )
             .note("beyond it PHP-FPM logs `fork() failed: Resource temporarily unavailable`, and requests wait")

@@ -1,8 +1,8 @@
 //! Workers live for ever, and keep what their largest request took.
 
 use crate::deployment::Deployment;
-use crate::deployment::capacity::{Workers, number};
-use crate::php::workers::Manager;
+use crate::deployment::capacity::number;
+use crate::php::workers::{Manager, Workers};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -14,13 +14,15 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (_, pool) in machine.running_pools() {
             let Some(workers) = Workers::of(&pool.settings) else { continue };
             // Workers on demand end when they have nothing to do.
-            if workers.manager == Manager::OnDemand || workers.shipped {
+            if workers.manager == Manager::OnDemand || workers.is_shipped() {
                 continue;
             }
             let (span, label) = match number(&pool.settings, "pm.max_requests") {
                 Some((1.., _)) => continue,
                 Some((_, assigned)) => (assigned.value_span, "no number of requests ends a worker"),
-                None => (workers.span, "these workers serve any number of requests: `pm.max_requests` is not set"),
+                None => {
+                    (workers.most_span(), "these workers serve any number of requests: `pm.max_requests` is not set")
+                }
             };
             let finding = RULE
                 .finding(format!("the workers of pool {} never end", pool.name), span, label)

@@ -1,8 +1,9 @@
 //! A pool serves one request at a time, or far fewer than the memory would allow.
 
-use crate::deployment::capacity::{Budget, Workers, budgets};
+use crate::deployment::capacity::{Budget, budgets};
 use crate::deployment::{Deployment, Machine, PoolId};
 use crate::finding::Severity;
+use crate::php::workers::Workers;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -16,13 +17,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         let mut single = false;
         for (id, pool) in machine.running_pools() {
-            let Some(workers) = Workers::of(&pool.settings).filter(|workers| workers.most == 1) else { continue };
+            let Some(workers) = Workers::of(&pool.settings).filter(|workers| workers.most() == 1) else { continue };
             single = true;
             let Some((_, hand_over, _)) = super::php_caller(machine, id) else { continue };
             let finding = RULE
                 .finding(
                     format!("pool {} serves one request at a time", pool.name),
-                    workers.span,
+                    workers.most_span(),
                     "a second request waits until the first has ended",
                 )
                 .label(hand_over.span, "PHP requests are handed over here")
@@ -46,8 +47,8 @@ fn room(machine: &Machine, budget: &Budget, each: u64, findings: &mut Findings) 
         let finding = RULE
             .finding(
                 format!("{} PHP workers at most, while memory allows {fitting}", budget.workers),
-                workers.span,
-                format!("pool {} has at most {}", machine.pool(id).name, workers.most),
+                workers.most_span(),
+                format!("pool {} has at most {}", machine.pool(id).name, workers.most()),
             )
             .note(budget.sum())
             .note(format!("{} MiB ÷ {} MiB for each worker = {fitting}", budget.left() >> 20, each >> 20))
@@ -56,7 +57,7 @@ fn room(machine: &Machine, budget: &Budget, each: u64, findings: &mut Findings) 
     }
 }
 
-fn largest(machine: &Machine, budget: &Budget) -> Option<(PoolId, Workers)> {
+fn largest<'a>(machine: &Machine, budget: &Budget<'a>) -> Option<(PoolId, Workers<'a>)> {
     let called = budget.pools.iter().filter(|(id, _)| super::php_caller(machine, *id).is_some());
-    called.copied().max_by_key(|(_, workers)| workers.most)
+    called.copied().max_by_key(|(_, workers)| workers.most())
 }
