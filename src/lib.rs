@@ -20,7 +20,8 @@
 //!
 //! To follow one finding, begin at [`rules::connection`], in `src/rules/connection/listener_missing.rs`:
 //! it looks at [`deployment::Dial`]s, which [`deployment::connect`] makes of what
-//! [`deployment::frontend`] and [`deployment::pools`] have read.
+//! [`deployment::hand_overs`] and [`deployment::pools`] have read. Rules about limits look at
+//! [`deployment::chains`]: a hand-over, a pool that it reaches, and what holds at both.
 //!
 //! # Invariants
 //!

@@ -29,6 +29,7 @@ pub mod connect;
 pub mod drift;
 pub mod extensions;
 pub mod frontend;
+pub mod hand_overs;
 pub mod limits;
 pub mod lookup;
 pub mod misplaced;
@@ -46,7 +47,8 @@ pub mod versions;
 
 pub use access::Paths;
 pub use connect::{Dial, Reach};
-pub use frontend::{HandOver, Nginx, Peer, Protocol, Server, Target, Upstream, Worker};
+pub use frontend::{Nginx, Peer, Server, Upstream, Worker};
+pub use hand_overs::{HandOver, Protocol, Target};
 pub use lookup::Lookup;
 pub use params::{Param, Params, Sent};
 pub use plan::{Fragment, Plan, Selection, View};
