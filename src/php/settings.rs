@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// What [`Directive::needs`] says of one that only FreeBSD has.
+/// What `Directive::needs` says of one that only FreeBSD has.
 pub const FREEBSD: &str = "FreeBSD";
 
 /// The levels of `log_level`.
