@@ -101,12 +101,7 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
     let plans = plans(request)?;
     checked.notes.extend(plans.notes);
     checked.notes.extend(plans.unpaired.iter().map(|why| format!("nginx and PHP-FPM are not joined: {why}")));
-    let passed_over = |(needs, option): (String, &'static str)| Unchecked {
-        rule: "placeholder-left",
-        needs,
-        option: option.to_owned(),
-    };
-    checked.unchecked.extend(plans.passed_over.into_iter().map(passed_over));
+    checked.unchecked.extend(plans.passed_over);
     // What lies in one repository is looked at together, without being joined.
     let some_are_spare = plans.plans.iter().any(|plan| plan.unless_loaded);
     let mut machines = Vec::new();
@@ -230,14 +225,14 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         None if matches!(plan.view, View::Live | View::Files) => None,
         None => Profile::detect(host).map(|(profile, path)| (profile, format!("as {path} shows"))),
     };
+    let of = plan.shown_prefix.trim_end_matches('/');
+    let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
     if let Some((profile, why)) = profile {
-        let of = plan.shown_prefix.trim_end_matches('/');
-        let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
         checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
     let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
-        .map_err(|error| format!("{}{error}", plan.shown_prefix))?;
+        .map_err(|error| format!("{of}{error}"))?;
     count(&machine, &mut checked.summary);
     let told = versions(&machine).filter(|note| !checked.notes.contains(note));
     checked.notes.extend(told.collect::<Vec<_>>());

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -324,6 +326,69 @@ fn what_is_there_and_cannot_be_read_is_never_clean() {
     assert_eq!(status, 2, "{text}");
     let (status, text) = run(here.path(), &format!("check --root {} --php-ini /nowhere.ini", example().display()));
     assert_eq!(status, 2, "{text}");
+}
+
+#[test]
+fn what_this_account_may_not_read_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let mode = |path: &str, mode| fs::set_permissions(here.path().join(path), Permissions::from_mode(mode)).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_gatelint"), here.path().join("gatelint")).unwrap();
+    ["", "gatelint"].iter().for_each(|path| mode(path, 0o755));
+    let run = |path: &str| {
+        let mut command = Command::new(here.path().join("gatelint"));
+        command.args(["check", path, "--color", "never"]).current_dir(here.path());
+        // Root may read everything.
+        if here.path().metadata().unwrap().uid() == 0 {
+            command.uid(65534).gid(65534);
+        }
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap(), text)
+    };
+    write(here.path(), "host/etc/nginx/nginx.conf", MAIN);
+    mode("host/etc", 0);
+    let (status, text) = run("host");
+    assert_eq!((status, text.contains("/etc/nginx/nginx.conf: permission denied")), (2, true), "{text}");
+    write(here.path(), "repository/nginx.conf", MAIN);
+    write(here.path(), "repository/pool.d/www.conf", POOL);
+    write(here.path(), "repository/secret/site.conf", SITE);
+    mode("repository/pool.d/www.conf", 0);
+    mode("repository/secret", 0);
+    let (status, text) = run("repository");
+    let told = "what is in 2 closed files and folders, such as pool.d/www.conf (an account that may";
+    assert_eq!((status, text.contains(told)), (0, true), "{text}");
+    mode("repository/nginx.conf", 0);
+    let (status, text) = run("repository");
+    assert_eq!((status, text.contains("ermission denied")), (2, true), "{text}");
+    ["host/etc", "repository/secret"].iter().for_each(|path| mode(path, 0o755));
+}
+
+#[test]
+fn a_deployment_that_holds_nothing_is_told_by_its_place() {
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir(here.path().join("empty")).unwrap();
+    write(here.path(), "gatelint.toml", "[[deployment]]\nname = \"shop\"\nroot = \"empty\"\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!(
+        (status, text.contains("deployment shop: empty: no nginx.conf and no php-fpm.conf")),
+        (2, true),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_map_that_also_follows_from_an_include_is_listed_once() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "a/nginx.conf", MAIN);
+    write(here.path(), "a/conf.d/site.conf", SITE);
+    write(
+        here.path(),
+        "gatelint.toml",
+        "[[deployment]]\nname = \"a\"\nfiles = [\"a/nginx.conf\"]\n\
+         path-map = { \"a/conf.d\" = \"/etc/nginx/conf.d\" }\n",
+    );
+    let (status, text) = run(here.path(), "config .");
+    assert_eq!((status, text.matches("deployed as:").count()), (0, 1), "{text}");
 }
 
 #[test]
@@ -709,6 +774,47 @@ fn containers_that_share_the_socket_are_one_deployment() {
     write(here.path(), "compose.yaml", services("other"));
     let (status, text) = run(here.path(), "check . --color never");
     assert_eq!((status, text.contains("compose.yaml puts nginx and PHP-FPM into containers")), (0, true), "{text}");
+}
+
+#[test]
+fn a_tree_without_a_main_file_is_laid_over_the_package() {
+    let here = tempfile::tempdir().unwrap();
+    let site = "server {\n    listen 80;\n    include snippets/of-the-package.conf;\n}\n";
+    write(here.path(), "etc/nginx/sites-available/shop", site);
+    write(here.path(), "etc/php/8.2/fpm/pool.d/www.conf", POOL);
+    let (status, text) = run(here.path(), "check . --color never");
+    let unchecked = "the included /etc/nginx/snippets/of-the-package.conf (--root): include-missing";
+    assert_eq!((status, text.contains(unchecked)), (0, true), "{text}");
+    // A copy of a whole host holds its accounts, and lacks what it does not hold.
+    write(here.path(), "etc/passwd", "root:x:0:0::/:/bin/sh\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.contains("[include-missing]")), (1, true), "{text}");
+}
+
+#[test]
+fn the_root_directory_is_this_host() {
+    let here = tempfile::tempdir().unwrap();
+    let (status, text) = run(here.path(), "config /");
+    assert_eq!(status, 0, "{text}");
+    let (_, of_host) = run(here.path(), "config --root /");
+    assert_eq!(text, of_host);
+}
+
+#[test]
+fn what_to_do_about_an_include_depends_on_why_it_was_not_read() {
+    let here = tempfile::tempdir().unwrap();
+    let socket = here.path().join("etc/nginx/pipe");
+    write(here.path(), "etc/nginx/nginx.conf", "events {}\nhttp {\n    include pipe;\n    include round;\n}\n");
+    std::os::unix::net::UnixListener::bind(socket).unwrap();
+    std::os::unix::fs::symlink("round", here.path().join("etc/nginx/round")).unwrap();
+    let (status, text) = run(here.path(), "check . --color never");
+    assert_eq!(status, 1, "{text}");
+    for (why, help) in
+        [("not a regular file", "include a file"), ("too many links", "let one of the links name a file")]
+    {
+        assert!(text.contains(why) && text.contains(help), "{text}");
+    }
+    assert!(!text.contains("as a user who may read it"), "{text}");
 }
 
 #[test]

@@ -108,7 +108,11 @@ fn deployment(plan: &Plan) -> String {
     for dump in &plan.dumps {
         line("what nginx -T printed of", &Path::new("/").join(&dump.main).display().to_string());
     }
-    for map in &plan.maps {
+    // A map may be written and follow from an include as well.
+    for (at, map) in plan.maps.iter().enumerate() {
+        if plan.maps[..at].contains(map) {
+            continue;
+        }
         line("deployed as", &format!("{} from {}", map.to.display(), map.from.display()));
     }
     if let Some(profile) = plan.profile {

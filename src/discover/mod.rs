@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Deployment};
 use crate::deployment::{Plan, Selection, View};
+use crate::finding::Unchecked;
 use crate::host::disk::Disk;
 use crate::host::layout::{self, NGINX_MAINS};
 use crate::host::overlay::PathMap;
 use crate::host::profile::Profile;
-use crate::host::{Host, normalize};
+use crate::host::{Host, ReadError, normalize};
 
 pub mod capture;
 mod containers;
@@ -38,8 +39,8 @@ pub struct Plans {
     pub notes: Vec<String>,
     /// Pairings that were not made, and why: what was not checked.
     pub unpaired: Vec<String>,
-    /// What was found and not looked into, as a noun phrase, with what would have to be given instead.
-    pub passed_over: Vec<(String, &'static str)>,
+    /// What was found and not looked into, and what would have to be given instead.
+    pub passed_over: Vec<Unchecked>,
 }
 
 /// Why nothing can be checked.
@@ -119,6 +120,9 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
         if !metadata.is_dir() {
             files.named.push(path.clone());
+        } else if path.canonicalize().is_ok_and(|path| path == Path::new("/")) {
+            // This host, which is not walked: other deployments may lie anywhere on it.
+            plans.plans.push(root_plan(path, selection.clone())?);
         } else if has_compose_file(path) || !is_root(path) {
             let pinned = !selection.nginx_mains.is_empty() || !selection.fpm_mains.is_empty();
             match pinned {
@@ -241,7 +245,10 @@ fn root_plan(root: &Path, selection: Selection) -> Result<Plan, DiscoverError> {
 /// Whether a directory holds main files or pools in the usual places.
 pub(crate) fn is_root(directory: &Path) -> bool {
     let Ok(host) = Disk::new(directory) else { return false };
-    let has_nginx = NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
+    let has_nginx = NGINX_MAINS.iter().any(|main| {
+        // What this account may not look into is told when it is read.
+        matches!(host.entry(Path::new(main)), Ok(_) | Err(ReadError::PermissionDenied))
+    });
     has_nginx || !layout::masters(&host).is_empty()
 }
 

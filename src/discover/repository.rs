@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::implied::{implied_maps, include_base};
@@ -13,6 +14,7 @@ use super::root::{self, inside};
 use super::walk::{Found, walk};
 use super::{DiscoverError, Plans, containers, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
+use crate::finding::Unchecked;
 use crate::host::disk::Disk;
 use crate::host::{glob, layout, shown};
 
@@ -33,6 +35,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         plans.plans.extend(own);
         found.templates.extend(held.templates);
         found.fixtures.extend(held.fixtures);
+        found.closed.extend(held.closed);
     }
     for (name, plan) in containers::plans(&root, &found) {
         plans.notes.push(format!("{name}: a container"));
@@ -45,6 +48,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     plans.plans[before..].iter_mut().for_each(|plan| plan.repository = Some(root.clone()));
     match plans.plans.len() > before {
         true => Ok(()),
+        false if !found.closed.is_empty() => Err(unreadable(&found.closed[0], io::ErrorKind::PermissionDenied.into())),
         false if !found.templates.is_empty() => {
             Err(DiscoverError::OnlyTemplates { path: directory.to_owned(), count: found.templates.len() })
         }
@@ -167,14 +171,23 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
     let name = |path: &PathBuf| shown(&inside(root, path));
     plans.notes.extend(found.templates.iter().map(|path| format!("{}: a template, which is passed over", name(path))));
     plans.notes.extend(found.fixtures.iter().map(|path| format!("{}: test data, which is passed over", name(path))));
-    match &found.templates[..] {
-        [] => {}
-        [only] => plans.passed_over.push((format!("what is made of the template {}", name(only)), "the rendered file")),
+    let count = found.templates.len();
+    let templates = match &found.templates[..] {
+        [] => None,
+        [only] => Some((format!("what is made of the template {}", name(only)), "the rendered file")),
         [first, ..] => {
-            let count = found.templates.len();
-            let what = format!("what is made of {count} templates, such as {}", name(first));
-            plans.passed_over.push((what, "the rendered files"));
+            Some((format!("what is made of {count} templates, such as {}", name(first)), "the rendered files"))
         }
+    };
+    let count = found.closed.len();
+    let closed = match &found.closed[..] {
+        [] => None,
+        [only] => Some(format!("what is in {}", name(only))),
+        [first, ..] => Some(format!("what is in {count} closed files and folders, such as {}", name(first))),
+    };
+    let closed = closed.map(|what| (what, "an account that may read it"));
+    for (rule, passed_over) in [("placeholder-left", templates), ("include-unreadable", closed)] {
+        plans.passed_over.extend(passed_over.map(|(needs, option)| Unchecked { rule, needs, option: option.into() }));
     }
 }
 

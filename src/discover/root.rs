@@ -42,6 +42,11 @@ pub(super) fn complete(plan: &mut Plan) -> (Found, bool) {
         plan.maps.push(PathMap { from: (*only).clone(), to });
     }
     if !has_main && are_servers(&host, plan) {
+        // Where the package brings the main file, it brings what stands beside that as well. A copy of a whole host
+        // has its accounts.
+        if plan.view == View::Root && host.entry(Path::new("/etc/passwd")).is_err() {
+            plan.view = View::Overlay;
+        }
         plan.added.push(Added { path: MAIN.into(), shown: format!("package:{MAIN}"), text: PACKAGED.into() });
     }
     (found, has_main)

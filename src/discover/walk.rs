@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -56,6 +57,8 @@ pub(super) struct Found {
     pub templates: Vec<PathBuf>,
     /// Folders with test data, which were not walked.
     pub fixtures: Vec<PathBuf>,
+    /// Folders, and files that may be configuration, which this account may not read.
+    pub closed: Vec<PathBuf>,
 }
 
 /// Looks through a repository. A folder that is a host's root is named and not walked.
@@ -63,8 +66,15 @@ pub(super) fn walk(root: &Path) -> Found {
     let mut found = Found::default();
     let mut walker = WalkDir::new(root).max_depth(MAX_DEPTH).follow_links(false).sort_by_file_name().into_iter();
     while let Some(entry) = walker.next() {
-        // A folder that may not be read holds nothing for us; the rest is walked on.
-        let Ok(entry) = entry else { continue };
+        // The rest is walked on.
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let is_closed = error.io_error().is_some_and(|error| error.kind() == ErrorKind::PermissionDenied);
+                found.closed.extend(error.path().filter(|_| is_closed).map(Path::to_owned));
+                continue;
+            }
+        };
         if !entry.file_type().is_dir() {
             sort_in(&entry, &mut found);
             continue;
@@ -106,7 +116,11 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
     if !small || !may_be_configuration(&path, &name) {
         return;
     }
-    let Ok(bytes) = fs::read(&path) else { return };
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return found.closed.push(path),
+        Err(_) => return,
+    };
     // An empty file in a repository is a placeholder.
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return;

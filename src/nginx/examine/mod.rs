@@ -221,6 +221,8 @@ struct Level {
     counted: BTreeMap<String, Span>,
     /// Lists that end with `off`, or that nothing can follow because they are: whether so, and the last of each.
     switched: BTreeMap<&'static str, (bool, Span)>,
+    /// The balancing method that it named last.
+    method: Option<&'static str>,
 }
 
 impl Level {
@@ -235,6 +237,7 @@ impl Level {
             compiled: BTreeSet::new(),
             counted: BTreeMap::new(),
             switched: BTreeMap::new(),
+            method: None,
         }
     }
 
@@ -559,7 +562,7 @@ impl<'a> Examiner<'a> {
             return;
         }
         // What is wrong with the words of these hangs on the blocks around.
-        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass" | "proxy_redirect");
+        let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass" | "proxy_redirect" | "server");
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
         self.refer(directive, level);
         match entry.name {
@@ -570,6 +573,7 @@ impl<'a> Examiner<'a> {
                 self.servers.tls(directive, level.server);
             }
             "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
+            "hash" | "ip_hash" | "least_conn" | "random" => level.method = Some(entry.name),
             _ => {}
         }
     }
@@ -584,6 +588,7 @@ impl<'a> Examiner<'a> {
         let swallowed = self.swallowed(entry, directive, level.place);
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
+            "server" => own::spare(directive, level.method),
             "proxy_redirect" if self.build.is_whole => own::redirect(directive, level.holds("proxy_pass")),
             _ => Ok(()),
         });

@@ -82,6 +82,7 @@ fn finding(pool: &Pool, workers: &Workers<'_>, conflict: Conflict) -> Option<Fin
     ] {
         let Some(other) = number.at.filter(|other| other.span != at.span) else { continue };
         if !matches!(conflict, Conflict::NotPositive(_)) {
+            let text = if number.value == 1 { text.replacen("workers", "worker", 1) } else { text.to_owned() };
             finding = finding.label(other.span, format!("{} {text}", number.value));
         }
     }

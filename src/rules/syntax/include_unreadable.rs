@@ -27,7 +27,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     Some(why) => why,
                     None => continue,
                 },
-                IncludeProblemKind::TooDeep => format!("more than {MAX_INCLUDE_DEPTH} files include each other"),
+                IncludeProblemKind::TooDeep => {
+                    (format!("more than {MAX_INCLUDE_DEPTH} files include each other"), "include fewer files in a row")
+                }
                 IncludeProblemKind::TooManyMatches => too_many(),
                 IncludeProblemKind::OutsideTree => {
                     // Modules bring directives, and nothing that the rules look for.
@@ -44,30 +46,26 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 }
                 IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
             };
-            report(findings, &problem.path.display().to_string(), problem.span, &why);
+            report(findings, &problem.path.display().to_string(), problem.span, why);
         }
         for nginx in machine.nginx.iter().filter(|nginx| nginx.config.truncated) {
             let first = nginx.files.mains.iter().flat_map(|main| &nginx.files.tree(*main).directives).next();
             if let Some(first) = first {
-                report(
-                    findings,
-                    "configuration",
-                    first.head,
-                    &format!(
-                        "includes of includes multiply beyond {MAX_STATEMENTS} statements, bring files into the same \
-                         block again more than {MAX_REPEATED} times, or nest beyond {MAX_DEPTH} levels"
-                    ),
+                let why = format!(
+                    "includes of includes multiply beyond {MAX_STATEMENTS} statements, bring files into the same \
+                     block again more than {MAX_REPEATED} times, or nest beyond {MAX_DEPTH} levels"
                 );
+                report(findings, "configuration", first.head, (why, "include each file once"));
             }
         }
         for problem in machine.masters.iter().flat_map(|master| &master.configuration.include_problems) {
             match &problem.kind {
                 FpmProblem::Unreadable(path, error) => {
                     if let Some(why) = unread(error) {
-                        report(findings, &path.display().to_string(), problem.span, &why);
+                        report(findings, &path.display().to_string(), problem.span, why);
                     }
                 }
-                FpmProblem::TooManyMatches => report(findings, &problem.pattern, problem.span, &too_many()),
+                FpmProblem::TooManyMatches => report(findings, &problem.pattern, problem.span, too_many()),
                 _ => {}
             }
         }
@@ -82,17 +80,28 @@ fn directory(path: &Path, span: Span) -> Finding {
         .refused_by(Program::Nginx, format!("pread() \"{path}\" failed (21: Is a directory)"))
 }
 
-fn too_many() -> String {
-    format!("the pattern matches more than {MAX_MATCHES} files, and only so many are read")
+/// Why something was not read, and what to do about it.
+type Why = (String, &'static str);
+
+fn too_many() -> Why {
+    (format!("the pattern matches more than {MAX_MATCHES} files, and only so many are read"), "narrow the pattern")
 }
 
-fn unread(error: &ReadError) -> Option<String> {
-    (!matches!(error, ReadError::NotFound | ReadError::Dangling { .. })).then(|| error.to_string())
+fn unread(error: &ReadError) -> Option<Why> {
+    let help = match error {
+        ReadError::NotFound | ReadError::Dangling { .. } => return None,
+        ReadError::LeavesRoot { .. } => "check a tree that holds what the link names",
+        ReadError::TooManyLinks => "let one of the links name a file",
+        ReadError::Directory | ReadError::NotAFile => "include a file",
+        ReadError::TooLarge { .. } => "split the file",
+        ReadError::PermissionDenied | ReadError::Io(_) => "run the check as a user who may read it",
+    };
+    Some((error.to_string(), help))
 }
 
-fn report(findings: &mut Findings, path: &str, span: Span, why: &str) {
+fn report(findings: &mut Findings, path: &str, span: Span, (why, help): Why) {
     let finding = RULE
         .finding(format!("the included {path} was not read: {why}"), span, "what is in it was not checked")
-        .help("run the check as a user who may read it");
+        .help(help);
     findings.push(finding);
 }

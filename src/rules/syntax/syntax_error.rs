@@ -89,7 +89,7 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
         ProblemKind::MissingSemicolon => (
             format!("no `;` behind `{}`", line(problem.span, sources)),
             "the `}` comes before its `;`",
-            "write a `;` at the end of this line",
+            "write a `;` behind it",
         ),
         ProblemKind::LostSemicolon => (
             format!("no `;` behind `{}`", line(problem.span, sources)),

@@ -1,6 +1,6 @@
 //! The statements of `upstream`.
 
-use crate::nginx::ast::Word;
+use crate::nginx::ast::{Directive, Word};
 use crate::nginx::examine::url::{self, Kind};
 use crate::nginx::examine::values::{Read, compiles, each, refuse};
 use crate::nginx::literals;
@@ -30,6 +30,19 @@ pub(super) fn server(args: &[Word], in_stream: bool) -> Read {
     let Some(address) = args.first().filter(|_| in_stream) else { return Ok(()) };
     let has_service = args.iter().any(|word| word.text.starts_with("service="));
     dialled(&address.text, has_service)
+}
+
+/// A spare server, which only some methods have. nginx reads a `server` as the method above it says.
+pub(in crate::nginx::examine) fn spare(directive: &Directive, method: Option<&str>) -> Read {
+    let Some(method @ ("hash" | "ip_hash" | "random")) = method else { return Ok(()) };
+    match directive.args.iter().position(|word| word.text == "backup") {
+        Some(at) if at > 0 && !directive.is_block() => refuse(
+            at,
+            format!("no `backup` behind `{method}`, which has no spare servers; `least_conn` has"),
+            "balancing method does not support parameter \"backup\"",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// An address that must have a port.
