@@ -227,3 +227,12 @@ fn a_comment_that_allows_stands_behind_any_bytes() {
         assert_eq!(count(&http(before), "directive-unknown"), found, "{}", String::from_utf8_lossy(before));
     }
 }
+
+#[test]
+fn a_character_that_looks_like_another_stands_behind_any_bytes() {
+    let text = b"events {}\nhttp { server { listen 80; return 200\xff\xfe\xfd\xe2\x80\x9d; } }\n";
+    let checked = nginx(text.as_slice());
+    let finding = checked.findings.iter().find(|finding| finding.rule == "character-suspect").unwrap();
+    let place = finding.primary().span;
+    assert_eq!(&text[place.range()], "\u{201d}".as_bytes());
+}

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule =
     rule!(syntax / "character-suspect", Warning, "a character looks like one that nginx reads, and is another");
 
 /// What people paste, what it is called, and what they mean.
-const LOOKALIKES: [(char, &str, &str); 12] = [
+static LOOKALIKES: [(char, &str, &str); 12] = [
     ('\u{ff1b}', "a full-width semicolon", ";"),
     ('\u{37e}', "a Greek question mark", ";"),
     ('\u{ff5b}', "a full-width brace", "{"),
@@ -39,11 +39,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
 
 fn look(directive: &Directive, tree: &Tree, sources: &Sources, findings: &mut Findings) {
     for word in directive.words().filter(|word| !word.quoted && !word.text.is_ascii()) {
-        let written = sources.text(word.span);
-        let found = written.char_indices().find_map(|(at, char)| {
-            let known = LOOKALIKES.iter().find(|(lookalike, _, _)| *lookalike == char)?;
-            Some((at, char.len_utf8(), known))
-        });
+        let found = lookalike(&sources.get(word.span.file).bytes()[word.span.range()]);
         // A byte order mark at the very start is told by `syntax-error`.
         let Some((at, length, (_, what, meant))) = found.filter(|_| word.span.start >= 3) else { continue };
         let start = word.span.start as usize + at;
@@ -75,4 +71,19 @@ fn look(directive: &Directive, tree: &Tree, sources: &Sources, findings: &mut Fi
     for inner in directive.block() {
         look(inner, tree, sources, findings);
     }
+}
+
+/// The first character of a word that looks like another one: the bytes before it, its length, and its row. The
+/// bytes around it need not be UTF-8.
+fn lookalike(word: &[u8]) -> Option<(usize, usize, &'static (char, &'static str, &'static str))> {
+    let mut before = 0;
+    for chunk in word.utf8_chunks() {
+        for (at, char) in chunk.valid().char_indices() {
+            if let Some(known) = LOOKALIKES.iter().find(|(lookalike, _, _)| *lookalike == char) {
+                return Some((before + at, char.len_utf8(), known));
+            }
+        }
+        before += chunk.valid().len() + chunk.invalid().len();
+    }
+    None
 }
