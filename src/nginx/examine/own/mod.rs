@@ -102,7 +102,7 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "gzip_disable" => browsers::gzip_disable(args),
         "auth_http" => mail::auth_http(first),
         "protocol" => mail::protocol(&args[0]),
-        "starttls" => one_of(first, &["off", "on", "only"]),
+        "starttls" => one_of(&first.to_ascii_lowercase(), &["off", "on", "only"]),
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
         "listen" => listening::listen(args, place, version),
