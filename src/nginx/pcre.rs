@@ -34,7 +34,11 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
                 repeatable = true;
             }
             b'[' => {
+                let begin = at + 1;
                 at = class(bytes, at)?;
+                if bytes.get(begin..at).is_some_and(is_backwards) {
+                    return Some("range out of order in character class");
+                }
                 if at >= bytes.len() {
                     return Some("missing terminating ] for character class");
                 }
@@ -52,6 +56,9 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
                         Some(_) if options > 0 => false,
                         Some(byte) => !byte.is_ascii_alphabetic() || b"PRCa".contains(byte),
                     };
+                    if next == Some(&b'<') && options == 0 && !ends_name(&bytes[at + 3..]) {
+                        return Some("syntax error in subpattern name (missing terminator?)");
+                    }
                     if !is_known {
                         return Some("unrecognized character after (? or (?-");
                     }
@@ -92,6 +99,28 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
         at += 1;
     }
     (depth > 0).then_some("missing closing parenthesis")
+}
+
+/// Whether a class of plain digits and letters holds a range whose end comes before its begin.
+fn is_backwards(class: &[u8]) -> bool {
+    let mut rest = class.strip_prefix(b"^").unwrap_or(class);
+    if !rest.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+        return false;
+    }
+    while let [first, behind @ ..] = rest {
+        rest = match behind {
+            [b'-', last, behind @ ..] if last < first => return true,
+            [b'-', _, behind @ ..] => behind,
+            _ => behind,
+        };
+    }
+    false
+}
+
+/// Whether the name of a group, which begins here, comes to its `>`; assertions have no name.
+fn ends_name(rest: &[u8]) -> bool {
+    let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    name == 0 || rest.get(name) == Some(&b'>') || !rest.is_ascii()
 }
 
 /// Where a class that begins at `at` ends; the length of the text when it never does, and nothing when it
@@ -174,7 +203,10 @@ mod tests {
     /// Tried with nginx.
     #[test]
     fn mistakes_that_pcre_refuses() {
-        for pattern in ["(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*", "(?s<u>a)", "(?z)"] {
+        for pattern in [
+            "(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*", "(?s<u>a)", "(?z)", "(?<n.+)",
+            "[^z-a]", "[999-6]",
+        ] {
             let known = fault(pattern).is_some();
             assert_eq!(known, !matches!(pattern, "(*"), "{pattern}");
         }
@@ -193,6 +225,10 @@ mod tests {
             "(?i-s:a)",
             "(?^i)a",
             "(?=a)b",
+            "(?<=a)(?<!b)c",
+            "[a-z-0]",
+            "[-a]",
+            "[9-]",
         ] {
             assert_eq!(fault(pattern), None, "{pattern}");
         }

@@ -219,6 +219,8 @@ struct Level {
     compiled: BTreeSet<&'static str>,
     /// The zones of its `limit_conn`.
     counted: BTreeMap<String, Span>,
+    /// Whether its `proxy_pass` has variables.
+    has_varying_pass: bool,
     /// Lists that end with `off`, or that nothing can follow because they are: whether so, and the last of each.
     switched: BTreeMap<&'static str, (bool, Span)>,
     /// The balancing method that it named last.
@@ -236,6 +238,7 @@ impl Level {
             astray: None,
             compiled: BTreeSet::new(),
             counted: BTreeMap::new(),
+            has_varying_pass: false,
             switched: BTreeMap::new(),
             method: None,
         }
@@ -385,9 +388,6 @@ impl<'a> Examiner<'a> {
             return;
         };
         self.check(entry, directive, level);
-        if level.place == Places::named("stream") || level.place == Places::named("mail") {
-            self.note_common(directive, level.place);
-        }
         if let Body::Block(inside) = &directive.body {
             self.block(entry, directive, inside, level);
         }
@@ -405,6 +405,10 @@ impl<'a> Examiner<'a> {
             "location" => self.location(directive, level, &mut block),
             "upstream" => self.upstream(directive, names::Family::of(level.place)),
             _ => {}
+        }
+        // Servers take these from the block around them, before or behind them.
+        if block.place == Places::named("stream") || block.place == Places::named("mail") {
+            self.note_common(inside, block.place);
         }
         self.statements(inside, &mut block);
         if block.place == Places::SERVER {
@@ -566,6 +570,7 @@ impl<'a> Examiner<'a> {
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
         self.refer(directive, level);
         match entry.name {
+            "proxy_pass" => level.has_varying_pass = directive.arg(0).is_some_and(|url| url.contains('$')),
             "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
             "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake" | "ssl"
                 if place == Places::SERVER || place == Places::HTTP =>
@@ -589,7 +594,9 @@ impl<'a> Examiner<'a> {
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
             "server" => own::spare(directive, level.method),
-            "proxy_redirect" if self.build.is_whole => own::redirect(directive, level.holds("proxy_pass")),
+            "proxy_redirect" if self.build.is_whole => {
+                own::redirect(directive, level.holds("proxy_pass"), level.has_varying_pass)
+            }
             _ => Ok(()),
         });
         let is_right = value.is_ok();

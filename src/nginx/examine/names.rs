@@ -122,7 +122,10 @@ impl Names {
                 args.get(1..).unwrap_or_default()
             }
             (_, "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags") => args,
-            (_, "disable_symlinks" | "charset" | "source_charset") => args,
+            (_, "disable_symlinks") => args,
+            // A name of a character set may hold a `$`; a variable stands at its start.
+            (_, "charset" | "source_charset") if args.first().is_some_and(|word| word.text.starts_with('$')) => args,
+            (_, "ssl_certificate" | "ssl_certificate_key") if place == Places::SERVER => args,
             (_, "error_page") => &args[args.len().saturating_sub(1)..],
             (_, "map" | "split_clients") => args.get(..1).unwrap_or_default(),
             (_, "geo") if args.len() == 2 => &args[..1],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::Family;
-use super::own::{is_network, is_wildcard_name};
+use super::own::{captures, is_network, is_wildcard_name};
 use super::values::{compiles, regex};
 use super::{Examiner, Flaw, Refusal, Refused};
 use crate::nginx::ast::{Directive, Word};
@@ -73,7 +73,9 @@ impl Examiner<'_> {
                 let is_regex = key.starts_with('~');
                 if let Some(pattern) = key.strip_prefix("~*").or(key.strip_prefix('~')) {
                     self.names.define_all(pcre::names(pattern), Family::of(place));
-                    if let Err(refused) = regex(0, pattern) {
+                    let is_http = Family::of(place) == Family::Http;
+                    let named = || if is_http { captures(0, pattern) } else { Ok(()) };
+                    if let Err(refused) = regex(0, pattern).and_then(|()| named()) {
                         return self.refuse_record(opener, record, 0, &refused.wanted, refused.refusal);
                     }
                 } else if has_hostnames && !is_wildcard_name(key.strip_prefix('\\').unwrap_or(key)) {
@@ -113,8 +115,13 @@ impl Examiner<'_> {
             return;
         }
         // Behind `ranges` the keys are of another kind.
-        let before = opener.block().iter().take_while(|other| other.head != record.head);
-        let has_ranges = before.into_iter().any(|record| record.name() == "ranges");
+        let before = || opener.block().iter().take_while(|other| other.head != record.head);
+        let has_ranges = before().any(|record| record.name() == "ranges");
+        let decides = |other: &Arc<Directive>| !matches!(other.name(), "include" | "proxy" | "proxy_recursive");
+        if record.name() == "ranges" && !has_ranges && before().any(decides) {
+            let refusal = "the \"ranges\" directive must be the first directive inside \"geo\" block".to_owned();
+            return self.refuse_record(opener, record, 0, "`ranges` before all others", refusal);
+        }
         let network = match record.name() {
             "default" | "proxy_recursive" | "ranges" => return,
             "delete" | "proxy" => record.arg(0).unwrap_or_default(),

@@ -7,7 +7,7 @@ use ecow::EcoString;
 
 use super::values::Read;
 use super::values::{refuse, regex};
-use super::{Examiner, Flaw, Level, Refusal, Refused, Taken};
+use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, own};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::literals;
@@ -213,7 +213,7 @@ impl Examiner<'_> {
 
     /// Refuses an expression that PCRE cannot compile.
     pub(super) fn check_regex(&mut self, directive: &Directive, argument: usize, pattern: &str) {
-        if let Err(refused) = regex(argument, pattern) {
+        if let Err(refused) = regex(argument, pattern).and_then(|()| own::captures(argument, pattern)) {
             self.refuse_value(directive, *refused);
         }
     }

@@ -27,11 +27,14 @@ pub(super) struct Sessions {
 const INHERITED: [&str; 5] = ["ssl_certificate", "ssl_certificate_key", "auth_http", "ssl", "starttls"];
 
 impl Examiner<'_> {
-    /// Notes a directive that stands for all servers of `stream` or `mail`.
-    pub(super) fn note_common(&mut self, directive: &Arc<Directive>, place: Places) {
-        let inherited = INHERITED.into_iter().find(|name| *name == directive.name());
-        if let Some(name) = inherited {
-            self.sessions.common.insert((place.is_mail(), name), directive.clone());
+    /// Notes the directives that stand for all servers of `stream` or `mail`.
+    pub(super) fn note_common(&mut self, inside: &[Arc<Directive>], place: Places) {
+        let mut statements = Vec::new();
+        self.flatten(inside, &mut statements, 0);
+        for directive in statements {
+            if let Some(name) = INHERITED.into_iter().find(|name| *name == directive.name()) {
+                self.sessions.common.insert((place.is_mail(), name), directive);
+            }
         }
     }
 

@@ -1,13 +1,17 @@
 //! A directive with more or fewer arguments than it takes.
 
-use super::{refusals, refused};
+use super::{lookalike, no_semicolon, refusals, refused};
 use crate::deployment::Deployment;
 use crate::nginx::examine::Flaw;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
-pub(super) static RULE: Rule =
-    rule!(syntax / "argument-count", Error, "a directive of nginx has more or fewer arguments than it takes");
+pub(super) static RULE: Rule = rule!(
+    syntax / "argument-count",
+    Error,
+    "a directive of nginx has more or fewer arguments than it takes",
+    supersedes["character-suspect"]
+);
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for (_, refusal) in refusals(deployment) {
@@ -34,7 +38,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 .to_owned(),
             ),
         };
-        let finding = RULE.finding(message, refusal.span, label).help(help);
+        let sign = refusal
+            .noticed
+            .and_then(|end| lookalike(Span { end: end.start.max(refusal.span.end), ..refusal.span }, sources));
+        let finding = match sign {
+            Some(sign) => no_semicolon(&RULE, message, sign),
+            None => RULE.finding(message, refusal.span, label).help(help),
+        };
         findings.push(refused(finding, refusal, sources));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::deployment::{Deployment, Machine};
-use crate::finding::{Finding, Program};
+use crate::finding::{Edit, Finding, Fix, Program};
 use crate::nginx::examine::Refusal;
 use crate::source::{Sources, Span};
 
@@ -91,6 +91,26 @@ fn refused_at(finding: Finding, noticed: Option<Span>, refusal: &str, sources: &
         "" => finding,
         words => finding.refused_by(Program::Nginx, words),
     }
+}
+
+/// A sign that looks like a `;` between words that nginx takes for one statement, up to where `words` end.
+fn lookalike(words: Span, sources: &Sources) -> Option<Span> {
+    let bytes = sources.get(words.file).bytes();
+    let before = bytes.get(..words.start as usize)?.iter().rposition(|byte| b"\n;{}".contains(byte));
+    let statement = Span::new(words.file, before.map_or(0, |at| at + 1), words.end as usize);
+    let text = sources.text(statement);
+    let at = text.find(['\u{ff1b}', '\u{37e}']).filter(|_| !text.contains(['"', '\'']))?;
+    let start = statement.start as usize + at;
+    let length = text[at..].chars().next().map_or(0, char::len_utf8);
+    Some(Span::new(statement.file, start, start + length))
+}
+
+/// What is refused because a sign only looks like a `;`.
+fn no_semicolon(rule: &'static Rule, message: String, sign: Span) -> Finding {
+    let edits = vec![Edit { span: sign, text: ";".to_owned() }];
+    rule.finding(message, sign, "nginx takes this for a part of the word, and reads on")
+        .help("write `;` instead of the sign that only looks like it")
+        .fix(Fix { title: "write `;`".to_owned(), safe: false, edits })
 }
 
 /// Whether a place lies on one of the lines of another.

@@ -1,6 +1,6 @@
 //! A value that nginx does not take.
 
-use super::{refusals, refused};
+use super::{lookalike, no_semicolon, refusals, refused};
 use std::collections::BTreeSet;
 
 use crate::deployment::Deployment;
@@ -8,7 +8,8 @@ use crate::nginx::examine::{Flaw, Taken};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
-pub(super) static RULE: Rule = rule!(syntax / "value-invalid", Error, "nginx does not take this value");
+pub(super) static RULE: Rule =
+    rule!(syntax / "value-invalid", Error, "nginx does not take this value", supersedes["character-suspect"]);
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     let hand_overs = deployment.machines.iter().flat_map(|machine| &machine.nginx).flat_map(|nginx| &nginx.hand_overs);
@@ -22,8 +23,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         let finding = match &refusal.flaw {
             Flaw::Value(value) => {
                 let text = sources.text(refusal.span);
-                RULE.finding(format!("`{name}` does not take `{text}`"), refusal.span, "nginx refuses this")
-                    .help(format!("it takes {}", value.wanted))
+                let message = format!("`{name}` does not take `{text}`");
+                match lookalike(refusal.span, sources) {
+                    Some(sign) => no_semicolon(&RULE, message, sign),
+                    None => RULE
+                        .finding(message, refusal.span, "nginx refuses this")
+                        .help(format!("it takes {}", value.wanted)),
+                }
             }
             Flaw::Taken(Taken::Upstream(first)) => RULE
                 .finding("two upstream groups have one name", refusal.span, "nginx refuses the second one")

@@ -4,9 +4,14 @@ use crate::nginx::ast::{Directive, Word};
 use crate::nginx::examine::url::{self, Kind};
 use crate::nginx::examine::values::{Read, compiles, each, refuse};
 use crate::nginx::literals;
+use crate::values::version::Version;
+
+/// With this release addresses began to be looked up again while nginx runs.
+const RESOLVES: Version = Version(1, 27, 3);
 
 /// A `server`: its address, of `stream` with a port, and the words behind it.
-pub(super) fn server(args: &[Word], in_stream: bool) -> Read {
+pub(super) fn server(args: &[Word], in_stream: bool, version: Option<Version>) -> Read {
+    let resolves = version.is_none_or(|version| version >= RESOLVES);
     each(args.get(1..).unwrap_or_default(), |at, text| {
         let (key, value) = text.split_once('=').unwrap_or((text, ""));
         let number = literals::number(value);
@@ -14,12 +19,19 @@ pub(super) fn server(args: &[Word], in_stream: bool) -> Read {
             "weight" => number.is_some_and(|number| number > 0),
             "max_conns" | "max_fails" => number.is_some(),
             "fail_timeout" | "slow_start" => literals::seconds(value).is_some(),
-            "service" | "route" => !value.is_empty(),
-            "backup" | "down" | "drain" | "resolve" => key == text,
+            "service" => resolves && !value.is_empty(),
+            "route" => !value.is_empty(),
+            "resolve" => resolves && key == text,
+            "backup" | "down" | "drain" => key == text,
             _ => false,
         };
         match is_right {
             true => Ok(()),
+            false if matches!(key, "resolve" | "service") && !resolves => refuse(
+                at + 1,
+                format!("`{key}` from release {RESOLVES} on; before, a variable in the pass and a `resolver` do it"),
+                format!("invalid parameter \"{text}\""),
+            ),
             false => refuse(
                 at + 1,
                 "`weight=2`, `max_fails=3`, `fail_timeout=10s`, `max_conns=100`, `backup` or `down`",

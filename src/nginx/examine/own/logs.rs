@@ -124,3 +124,20 @@ pub(super) fn log_format(args: &[Word]) -> Read {
         }
     })
 }
+
+/// `off`, or a number of files and how long they stay open.
+pub(super) fn open_log_file_cache(args: &[Word]) -> Read {
+    each(args, |at, text| {
+        let is_right = match text.split_once('=') {
+            Some(("max" | "min_uses", number)) => literals::number(number).is_some_and(|number| number > 0),
+            Some(("inactive" | "valid", time)) => literals::seconds(time).is_some(),
+            _ => text == "off",
+        };
+        let refusal = || format!("invalid \"open_log_file_cache\" parameter \"{text}\"");
+        if is_right { Ok(()) } else { refuse(at, "`max=1000`, `inactive=20s` or `off`", refusal()) }
+    })?;
+    match args.iter().any(|word| word.text == "off" || word.text.starts_with("max=")) {
+        true => Ok(()),
+        false => refuse(0, "`max=` as well", "\"open_log_file_cache\" must have \"max\" parameter"),
+    }
+}

@@ -94,7 +94,7 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "hash" => balancing::hash(args),
         "random" => balancing::random(args),
         "zone" => balancing::zone(args),
-        "server" => balancing::server(args, in_stream),
+        "server" => balancing::server(args, in_stream, version),
         "resolver" => naming::resolver(args, in_mail),
         "server_name" if in_http || in_stream => naming::server_name(args),
         "valid_referers" => naming::valid_referers(args),
@@ -102,7 +102,7 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "gzip_disable" => browsers::gzip_disable(args),
         "auth_http" => mail::auth_http(first),
         "protocol" => mail::protocol(&args[0]),
-        "starttls" => one_of(first, &["off", "on", "only"]),
+        "starttls" => one_of(&first.to_ascii_lowercase(), &["off", "on", "only"]),
         "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
         "index" => each(args, compiles),
         "listen" => listening::listen(args, place, version),
@@ -120,21 +120,8 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "userid_expires" if !matches!(first, "max" | "off") && literals::seconds(first).is_none() => {
             invalid("`max`, `off` or a time")
         }
-        "disable_symlinks" => {
-            each(args, |at, text| match matches!(text, "on" | "off" | "if_not_owner") || text.starts_with("from=") {
-                true => Ok(()),
-                false => refuse(at, "`on`, `off`, `if_not_owner` or `from=`", format!("invalid parameter \"{text}\"")),
-            })
-        }
-        "open_log_file_cache" => each(args, |at, text| {
-            let is_right = match text.split_once('=') {
-                Some(("max" | "min_uses", number)) => literals::number(number).is_some_and(|number| number > 0),
-                Some(("inactive" | "valid", time)) => literals::seconds(time).is_some(),
-                _ => text == "off",
-            };
-            let refusal = || format!("invalid \"open_log_file_cache\" parameter \"{text}\"");
-            if is_right { Ok(()) } else { refuse(at, "`max=1000`, `inactive=20s` or `off`", refusal()) }
-        }),
+        "disable_symlinks" => disable_symlinks(args),
+        "open_log_file_cache" => logs::open_log_file_cache(args),
         "access_log" => logs::access_log(args, in_stream),
         "proxy_pass" if in_stream && first.contains('$') => compiles(0, first),
         "proxy_pass" if !in_stream => proxying::proxy_pass(first),
@@ -206,6 +193,41 @@ fn defines(at: usize, text: &str) -> Read {
     }
 }
 
+/// The named groups of a regex of `http`, which define variables.
+pub(super) fn captures(at: usize, pattern: &str) -> Read {
+    match pcre::names(pattern).find(|name| is_fixed(name)) {
+        Some(name) => {
+            let wanted = format!("a group of another name: `${name}` is nginx's own");
+            refuse(at, wanted, format!("the duplicate \"{name}\" variable"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// One of three words, and perhaps `from=`.
+fn disable_symlinks(args: &[Word]) -> Read {
+    let is_mode = |text: &str| matches!(text, "on" | "off" | "if_not_owner");
+    each(args, |at, text| match is_mode(text) || text.starts_with("from=") {
+        true => Ok(()),
+        false => refuse(at, "`on`, `off`, `if_not_owner` or `from=`", format!("invalid parameter \"{text}\"")),
+    })?;
+    let mut modes = args.iter().filter(|word| is_mode(&word.text));
+    match (modes.next().map(|word| word.text.as_str()), args) {
+        (None, _) => {
+            let refusal = "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter";
+            refuse(0, "`on` or `if_not_owner` as well", refusal)
+        }
+        (Some(_), [one, other]) if is_mode(&one.text) && is_mode(&other.text) => {
+            let refusal = format!("duplicate parameters \"{} {}\"", one.text, other.text);
+            refuse(1, "one of `on`, `off` and `if_not_owner`, and perhaps `from=`", refusal)
+        }
+        (Some("off"), [_, _]) => {
+            refuse(args.len() - 1, "`off` alone", "\"from=\" cannot be used with \"off\" parameter")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn returned(args: &[Word]) -> Read {
     let Some(first) = args.first().map(|word| word.text.as_str()) else { return Ok(()) };
     let is_url =
@@ -259,7 +281,9 @@ fn condition(args: &[Word]) -> Read {
         return match words.as_slice() {
             [_] => Ok(()),
             [_, (_, "=" | "!="), value] => compiles(value.0, value.1),
-            [_, (_, "~" | "~*" | "!~" | "!~*"), pattern] => regex(pattern.0, pattern.1),
+            [_, (_, "~" | "~*" | "!~" | "!~*"), (at, pattern)] => {
+                regex(*at, pattern).and_then(|()| captures(*at, pattern))
+            }
             [_, (at, other), _] => {
                 let wanted = "`=`, `!=`, `~`, `~*`, `!~` or `!~*`";
                 refuse(*at, wanted, format!("unexpected \"{other}\" in condition"))

@@ -29,14 +29,19 @@ pub(super) fn rewritten(name: &str, args: &[Word]) -> Read {
 }
 
 /// `proxy_redirect default`, which takes what stands in a `proxy_pass` before it.
-pub(in crate::nginx::examine) fn redirect(directive: &Directive, has_pass: bool) -> Read {
-    match directive.args.len() == 1 && directive.arg(0) == Some("default") && !has_pass {
-        true => refuse(
+pub(in crate::nginx::examine) fn redirect(directive: &Directive, has_pass: bool, is_varying: bool) -> Read {
+    match directive.args.len() == 1 && directive.arg(0) == Some("default") {
+        true if is_varying => refuse(
+            0,
+            "`default` only where the `proxy_pass` has no variables",
+            "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables",
+        ),
+        true if !has_pass => refuse(
             0,
             "`default` only behind a `proxy_pass` of the same block",
             "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive",
         ),
-        false => Ok(()),
+        _ => Ok(()),
     }
 }
 
