@@ -23,6 +23,8 @@ use gatelint::php::settings::{DIRECTIVES, Directive, Kind, Place};
 use gatelint::rules::Thresholds;
 use tempfile::TempDir;
 
+mod real;
+
 /// How many configurations are tried unless `GATELINT_VERDICTS` says otherwise.
 const TRIED: usize = 2000;
 
@@ -194,16 +196,6 @@ struct Fpm {
 }
 
 impl Fpm {
-    fn installed() -> Option<PathBuf> {
-        let found = ["/usr/sbin/php-fpm8.2", "/usr/sbin/php-fpm", "/usr/local/sbin/php-fpm", "/usr/bin/php-fpm"];
-        let found = found.iter().map(PathBuf::from).find(|path| path.is_file());
-        if found.is_none() {
-            assert!(std::env::var_os("CI").is_none(), "no php-fpm is installed");
-            eprintln!("skipped: no php-fpm is installed");
-        }
-        found
-    }
-
     /// Whether the program accepts a configuration, and what it says.
     fn test(&self, made: &Made) -> (bool, String) {
         let dir = self.dir.path();
@@ -327,7 +319,7 @@ fn difference(fpm: &Fpm, made: &Made, is_root: bool) -> Option<String> {
 
 #[test]
 fn verdicts_are_those_of_the_server() {
-    let Some(binary) = Fpm::installed() else { return };
+    let Some(binary) = real::php_fpm() else { return };
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
     let (tried, seed) = (number("GATELINT_VERDICTS").unwrap_or(TRIED), number("GATELINT_SEED").unwrap_or(1));
     let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);

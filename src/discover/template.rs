@@ -1,7 +1,7 @@
 //! Templates: files that become configuration when something fills them in.
 
 /// Endings that say it.
-const ENDINGS: [&str; 21] = [
+const ENDINGS: [&str; 16] = [
     ".j2",
     ".jinja",
     ".jinja2",
@@ -16,14 +16,12 @@ const ENDINGS: [&str; 21] = [
     ".mustache",
     ".hbs",
     ".ctmpl",
-    ".twig",
-    ".ejs",
-    ".mako",
-    ".njk",
-    ".liquid",
     ".stub",
     ".conf.in",
 ];
+
+/// Endings of templates that are pages mostly.
+const ENDINGS_OF_PAGES: [&str; 5] = [".twig", ".ejs", ".mako", ".njk", ".liquid"];
 
 /// Marks that neither of the two languages has.
 const MARKS: [&str; 10] = ["{{", "{%", "<%", "<?", "[% ", "[%-", "[[ ", "<tmpl_", "@@", "%%"];
@@ -55,6 +53,12 @@ const OPENINGS: [&str; 20] = [
     "pm.",
 ];
 
+/// Whether a template under this name, in lower case, is worth a look: it may be one of configuration.
+pub(super) fn may_be_of_configuration(name: &str) -> bool {
+    let page = ENDINGS_OF_PAGES.iter().find_map(|ending| name.strip_suffix(ending));
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || page.is_some_and(|name| name.ends_with(".conf"))
+}
+
 /// Whether a file is a template of configuration, by its name (in lower case) or by marks in its text.
 pub(super) fn is_template(name: &str, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
@@ -65,7 +69,7 @@ pub(super) fn is_template(name: &str, bytes: &[u8]) -> bool {
     let is_marked = |line: &str| {
         marks.iter().any(|mark| line.contains(mark)) || !has_lua && (has_slot(line) || has_hashed_word(line))
     };
-    ENDINGS.iter().any(|ending| name.ends_with(ending)) || lines().any(is_marked)
+    ENDINGS.iter().chain(&ENDINGS_OF_PAGES).any(|ending| name.ends_with(ending)) || lines().any(is_marked)
 }
 
 /// Whether a template is one of nginx's or PHP-FPM's configuration: many other files are made of templates.

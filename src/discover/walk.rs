@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
-use super::template::is_of_configuration;
+use super::template::{is_of_configuration, may_be_of_configuration};
 use super::{has_compose_file, is_root};
 use crate::nginx::levels::Context;
 
@@ -141,8 +141,8 @@ pub(super) fn is_dockerfile(name: &str) -> bool {
     ["dockerfile", "containerfile"].iter().any(|word| name.starts_with(word)) || name.ends_with(".dockerfile")
 }
 
-/// Endings under which people keep configuration and templates of it.
-const ENDINGS: [&str; 32] = [
+/// Endings under which people keep configuration.
+const ENDINGS: [&str; 10] = [
     ".conf",
     ".vhost",
     ".nginx",
@@ -151,38 +151,16 @@ const ENDINGS: [&str; 32] = [
     ".conf.dist",
     ".conf.default",
     ".conf.inc",
-    ".conf.in",
     ".conf.master",
-    ".conf.twig",
-    ".conf.ejs",
-    ".conf.mako",
-    ".conf.njk",
-    ".conf.liquid",
-    ".conf.jinja2",
-    ".j2",
-    ".jinja",
-    ".jinja2",
-    ".tpl",
-    ".stpl",
-    ".tmpl",
-    ".gotmpl",
-    ".tftpl",
-    ".template",
-    ".erb",
-    ".epp",
-    ".ctmpl",
-    ".mustache",
-    ".hbs",
-    ".stub",
     ".skel",
 ];
 
-/// Names under which people keep configuration: `*.conf` and its kin, and names without an ending
+/// Names under which people keep configuration: `*.conf` and its kin, templates of it, and names without an ending
 /// in a folder that has to do with nginx.
 fn may_be_configuration(path: &Path, name: &str) -> bool {
     let in_nginx = || {
         let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))
     };
-    ENDINGS.iter().any(|ending| name.ends_with(ending)) || in_nginx()
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || may_be_of_configuration(name) || in_nginx()
 }
