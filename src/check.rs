@@ -186,13 +186,7 @@ fn check_plan(
     if plan.unless_loaded && plan.selection.files().all(is_loaded) {
         return Ok(None);
     }
-    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
-    let host: Box<dyn Host> = match plan.view {
-        View::Live => Box::new(Disk::running()),
-        _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
-        _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
-        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
-    };
+    let host = host_of(plan)?;
     checked.sources.prefix.clone_from(&plan.shown_prefix);
     let machine = look(&*host, plan, terms, checked)?;
     let missing = require.iter().filter(|fact| !fact.is_known(&machine));
@@ -201,6 +195,17 @@ fn check_plan(
         |fact: &Required| format!("{of}{fact} must be known (--require), and nothing says; {} would", fact.option());
     checked.errors.extend(missing.map(told));
     Ok(Some(machine))
+}
+
+/// The files of a plan's host.
+fn host_of(plan: &Plan) -> Result<Box<dyn Host>, String> {
+    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
+    Ok(match plan.view {
+        View::Live => Box::new(Disk::running()),
+        _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
+        _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
+        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
+    })
 }
 
 /// Checks the host of a plan, wherever its files are, and adds what came out to `checked`, not yet
@@ -213,6 +218,23 @@ pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut
 
 /// Builds the model of a plan's host.
 fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
+    let mut machine = programs(host, plan, terms, checked)?;
+    for (service, neighbour) in &plan.neighbours {
+        // One that cannot be read is not known.
+        let read = host_of(neighbour).and_then(|host| programs(&*host, neighbour, terms, checked));
+        if let Ok(other) = read {
+            machine.take_in(*service, other);
+        }
+    }
+    build::connect(&mut machine, host, &mut checked.sources);
+    count(&machine, &mut checked.summary);
+    let told = versions(&machine).filter(|note| !checked.notes.contains(note));
+    checked.notes.extend(told.collect::<Vec<_>>());
+    Ok(machine)
+}
+
+/// Reads the programs of a plan's host.
+fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
@@ -231,12 +253,8 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
-        .map_err(|error| format!("{of}{error}"))?;
-    count(&machine, &mut checked.summary);
-    let told = versions(&machine).filter(|note| !checked.notes.contains(note));
-    checked.notes.extend(told.collect::<Vec<_>>());
-    Ok(machine)
+    build::programs(host, facts, plan, &terms.declared_directives, &mut checked.sources)
+        .map_err(|error| format!("{of}{error}"))
 }
 
 fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {

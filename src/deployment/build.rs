@@ -43,10 +43,10 @@ pub enum BuildError {
     Nothing,
 }
 
-/// Builds the model of one host.
+/// Reads the programs of one host: what [`connect`] joins.
 ///
 /// `declared` are the directives of nginx that modules of the user's own bring.
-pub fn machine(
+pub fn programs(
     host: &dyn Host,
     facts: Facts,
     plan: &Plan,
@@ -127,11 +127,11 @@ pub fn machine(
         unloaded.extend(unloaded::servers(*host, sources, nginx, main));
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
-    let others = back_ends::known(&facts, &nginx);
     let (dials, callers) = Default::default();
-    let mut machine = Machine {
+    Ok(Machine {
         view,
         in_container: plan.in_container,
+        network: plan.network.clone(),
         unpaired: plan.unpaired.clone(),
         facts,
         paths,
@@ -145,17 +145,24 @@ pub fn machine(
         left_out: 0,
         user_inis: BTreeMap::new(),
         lookup: Lookup::default(),
-    };
-    (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
+    })
+}
+
+/// Finds out who dials whom on a machine, and what scripts that leads to. `host` is where its nginx runs.
+pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
+    if let Some(network) = &mut machine.network {
+        network.file = Some(sources.add(network.path.clone(), None, std::mem::take(&mut network.text)));
+    }
+    let others = back_ends::known(&machine.facts, &machine.nginx);
+    (machine.dials, machine.left_out) = connect::dials(machine, host, others);
     machine.callers = connect::callers(&machine.dials);
-    machine.lookup = Lookup::new(&machine);
-    connect::nearest(&mut machine);
+    machine.lookup = Lookup::new(machine);
+    connect::nearest(machine);
     for nginx in &mut machine.nginx {
         nginx.sites = routes::sites(nginx, host);
     }
-    machine.scripts = scripts::scripts(&machine, host);
-    machine.user_inis = user_inis(&machine, host, sources);
-    Ok(machine)
+    machine.scripts = scripts::scripts(machine, host);
+    machine.user_inis = user_inis(machine, host, sources);
 }
 
 /// The `.user.ini` of each document root, by the hand-overs from there. All pools of a hand-over read the

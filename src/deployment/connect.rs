@@ -8,7 +8,7 @@ use super::back_ends::BackEnd;
 use super::nearest::{Candidates, Nearest};
 use super::places::Places;
 use super::pools::addresses;
-use super::{HandOver, Machine, Master, Pool, PoolId, Target};
+use super::{Gap, HandOver, Machine, Master, Pool, PoolId, Target};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};
 use crate::php::load::IncludeProblem;
@@ -47,6 +47,8 @@ pub enum Reach {
     Other(BackEnd),
     /// Nothing does, and everything that could is in view.
     Nobody,
+    /// It does not get from one container to another.
+    Cut(Gap),
     /// It cannot be told: what is not known, and the option that would supply it.
     Unknown(&'static str, &'static str),
 }
@@ -56,8 +58,13 @@ impl Reach {
     pub fn pools(&self) -> &[PoolId] {
         match self {
             Reach::Pools(pools) => pools,
-            Reach::Other(_) | Reach::Nobody | Reach::Unknown(..) => &[],
+            Reach::Other(_) | Reach::Nobody | Reach::Cut(_) | Reach::Unknown(..) => &[],
         }
+    }
+
+    /// Whether a dial arrives nowhere.
+    pub fn is_nowhere(&self) -> bool {
+        matches!(self, Reach::Nobody | Reach::Cut(_))
     }
 }
 
@@ -94,7 +101,10 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
                 // nginx never dials a peer that is marked `down`.
                 let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
                 let endpoints = endpoints(address, machine, host, &mut links);
-                let (reach, missed) = index.reach(&endpoints, machine, hand_over);
+                let (reach, missed) = match machine.across(hand_over, address) {
+                    Some(reach) => (reach, Vec::new()),
+                    None => index.reach(&endpoints, machine, hand_over),
+                };
                 let (address, span) = (address.clone(), peer.span);
                 let dial = Dial {
                     nginx: number,
@@ -183,11 +193,13 @@ pub(super) fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
 
 impl Index {
     fn new(machine: &Machine, others: Vec<(Endpoint, BackEnd)>) -> Self {
-        let (complete, debian_alternative) = (machine.pools_complete(), debian_alternative(machine));
+        let (complete, debian_alternative) = (machine.knows_pools(), debian_alternative(machine));
         let mut index = Index { complete, debian_alternative, ..Index::default() };
         for (id, pool) in machine.pools() {
-            for endpoint in pool.sockets().flat_map(|socket| socket.bound.endpoints()) {
-                index.pools.add(endpoint, id);
+            let endpoints = pool.sockets().flat_map(|socket| socket.bound.endpoints());
+            let master = &machine.masters[id.master];
+            for endpoint in endpoints.filter_map(|endpoint| machine.seen_from_here(master, endpoint)) {
+                index.pools.add(&endpoint, id);
             }
         }
         for (place, other) in others {
@@ -239,7 +251,7 @@ impl Index {
         if let Some(id) = self.debian_alternative.filter(|_| matches!(endpoints, [place] if is_link(place))) {
             return Reach::Pools(vec![id]);
         }
-        if machine.masters.is_empty() {
+        if !machine.masters.iter().any(|master| machine.is_near(master)) {
             return Reach::Unknown("PHP-FPM's configuration", "--fpm-conf");
         }
         if !self.complete {
@@ -271,17 +283,26 @@ fn debian_alternative(machine: &Machine) -> Option<PoolId> {
 }
 
 impl Machine {
-    /// Whether every pool's socket is known: everything was read, no `listen` is missing or hangs on
-    /// the environment. Otherwise a pool that is not in view may be the one that is dialled.
-    fn pools_complete(&self) -> bool {
+    /// Whether the socket of every pool is known that this machine's programs may find.
+    fn knows_pools(&self) -> bool {
+        self.masters.iter().filter(|master| self.is_near(master)).all(|master| self.is_read(master))
+    }
+
+    /// Whether the socket of every pool of a container is known.
+    pub(super) fn knows_pools_of(&self, service: Option<usize>) -> bool {
+        self.masters.iter().filter(|master| master.service == service).all(|master| self.is_read(master))
+    }
+
+    /// Whether all of a master was read and no `listen` is missing or hangs on the environment. Otherwise a pool
+    /// that is not in view may be the one that is dialled.
+    fn is_read(&self, master: &Master) -> bool {
         let hidden = |problem: &IncludeProblem| problem.kind.hides_pools() || self.view.is_partial();
-        let read = |master: &Master| {
-            let configuration = &master.configuration;
-            configuration.problems.is_empty() && !configuration.include_problems.iter().any(hidden)
-        };
         let known = |pool: &Pool| pool.listener.as_ref().is_some_and(|listener| !listener.bound.endpoints().is_empty());
-        let whole = |master: &Master| read(master) && !master.pools.is_empty() && master.pools.iter().all(known);
-        self.masters.iter().all(whole)
+        let configuration = &master.configuration;
+        configuration.problems.is_empty()
+            && !configuration.include_problems.iter().any(hidden)
+            && !master.pools.is_empty()
+            && master.pools.iter().all(known)
     }
 }
 

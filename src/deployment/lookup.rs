@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::places::Places;
 use super::unloaded::Holds;
-use super::{Dial, Machine, PoolId, Reach};
+use super::{Dial, Machine, PoolId};
 use crate::source::Span;
 use crate::values::address::Endpoint;
 
@@ -42,7 +42,7 @@ impl Lookup {
                 lookup.unloaded.add(place, (number, at));
             }
         }
-        for dial in machine.dials.iter().filter(|dial| !matches!(dial.reach, Reach::Nobody)) {
+        for dial in machine.dials.iter().filter(|dial| !dial.reach.is_nowhere()) {
             *lookup.answering.entry((dial.nginx, dial.hand_over, branch(machine, dial))).or_default() += 1;
         }
         lookup
@@ -76,7 +76,7 @@ impl Machine {
     pub fn another_answers(&self, dial: &Dial) -> bool {
         let key = (dial.nginx, dial.hand_over, branch(self, dial));
         let all = self.lookup.answering.get(&key).copied().unwrap_or_default();
-        all > usize::from(!matches!(dial.reach, Reach::Nobody))
+        all > usize::from(!dial.reach.is_nowhere())
     }
 
     /// Whether a dial would reach a relative `listen` if the master were started with some `-p`.

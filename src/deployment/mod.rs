@@ -34,6 +34,7 @@ pub mod limits;
 pub mod lookup;
 pub mod misplaced;
 pub mod nearest;
+pub mod network;
 pub mod opcache;
 pub mod openings;
 pub mod params;
@@ -50,6 +51,7 @@ pub use connect::{Dial, Reach};
 pub use frontend::{Nginx, Peer, Server, Upstream, Worker};
 pub use hand_overs::{HandOver, Protocol, Target};
 pub use lookup::Lookup;
+pub use network::{Gap, Network, Service, Way};
 pub use params::{Param, Params, Sent};
 pub use plan::{Fragment, Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, Socket, State};
@@ -116,19 +118,21 @@ impl Origin {
 /// What is checked together.
 #[derive(Debug, Default)]
 pub struct Deployment {
-    /// The machines. A host is one; containers will be several.
+    /// The machines: hosts, and containers that hold configuration of nginx or PHP-FPM.
     pub machines: Vec<Machine>,
     /// The numbers that rules compare with.
     pub thresholds: Thresholds,
 }
 
-/// One host with the servers on it.
+/// One host with the servers on it, or one container with the PHP-FPMs of other containers that it may dial.
 #[derive(Debug)]
 pub struct Machine {
     /// How much of the host is in view.
     pub view: View,
     /// Whether the files are shown to belong to containers, where one user is all there is.
     pub in_container: bool,
+    /// For a container of a compose file, the other containers of its project.
+    pub network: Option<Network>,
     /// Why no PHP-FPM was joined, where a repository holds one.
     pub unpaired: Option<String>,
     /// What is known of it besides its configuration.
@@ -137,7 +141,7 @@ pub struct Machine {
     pub paths: Paths,
     /// nginx, once for each main file.
     pub nginx: Vec<Nginx>,
-    /// PHP-FPM's masters.
+    /// PHP-FPM's masters, those of other containers behind its own.
     pub masters: Vec<Master>,
     /// Every address that a hand-over can dial, with what is there.
     pub dials: Vec<Dial>,

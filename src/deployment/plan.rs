@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Network;
 use crate::host::dump::Dump;
 use crate::host::facts::FactsFile;
 use crate::host::overlay::{Added, PathMap};
@@ -23,6 +24,10 @@ pub struct Plan {
     pub repository: Option<PathBuf>,
     /// Whether it is checked only if its files were not loaded by another deployment before.
     pub unless_loaded: bool,
+    /// For a container of a compose file, the other containers of its project.
+    pub network: Option<Network>,
+    /// What is read of the PHP-FPMs in those containers: their numbers in [`Network::services`], and their files.
+    pub neighbours: Vec<(usize, Plan)>,
     /// Why nginx and PHP-FPM were not joined, where both are there.
     pub unpaired: Option<String>,
     /// The main files.
@@ -53,6 +58,8 @@ impl Plan {
             in_container: false,
             repository: None,
             unless_loaded: false,
+            network: None,
+            neighbours: Vec::new(),
             unpaired: None,
             selection,
             name: None,

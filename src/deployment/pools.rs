@@ -30,6 +30,8 @@ pub struct Master {
     pub version: Predicted,
     /// Whether it runs.
     pub state: State,
+    /// The other container that it runs in, by its number in the machine's network.
+    pub service: Option<usize>,
     /// Where relative paths begin, and whether that is known rather than assumed.
     pub prefix: PathBuf,
     /// Whether `prefix` comes from a unit, a fact or an option.
@@ -235,6 +237,7 @@ impl Master {
         let mut master = Master {
             state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
+            service: None,
             pools: Vec::new(),
             openings: Openings::default(),
             heartbeat: Heartbeat::None,

@@ -223,7 +223,7 @@ impl Reader<'_> {
         if hand_over.protocol != Protocol::Fastcgi || !serves_php {
             return None;
         }
-        let is_nobody = |dial: &Dial| matches!(dial.reach, Reach::Nobody | Reach::Other(_));
+        let is_nobody = |dial: &Dial| dial.reach.is_nowhere() || matches!(dial.reach, Reach::Other(_));
         let mut script = Script {
             nginx,
             hand_over: at,
@@ -450,6 +450,10 @@ fn words(pattern: &str) -> Vec<String> {
 
 /// Where a pool looks for a path.
 fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Look> {
+    if machine.masters[id.master].service.is_some() {
+        // The files of another container are not this host's.
+        return None;
+    }
     let root = match machine.pool(id).settings.get("chroot") {
         Some(chroot) => chroot.text.clone()?,
         None => String::new(),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use gatelint::check::{Checked, Terms, check_host};
+use gatelint::check::{Checked, Request, Terms, check, check_host};
+use gatelint::config::Config;
 use gatelint::deployment::{Plan, Selection, View};
+use gatelint::discover::Given;
 use gatelint::finding::{Finding, Severity, sort_and_merge};
 use gatelint::host::facts::{self, FactsFile};
 use gatelint::host::memory::Memory;
@@ -14,8 +16,13 @@ use crate::document::{Example, Mark};
 /// The block with this name is the facts file.
 const FACTS: &str = "facts.toml";
 
-/// Runs every rule over the host of an example, as the program does for a root.
+/// Runs every rule over the host of an example, as the program does for a root. Files without a `/` before their
+/// paths are a repository.
 pub fn run(example: &Example) -> Result<Checked, String> {
+    let is_in_repository = |path: &str| !path.starts_with('/') && path != FACTS;
+    if example.files.iter().all(|file| is_in_repository(&file.path)) {
+        return run_repository(example).map_err(|error| format!("{}: {error}", example.line));
+    }
     let mut host = Memory::default();
     let mut given = FactsFile::default();
     for file in &example.files {
@@ -42,6 +49,27 @@ pub fn run(example: &Example) -> Result<Checked, String> {
     check_host(&host, &plan, &terms, &mut checked).map_err(|error| format!("{}: {error}", example.line))?;
     sort_and_merge(&mut checked.findings, &checked.sources);
     Ok(checked)
+}
+
+/// Runs every rule over the files of an example, as the program does for a repository.
+fn run_repository(example: &Example) -> Result<Checked, String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    for file in &example.files {
+        let path = directory.path().join(&file.path);
+        let parent = path.parent().unwrap_or(directory.path());
+        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, &file.text)).map_err(|e| e.to_string())?;
+    }
+    let request = Request {
+        paths: vec![directory.path().to_owned()],
+        given: Given::default(),
+        facts: None,
+        stated: FactsFile::default(),
+        config: Config::default(),
+        require: Vec::new(),
+        selected: &|_| true,
+    };
+    let checked = check(&request);
+    if checked.errors.is_empty() { Ok(checked) } else { Err(checked.errors.join(", ")) }
 }
 
 /// What is wrong with an example in which the rule must fire, each with the document's line.

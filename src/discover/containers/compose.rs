@@ -1,46 +1,131 @@
-//! What a compose file mounts where.
+//! What a compose file says of its services: what they mount where, and the networks between them.
 
-use super::yaml::Value;
+use super::yaml::{Entry, Value};
+
+/// A compose file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct File {
+    /// The services.
+    pub services: Vec<Service>,
+    /// The networks that others make: their keys.
+    pub external: Vec<String>,
+    /// Whether other files are a part of it (`include`).
+    pub includes: bool,
+}
 
 /// A service of a compose file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Service {
     /// Its name.
     pub name: String,
+    /// The line of its name, counted from 1.
+    pub line: usize,
     /// The image that it runs, where it is not built.
     pub image: Option<String>,
-    /// The context of its build, and the Dockerfile in it.
-    pub build: Option<(String, String)>,
+    /// How its image is built, where that is said.
+    pub build: Option<Build>,
     /// Files and directories of the repository: where they lie, and where they are mounted.
     pub binds: Vec<(String, String)>,
     /// Volumes by name, and where they are mounted.
     pub volumes: Vec<(String, String)>,
-    /// Whether it starts with a command of its own.
-    pub has_command: bool,
+    /// Everything that is mounted, and where; sources that only a rendered file shows are empty.
+    pub mounts: Vec<(String, String)>,
+    /// The words of its own command, and whether it has a program of its own that takes them.
+    pub command: Option<Vec<String>>,
+    /// Whether it has an entry point of its own.
+    pub has_entrypoint: bool,
+    /// Further names: of its container, its host, aliases on networks.
+    pub aliases: Vec<String>,
+    /// Other names that it gives to services: the service, and the name.
+    pub links: Vec<(String, String)>,
+    /// Names that `extra_hosts` puts into its `/etc/hosts`.
+    pub extra_hosts: Vec<String>,
+    /// Whether it finds containers of other projects, or asks other name servers.
+    pub knows_others: bool,
+    /// On which networks it is.
+    pub networks: Networks,
+    /// The line that says so; the one of its name where none does.
+    pub networks_line: usize,
+    /// Published ports: the host's, and the container's.
+    pub published: Vec<(u16, u16)>,
+    /// Ports that it exposes.
+    pub exposed: Vec<u16>,
 }
 
-/// The services of a compose file; none where the text is none.
-pub(super) fn services(text: &str) -> Vec<Service> {
-    let Some(file) = Value::read(text) else { return Vec::new() };
-    let services = file.get("services").into_iter().flat_map(Value::entries);
-    services.map(|(name, value)| service(name, value)).collect()
+/// How an image is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    /// The directory of the build's context.
+    pub context: String,
+    /// The Dockerfile in it.
+    pub dockerfile: String,
+    /// The stage that is built.
+    pub target: Option<String>,
 }
 
-fn service(name: &str, value: &Value) -> Service {
+/// The networks of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Networks {
+    /// Nothing is said: it is on the project's default network.
+    #[default]
+    Default,
+    /// On these.
+    Named(Vec<String>),
+    /// `network_mode`.
+    Mode(String),
+    /// Another file says it.
+    Elsewhere,
+}
+
+/// Reads a compose file; it has no services where the text is none.
+pub(super) fn read(text: &str) -> File {
+    let Some(file) = Value::read(text) else { return File::default() };
+    let entries = |key| file.get(key).map(Value::entries).unwrap_or_default();
+    let is_external = |entry: &&Entry| {
+        entry.value.get("external").is_some_and(|value| !matches!(value, Value::Text(text) if text == "false"))
+    };
+    File {
+        services: entries("services").iter().map(service).collect(),
+        external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
+        includes: file.get("include").is_some(),
+    }
+}
+
+fn service(entry: &Entry) -> Service {
+    let value = &*entry.value;
     let build = value.get("build").map(|build| match build {
-        Value::Text(context) => (context.clone(), "Dockerfile".to_owned()),
+        Value::Text(context) => Build { context: context.clone(), dockerfile: "Dockerfile".to_owned(), target: None },
         build => {
             let of = |key, otherwise: &str| build.text(key).unwrap_or(otherwise).to_owned();
-            (of("context", "."), of("dockerfile", "Dockerfile"))
+            let target = build.text("target").map(str::to_owned);
+            Build { context: of("context", "."), dockerfile: of("dockerfile", "Dockerfile"), target }
         }
     });
+    let texts = |key| value.get(key).map(Value::texts).unwrap_or_default();
+    let (networks, networks_line) = networks(entry);
     let mut service = Service {
-        name: name.to_owned(),
+        name: entry.key.clone(),
+        line: entry.line,
         image: value.text("image").map(str::to_owned),
         build,
-        has_command: value.get("command").is_some() || value.get("entrypoint").is_some(),
+        command: value.get("command").map(words),
+        has_entrypoint: value.get("entrypoint").is_some(),
+        aliases: aliases(value),
+        links: texts("links").iter().filter_map(|link| split(link, ':')).collect(),
+        extra_hosts: extra_hosts(value),
+        knows_others: ["external_links", "dns", "dns_search"].iter().any(|key| value.get(key).is_some()),
+        networks,
+        networks_line,
+        exposed: texts("expose").iter().filter_map(|port| number(port)).collect(),
         ..Service::default()
     };
+    for port in value.get("ports").into_iter().flat_map(Value::members) {
+        match published(port) {
+            Some((Some(host), own)) => service.published.push((host, own)),
+            Some((None, own)) => service.exposed.push(own),
+            None => {}
+        }
+    }
     for mount in value.get("volumes").into_iter().flat_map(Value::members) {
         let (source, target) = match mount {
             // `SOURCE:TARGET[:MODE]`
@@ -50,14 +135,82 @@ fn service(name: &str, value: &Value) -> Service {
             }
             mount => (mount.text("source"), mount.text("target")),
         };
-        let (Some(source), Some(target)) = (source, target) else { continue };
-        if source.contains('$') || target.contains('$') || !target.starts_with('/') {
-            continue;
+        // A volume without a name is nobody else's.
+        let (source, target) = if target.is_none() { (None, source) } else { (source, target) };
+        let Some(target) = target else { continue };
+        let source = source.unwrap_or_default();
+        let is_known = !source.is_empty() && !source.contains('$') && !target.contains('$') && target.starts_with('/');
+        let known = if is_known { source } else { "" };
+        service.mounts.push((known.to_owned(), target.to_owned()));
+        if is_known {
+            let mounts = if source.starts_with('.') { &mut service.binds } else { &mut service.volumes };
+            mounts.push((source.to_owned(), target.to_owned()));
         }
-        let mounts = if source.starts_with('.') { &mut service.binds } else { &mut service.volumes };
-        mounts.push((source.to_owned(), target.to_owned()));
     }
     service
+}
+
+/// The words of a command, which is a list or a line.
+fn words(command: &Value) -> Vec<String> {
+    match command {
+        Value::Text(line) => line.split_ascii_whitespace().map(str::to_owned).collect(),
+        list => list.texts().into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn networks(service: &Entry) -> (Networks, usize) {
+    if let Some(mode) = service.value.entry("network_mode") {
+        let networks = match &*mode.value {
+            Value::Text(text) if !text.contains('$') => Networks::Mode(text.clone()),
+            _ => Networks::Elsewhere,
+        };
+        return (networks, mode.line);
+    }
+    match service.value.entry("networks") {
+        Some(own) => {
+            let keys = own.value.entries().iter().map(|entry| entry.key.clone());
+            let named = keys.chain(own.value.texts().into_iter().map(str::to_owned)).collect::<Vec<_>>();
+            let is_known = !named.iter().any(|name| name.contains('$'));
+            (if is_known { Networks::Named(named) } else { Networks::Elsewhere }, own.line)
+        }
+        None if service.value.get("extends").is_some() => (Networks::Elsewhere, service.line),
+        None => (Networks::Default, service.line),
+    }
+}
+
+/// The names of a service besides its key. Docker knows a container's host name, too, since release 25.
+fn aliases(service: &Value) -> Vec<String> {
+    let own = ["container_name", "hostname"].into_iter().filter_map(|key| service.text(key));
+    let networks = service.get("networks").map(Value::entries).unwrap_or_default();
+    let on_networks = networks.iter().filter_map(|network| network.value.get("aliases")).flat_map(Value::texts);
+    own.chain(on_networks).map(str::to_owned).collect()
+}
+
+fn extra_hosts(service: &Value) -> Vec<String> {
+    let Some(hosts) = service.get("extra_hosts") else { return Vec::new() };
+    let in_lines = hosts.texts().into_iter().filter_map(|line| line.split([':', '=']).next().map(str::to_owned));
+    in_lines.chain(hosts.entries().iter().map(|entry| entry.key.clone())).collect()
+}
+
+/// A published port: the host's, where it is fixed, and the container's. Ranges are left out.
+fn published(port: &Value) -> Option<(Option<u16>, u16)> {
+    match port {
+        // `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`
+        Value::Text(text) => {
+            let mut parts = text.split('/').next()?.rsplit(':');
+            let own = number(parts.next()?)?;
+            Some((parts.next().and_then(number), own))
+        }
+        port => Some((port.text("published").and_then(number), number(port.text("target")?)?)),
+    }
+}
+
+fn number(text: &str) -> Option<u16> {
+    text.trim().parse().ok()
+}
+
+fn split(text: &str, at: char) -> Option<(String, String)> {
+    text.split_once(at).map(|(one, other)| (one.to_owned(), other.to_owned()))
 }
 
 #[cfg(test)]
@@ -69,12 +222,37 @@ mod tests {
         let text = "services:\n  web:\n    image: nginx\n    volumes:\n      - ./a.conf:/etc/nginx/nginx.conf:ro\n      \
             - sock:/run/php\n      - {type: bind, source: ./b, target: /etc/nginx/conf.d}\n      - $X:/y\n      - /anonymous\n  \
             php:\n    build: {context: ., dockerfile: p/Dockerfile}\n    command: php-fpm -y /x\n";
-        let services = services(text);
+        let services = read(text).services;
         assert_eq!(services[0].image.as_deref(), Some("nginx"));
         let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         assert_eq!(services[0].binds, [pair("./a.conf", "/etc/nginx/nginx.conf"), pair("./b", "/etc/nginx/conf.d")]);
         assert_eq!(services[0].volumes, [pair("sock", "/run/php")]);
-        assert_eq!(services[1].build, Some(pair(".", "p/Dockerfile")));
-        assert!(services[1].has_command && !services[0].has_command);
+        assert_eq!(services[0].mounts[3..], [pair("", "/y"), pair("", "/anonymous")]);
+        let build = Build { context: ".".into(), dockerfile: "p/Dockerfile".into(), target: None };
+        assert_eq!(services[1].build, Some(build));
+        assert_eq!(services[1].command.as_deref(), Some(&["php-fpm", "-y", "/x"].map(str::to_owned)[..]));
+        assert_eq!(services[0].command, None);
+    }
+
+    #[test]
+    fn services_tell_their_networks_names_and_ports() {
+        let text = "services:\n  a:\n    networks:\n      front:\n        aliases: [web]\n    container_name: shop\n    \
+            links: ['db:database']\n    extra_hosts: ['old:10.0.0.1']\n  b:\n    networks: [front, back]\n    \
+            ports: ['127.0.0.1:8081:80/tcp', '9000', {published: 5, target: 6}, '7-9:7-9']\n  \
+            c:\n    network_mode: host\n    expose: ['1']\n  d: {}\nnetworks:\n  front: {external: true}\n  back:\n";
+        let file = read(text);
+        let [a, b, c, d] = &file.services[..] else { panic!("{file:?}") };
+        assert_eq!(
+            (&a.aliases[..], &a.links[..]),
+            (&["shop".into(), "web".into()][..], &[("db".into(), "database".into())][..])
+        );
+        assert_eq!((a.extra_hosts.as_slice(), a.networks_line), (&["old".to_owned()][..], 3));
+        assert_eq!(b.networks, Networks::Named(vec!["front".into(), "back".into()]));
+        assert_eq!((&b.published[..], &b.exposed[..]), (&[(8081, 80), (5, 6)][..], &[9000][..]));
+        assert_eq!((&c.networks, &c.exposed[..]), (&Networks::Mode("host".into()), &[1][..]));
+        assert_eq!(
+            (&d.networks, d.networks_line, &file.external[..]),
+            (&Networks::Default, 14, &["front".to_owned()][..])
+        );
     }
 }

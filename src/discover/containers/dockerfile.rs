@@ -12,8 +12,8 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// Reads a Dockerfile.
-    pub fn read(text: &str) -> Self {
+    /// Reads a Dockerfile, up to the stage that is built.
+    pub fn read(text: &str, target: Option<&str>) -> Self {
         let mut stages: Vec<(String, Recipe)> = Vec::new();
         let mut directory = "/".to_owned();
         for line in lines(text) {
@@ -38,7 +38,9 @@ impl Recipe {
                 _ => {}
             }
         }
-        stages.pop().map(|(_, recipe)| recipe).unwrap_or_default()
+        let is_target = |(name, _): &(String, Recipe)| target.is_some_and(|target| name.eq_ignore_ascii_case(target));
+        let built = stages.iter().position(is_target).unwrap_or(stages.len().saturating_sub(1));
+        stages.into_iter().nth(built).map(|(_, recipe)| recipe).unwrap_or_default()
     }
 }
 
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn relative_targets_begin_at_the_working_directory() {
-        let recipe = Recipe::read("FROM a\nWORKDIR /etc\nWORKDIR nginx\nCOPY x ./conf.d/\n");
+        let recipe = Recipe::read("FROM a\nWORKDIR /etc\nWORKDIR nginx\nCOPY x ./conf.d/\n", None);
         assert_eq!(recipe.copies[0].1, "/etc/nginx/conf.d/");
     }
 }

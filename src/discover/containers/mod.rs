@@ -1,11 +1,11 @@
 //! Containers: which files of a repository Dockerfiles and compose files put where.
 //!
-//! Each container is looked at with its files in the places that they have inside of it. nginx and
-//! PHP-FPM are joined where they are in one container, or in two that share a volume for the socket;
-//! and only while the images and commands leave no doubt about what PHP-FPM reads. What services are
-//! called, and the networks between them, are not looked at.
+//! Each container is looked at with its files in the places that they have inside of it. An nginx is joined with
+//! the PHP-FPMs of the services that its compose file describes, as far as images and commands leave no doubt
+//! about what those read.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,12 @@ use crate::values::version::Version;
 
 mod compose;
 mod dockerfile;
+mod networks;
 mod yaml;
 
 use compose::Service;
 use dockerfile::Recipe;
+use networks::Project;
 
 /// A container, as far as files of the repository go into it.
 struct Container {
@@ -34,65 +36,130 @@ struct Container {
     base: String,
     /// Its files.
     maps: Vec<PathMap>,
-    /// Volumes that other containers may share, and where they are mounted.
-    volumes: Vec<(String, String)>,
     /// Whether what it runs may change files or name others.
     is_changed: bool,
+    /// Whether more than its image's program may run in it.
+    runs_more: bool,
+    /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
+    fpm_main: Option<PathBuf>,
+}
+
+/// What a container holds that can be checked.
+struct Holds {
+    plan: Plan,
+    /// Whether files of the repository are a part of it.
+    is_given: bool,
+    has_nginx: bool,
+    has_fpm: bool,
+}
+
+/// A compose file that was read.
+struct Compose {
+    path: PathBuf,
+    text: String,
+    file: compose::File,
 }
 
 /// The plans of the containers that a repository describes, with a note on each.
 pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let (dockerfiles, composes): (Vec<_>, Vec<_>) =
+        found.containers.iter().partition(|path| is_dockerfile(&name(path)));
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        Compose { path: path.clone(), file: compose::read(&text), text }
+    };
+    let composes: Vec<Compose> = composes.into_iter().map(read).collect();
+    let mut built = Vec::new();
     let mut plans: Vec<(String, Plan)> = Vec::new();
-    for project in projects(root, found) {
-        let parts: Vec<(&Container, Plan)> =
-            project.iter().filter_map(|container| Some((container, container.plan(root, found)?))).collect();
-        let joined = match &parts[..] {
-            [one, other] => joined(one, other).or_else(|| joined(other, one)),
-            _ => None,
-        };
-        let new = match joined {
-            Some(joined) => vec![joined],
-            None => parts.into_iter().map(|(container, plan)| (container.name.clone(), plan)).collect(),
-        };
-        for (name, plan) in new {
+    for compose in &composes {
+        let containers = compose.file.services.iter().map(|service| compose.container(root, service, &mut built));
+        let containers: Vec<Container> = containers.collect();
+        for (name, plan) in compose.plans(root, found, &containers, &composes) {
             // Several compose files often describe the same containers.
-            if plans.iter().all(|(_, known)| known.maps != plan.maps) {
+            if plans.iter().all(|(_, known)| !is_same(known, &plan)) {
                 plans.push((name, plan));
             }
         }
     }
+    for path in dockerfiles.into_iter().filter(|path| !built.contains(path)) {
+        let recipe = Recipe::read(&fs::read_to_string(path).unwrap_or_default(), None);
+        let container = Container::new(&recipe, path.parent().unwrap_or(root), shown(&inside(root, path)), root);
+        let holds = container.holds(root, found).filter(|holds| holds.is_given);
+        let new = holds.filter(|new| plans.iter().all(|(_, known)| !is_same(known, &new.plan)));
+        plans.extend(new.map(|new| (container.name, new.plan)));
+    }
     plans
 }
 
-/// The containers that run together: the services of each compose file, and each Dockerfile that none builds.
-fn projects(root: &Path, found: &Found) -> Vec<Vec<Container>> {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let (dockerfiles, composes): (Vec<_>, Vec<_>) =
-        found.containers.iter().partition(|path| is_dockerfile(&name(path)));
-    let mut built = Vec::new();
-    let mut projects = Vec::new();
-    for path in composes {
-        let directory = path.parent().unwrap_or(root);
-        let services = compose::services(&fs::read_to_string(path).unwrap_or_default());
-        let container = |service: &Service| {
-            let recipe = service.build.as_ref().and_then(|(context, dockerfile)| {
-                let context = normalize(&directory.join(context));
-                let path = normalize(&context.join(dockerfile));
-                let text = fs::read_to_string(&path).ok().filter(|_| path.starts_with(root))?;
-                built.push(path);
-                Some((Recipe::read(&text), context))
-            });
-            let name = format!("service {} of {}", service.name, shown(&inside(root, path)));
-            Container::of_service(service, recipe, name, root, directory)
-        };
-        projects.push(services.iter().map(container).collect());
+/// Whether two containers are described alike.
+fn is_same(known: &Plan, plan: &Plan) -> bool {
+    let networks = match (&known.network, &plan.network) {
+        (Some(known), Some(network)) => known.is_like(network),
+        (known, network) => known.is_none() && network.is_none(),
+    };
+    known.maps == plan.maps && networks
+}
+
+impl Compose {
+    /// The container of a service. `built` takes the Dockerfiles that are read for it.
+    fn container(&self, root: &Path, service: &Service, built: &mut Vec<PathBuf>) -> Container {
+        let directory = self.path.parent().unwrap_or(root);
+        let recipe = service.build.as_ref().and_then(|build| {
+            let context = normalize(&directory.join(&build.context));
+            let path = normalize(&context.join(&build.dockerfile));
+            let text = fs::read_to_string(&path).ok().filter(|_| path.starts_with(root))?;
+            built.push(path);
+            Some((Recipe::read(&text, build.target.as_deref()), context))
+        });
+        let name = format!("service {} of {}", service.name, shown(&inside(root, &self.path)));
+        Container::of_service(service, recipe, name, root, directory)
     }
-    for path in dockerfiles.into_iter().filter(|path| !built.contains(path)) {
-        let recipe = Recipe::read(&fs::read_to_string(path).unwrap_or_default());
-        let name = shown(&inside(root, path));
-        projects.push(vec![Container::new(&recipe, path.parent().unwrap_or(root), name, root)]);
+
+    /// The plans of its containers: each nginx with the PHP-FPMs that it may dial, and the PHP-FPMs of which no
+    /// nginx is in view.
+    fn plans(&self, root: &Path, found: &Found, containers: &[Container], composes: &[Compose]) -> Vec<(String, Plan)> {
+        let holds: Vec<Option<Holds>> = containers.iter().map(|container| container.holds(root, found)).collect();
+        let is_front = |holds: &Holds| holds.has_nginx && holds.is_given;
+        let has_front = holds.iter().flatten().any(is_front);
+        let project = self.project(root, composes);
+        let mut plans = Vec::new();
+        for (number, holds) in holds.into_iter().enumerate() {
+            let container = &containers[number];
+            let Some(Holds { mut plan, is_given: true, has_nginx, .. }) = holds else { continue };
+            match has_nginx {
+                true => {
+                    plan.network = Some(project.network(number, container.is_nginx() && !container.runs_more));
+                    let others = containers.iter().enumerate().filter(|(other, _)| *other != number);
+                    // A network counts the services without the container's own.
+                    let neighbours = others.map(|(_, other)| other.holds(root, found)).enumerate();
+                    let fpms =
+                        neighbours.filter_map(|(at, holds)| Some((at, holds.filter(|holds| holds.has_fpm)?.plan)));
+                    plan.neighbours = fpms.collect();
+                }
+                false if has_front => continue,
+                false => {}
+            }
+            plans.push((container.name.clone(), plan));
+        }
+        plans
     }
-    projects
+
+    /// The project, with what the other compose files of the repository say besides.
+    fn project<'a>(&'a self, root: &Path, composes: &'a [Compose]) -> Project<'a> {
+        let others = || composes.iter().filter(|other| other.path != self.path);
+        let beside = others().filter(|other| other.path.parent() == self.path.parent());
+        let services = others().flat_map(|other| &other.file.services);
+        let elsewhere: BTreeSet<&String> =
+            services.flat_map(|service| std::iter::once(&service.name).chain(&service.aliases)).collect();
+        Project {
+            path: shown(&inside(root, &self.path)),
+            text: &self.text,
+            file: &self.file,
+            beside: beside.map(|other| &other.file).collect(),
+            elsewhere: elsewhere.into_iter().cloned().collect(),
+        }
+    }
 }
 
 impl Container {
@@ -102,8 +169,9 @@ impl Container {
             name,
             base: recipe.base.clone(),
             maps: maps.collect(),
-            volumes: Vec::new(),
             is_changed: recipe.commands.iter().any(|command| changes_files(command)),
+            runs_more: recipe.commands.iter().any(|command| command.contains("php") || command.contains("supervis")),
+            fpm_main: None,
         }
     }
 
@@ -120,8 +188,9 @@ impl Container {
                 let base = service.image.clone().unwrap_or_default();
                 let recipe = Recipe { base, ..Recipe::default() };
                 // How an image is built that no Dockerfile here describes, nobody knows.
-                let is_changed = service.build.is_some();
-                Container { is_changed, ..Container::new(&recipe, directory, name, root) }
+                let is_unknown = service.build.is_some();
+                let container = Container::new(&recipe, directory, name, root);
+                Container { is_changed: is_unknown, runs_more: is_unknown, ..container }
             }
         };
         // What is mounted covers what was copied.
@@ -131,8 +200,11 @@ impl Container {
             is_here.then(|| PathMap { from: inside(root, &from), to: normalize(Path::new(to)) })
         });
         container.maps.splice(0..0, binds.collect::<Vec<_>>());
-        container.volumes.clone_from(&service.volumes);
-        container.is_changed |= service.has_command && container.is_php();
+        let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
+        container.fpm_main = command.and_then(fpm_main);
+        let has_command = service.command.is_some() || service.has_entrypoint;
+        container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
+        container.runs_more |= service.has_entrypoint;
         container
     }
 
@@ -143,21 +215,18 @@ impl Container {
     }
 
     fn is_php(&self) -> bool {
-        self.image().0 == "php" && self.image().1.contains("fpm")
+        PHP_IMAGES.contains(&self.image().0) && self.image().1.contains("fpm")
     }
 
     fn is_nginx(&self) -> bool {
         matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
     }
 
-    /// What is checked of it; nothing where it holds no configuration, or nothing that can be told from it.
-    fn plan(&self, root: &Path, found: &Found) -> Option<Plan> {
+    /// What it holds that can be checked; nothing where that cannot be told from the files.
+    fn holds(&self, root: &Path, found: &Found) -> Option<Holds> {
         let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
-        let is_mapped = |path: &&PathBuf| self.maps.iter().any(|map| inside(root, path).starts_with(&map.from));
-        let mapped: Vec<&PathBuf> = files.into_iter().flatten().filter(is_mapped).collect();
-        if mapped.is_empty() {
-            return None;
-        }
+        let is_mapped = |path: &PathBuf| self.maps.iter().any(|map| inside(root, path).starts_with(&map.from));
+        let is_given = files.into_iter().flatten().any(is_mapped);
         let profile = match () {
             () if self.is_php() => Some(Profile::DockerPhp),
             () if self.is_nginx() => Some(Profile::DockerNginx),
@@ -166,46 +235,80 @@ impl Container {
         let added = profile.map(Profile::files).unwrap_or_default();
         let host = Overlay::of_maps(Disk::new(root).ok()?, &self.maps, &added);
         let has_nginx = layout::NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
-        let has_fpm = !layout::masters(&host).is_empty();
+        let main = self.fpm_main.clone().filter(|main| host.entry(main).is_ok());
+        let has_fpm = main.is_some() || !layout::masters(&host).is_empty();
         // Which pools an unknown image brings, or what a command makes of them, cannot be told.
-        let is_known = !self.is_changed && (profile.is_some() || is_distribution(self.image().0));
+        let is_known = !self.is_changed
+            && match &main {
+                // A main file that includes nothing is all that its PHP-FPM reads, whatever the image.
+                Some(main) if profile.is_none() => host.read(main).is_ok_and(|text| !has_include(&text)),
+                _ => profile.is_some() || is_distribution(self.image().0),
+            };
         if !(has_nginx || has_fpm) || has_fpm && !is_known {
             return None;
         }
-        let version = Version::parse(self.image().1).map(|_| self.image().1.to_owned());
-        let versions = match profile {
-            Some(Profile::DockerPhp) => Versions { nginx: None, php: version },
-            Some(Profile::DockerNginx) => Versions { nginx: version, php: None },
-            _ => Versions::default(),
-        };
-        Some(Plan {
+        let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
+        let plan = Plan {
             in_container: true,
             maps: self.maps.clone(),
             only_maps: true,
             added,
-            facts: vec![FactsFile { versions: Some(versions), ..FactsFile::default() }],
-            ..Plan::new(root.to_owned(), View::Overlay, Selection::default())
-        })
+            facts: vec![FactsFile { versions: Some(self.versions(profile)), ..FactsFile::default() }],
+            ..Plan::new(root.to_owned(), View::Overlay, selection)
+        };
+        Some(Holds { plan, is_given, has_nginx, has_fpm })
+    }
+
+    /// The versions that the tag of its image names.
+    fn versions(&self, profile: Option<Profile>) -> Versions {
+        let (image, tag) = self.image();
+        let version = |text: &str| Version::parse(text).map(|_| text.to_owned());
+        match profile {
+            Some(Profile::DockerNginx) => Versions { nginx: version(tag), php: None },
+            Some(_) if image == "php" => Versions { nginx: None, php: version(tag) },
+            // `wordpress:6.5-php8.2-fpm`
+            Some(_) => Versions { nginx: None, php: tag.split_once("php").and_then(|(_, tag)| version(tag)) },
+            None => Versions::default(),
+        }
     }
 }
 
-/// The two containers as one, where the first is nginx alone, the second PHP-FPM alone, and they share a volume
-/// that can hold nothing but the socket.
-fn joined(nginx: &(&Container, Plan), php: &(&Container, Plan)) -> Option<(String, Plan)> {
-    let ((nginx, front), (php, back)) = (nginx, php);
-    let shared = nginx.volumes.iter().find(|volume| php.volumes.contains(volume))?;
-    if !nginx.is_nginx() || !php.is_php() || !(shared.1.contains("/run") || shared.1.contains("sock")) {
+/// Official images that are made from `php`; with a tag `fpm` they run PHP-FPM as that does.
+const PHP_IMAGES: [&str; 12] = [
+    "php",
+    "backdrop",
+    "drupal",
+    "friendica",
+    "joomla",
+    "matomo",
+    "mediawiki",
+    "monica",
+    "nextcloud",
+    "phpmyadmin",
+    "wordpress",
+    "yourls",
+];
+
+/// The main file that PHP-FPM reads when it is started by a command: the one behind `-y`, or that of the builds
+/// whose program is called `php-fpm`.
+fn fpm_main(command: &[String]) -> Option<PathBuf> {
+    let program = command.first()?.rsplit('/').next()?;
+    if program != "php-fpm" {
         return None;
     }
-    let plan = Plan {
-        in_container: true,
-        maps: front.maps.iter().chain(&back.maps).cloned().collect(),
-        only_maps: true,
-        added: front.added.iter().chain(&back.added).cloned().collect(),
-        facts: front.facts.iter().chain(&back.facts).cloned().collect(),
-        ..Plan::new(front.root.clone(), View::Overlay, Selection::default())
-    };
-    Some((format!("{} and {}, which share the volume {}", nginx.name, php.name, shared.0), plan))
+    let at = command.iter().position(|word| word == "-y" || word == "--fpm-config");
+    let named = at.map(|at| command.get(at + 1));
+    let glued = command.iter().find_map(|word| word.strip_prefix("--fpm-config=").or(word.strip_prefix("-y")));
+    match (named, glued) {
+        (Some(named), _) => named.map(PathBuf::from),
+        (None, Some(named)) => Some(PathBuf::from(named)),
+        (None, None) => Some(PathBuf::from("/usr/local/etc/php-fpm.conf")),
+    }
+}
+
+/// Whether a main file of PHP-FPM includes others.
+fn has_include(text: &[u8]) -> bool {
+    String::from_utf8_lossy(text).lines().any(|line| line.trim_start().starts_with("include"))
 }
 
 /// Where `COPY` puts files of the context, which is the Dockerfile's directory or the repository.

@@ -16,14 +16,25 @@ pub(super) enum Value {
     /// A sequence.
     List(Vec<Rc<Value>>),
     /// A mapping, in order; keys that are no text are left out.
-    Map(Vec<(String, Rc<Value>)>),
+    Map(Vec<Entry>),
+}
+
+/// An entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    /// The key.
+    pub key: String,
+    /// The line of the key, counted from 1.
+    pub line: usize,
+    /// The value.
+    pub value: Rc<Value>,
 }
 
 /// A collection that is not closed yet, with its anchor; for a mapping, the key that waits for its value.
 struct Open {
     anchor: usize,
     value: Value,
-    key: Option<String>,
+    key: Option<(String, usize)>,
     is_key_next: bool,
 }
 
@@ -33,7 +44,8 @@ impl Value {
         let mut anchors: HashMap<usize, Rc<Value>> = HashMap::new();
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
-            let (anchor, value) = match event.ok()?.0 {
+            let (event, place) = event.ok()?;
+            let (anchor, value) = match event {
                 Event::Scalar(text, _, anchor, _) => (anchor, Rc::new(Value::Text(text.into_owned()))),
                 Event::Alias(id) => (0, anchors.get(&id)?.clone()),
                 Event::SequenceStart(anchor, _) => {
@@ -58,22 +70,24 @@ impl Value {
             }
             match open.last_mut() {
                 None => return Some(value),
-                Some(inside) => inside.take(value),
+                Some(inside) => inside.take(value, place.start.line()),
             }
         }
         None
     }
 
-    /// The value of a key; `<<` brings in other mappings.
+    /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
+        Some(&self.entry(key)?.value)
+    }
+
+    /// The entry of a key; `<<` brings in other mappings.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
         let Value::Map(entries) = self else { return None };
-        let own = entries.iter().rev().find(|(name, _)| name == key);
-        own.map(|(_, value)| &**value).or_else(|| {
-            let (_, merged) = entries.iter().find(|(name, _)| name == "<<")?;
-            match &**merged {
-                Value::List(all) => all.iter().find_map(|one| one.get(key)),
-                one => one.get(key),
-            }
+        let own = entries.iter().rev().find(|entry| entry.key == key);
+        own.or_else(|| match &*entries.iter().find(|entry| entry.key == "<<")?.value {
+            Value::List(all) => all.iter().find_map(|one| one.entry(key)),
+            one => one.entry(key),
         })
     }
 
@@ -85,10 +99,20 @@ impl Value {
         }
     }
 
-    /// The keys and values of a mapping.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let entries: &[(String, Rc<Value>)] = if let Value::Map(entries) = self { entries } else { &[] };
-        entries.iter().map(|(key, value)| (key.as_str(), &**value))
+    /// The entries of a mapping.
+    pub fn entries(&self) -> &[Entry] {
+        if let Value::Map(entries) = self { entries } else { &[] }
+    }
+
+    /// The texts of a sequence, or of a single text.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Value::Text(text) => vec![text],
+            list => list
+                .members()
+                .filter_map(|member| if let Value::Text(text) = member { Some(&**text) } else { None })
+                .collect(),
+        }
     }
 
     /// The members of a sequence.
@@ -99,14 +123,14 @@ impl Value {
 }
 
 impl Open {
-    fn take(&mut self, value: Rc<Value>) {
+    fn take(&mut self, value: Rc<Value>, line: usize) {
         match &mut self.value {
             Value::List(members) => members.push(value),
             Value::Map(entries) => {
                 if self.is_key_next {
-                    self.key = if let Value::Text(text) = &*value { Some(text.clone()) } else { None };
-                } else if let Some(key) = self.key.take() {
-                    entries.push((key, value));
+                    self.key = if let Value::Text(text) = &*value { Some((text.clone(), line)) } else { None };
+                } else if let Some((key, line)) = self.key.take() {
+                    entries.push(Entry { key, line, value });
                 }
                 self.is_key_next = !self.is_key_next;
             }

@@ -20,7 +20,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             let found = match &dial.reach {
                 Reach::Nobody => missed(machine, dial),
                 Reach::Pools(pools) => uncertain(machine, dial, pools).or_else(|| half(machine, dial, pools)),
-                Reach::Other(_) | Reach::Unknown(..) => None,
+                Reach::Cut(_) | Reach::Other(_) | Reach::Unknown(..) => None,
             };
             if let Some(finding) = found {
                 findings.push_for(host_of(machine, dial), label_hand_over(finding, machine, dial));

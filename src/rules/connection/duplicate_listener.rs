@@ -83,6 +83,7 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(Place<'_>, Place<'_>)> {
         Port(u16),
     }
     let all = || machine.pools().flat_map(|(id, pool)| pool.sockets().map(move |socket| Place { id, socket }));
+    let container = |place: Place<'_>| machine.masters[place.id.master].service;
     let own = all().filter(|place| !place.socket.is_status);
     let mut addresses: BTreeMap<Address, Vec<(Place<'_>, &Endpoint)>> = BTreeMap::new();
     for place in own.chain(all().filter(|place| place.socket.is_status)) {
@@ -97,7 +98,9 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(Place<'_>, Place<'_>)> {
     let mut pairs = Vec::new();
     for here in addresses.values() {
         for (at, (second, endpoint)) in here.iter().enumerate() {
-            let conflict = here[..at].iter().find(|(_, other)| endpoint.conflicts(other));
+            let conflict = here[..at]
+                .iter()
+                .find(|(first, other)| endpoint.conflicts(other) && container(*first) == container(*second));
             pairs.extend(conflict.map(|(first, _)| (*first, *second)));
         }
     }

@@ -57,7 +57,7 @@ fn another_serves(machine: &Machine, dial: &Dial) -> bool {
     let branch = |dial: &Dial| hand_over.peers(nginx)[dial.peer].branch;
     let others = || machine.dials_of(dial).filter(|other| other.peer != dial.peer && branch(other) == branch(dial));
     let lets_in = |other: &Dial| match &other.reach {
-        Reach::Nobody => false,
+        Reach::Nobody | Reach::Cut(_) => false,
         Reach::Pools(pools) => !pools.iter().all(|id| is_shut(machine, nginx, other, *id)),
         Reach::Other(_) | Reach::Unknown(..) => true,
     };
@@ -133,7 +133,7 @@ fn is_dead(machine: &Machine, nginx: &Nginx, failed: &HandOver, level: LevelId) 
     let nginx_number = machine.nginx.iter().position(|other| std::ptr::eq(other, nginx));
     let (Some(number), Some(nginx_number)) = (number, nginx_number) else { return false };
     let mut dials = machine.dials_of_hand_over(nginx_number, number).iter().peekable();
-    dials.peek().is_some() && dials.all(|dial| dial.reach == Reach::Nobody)
+    dials.peek().is_some() && dials.all(|dial| dial.reach.is_nowhere())
 }
 
 /// The status of a `return` on a level.

@@ -48,7 +48,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 Reach::Nobody if is_owned(machine, dial) => {
                     findings.push_for(host_of(machine, dial), finding(machine, dial));
                 }
-                Reach::Nobody | Reach::Pools(_) | Reach::Other(_) => {}
+                Reach::Nobody | Reach::Cut(_) | Reach::Pools(_) | Reach::Other(_) => {}
             }
         }
     }

@@ -1,13 +1,14 @@
 //! Who listens where, and who dials.
 
 use super::Rule;
-use crate::deployment::{Dial, HandOver, Machine, Nginx, Peer, Pool, PoolId, Reach};
-use crate::finding::Finding;
+use crate::deployment::{Deployment, Dial, Gap, HandOver, Machine, Network, Nginx, Peer, Pool, PoolId, Reach};
+use crate::finding::{Finding, Program};
 use crate::values::address::{Address, Endpoint};
 
 mod address_family_mismatch;
 mod address_invalid;
 mod client_not_allowed;
+mod container_port_mismatch;
 mod duplicate_listener;
 mod failure;
 mod listen_invalid;
@@ -15,12 +16,15 @@ mod listen_overridden;
 mod listener_kind_mismatch;
 mod listener_missing;
 mod listener_not_running;
+mod loopback_across_containers;
+mod networks_disjoint;
 mod pool_unreachable;
 mod resolver_missing;
 mod shared_listener;
 mod socket_path_relative;
 mod socket_path_too_long;
 mod stale_name;
+mod unknown_service;
 mod upstream_port_defaulted;
 mod upstream_undefined;
 mod wrong_protocol;
@@ -32,18 +36,22 @@ pub const RULES: &[&Rule] = &[
     &address_family_mismatch::RULE,
     &address_invalid::RULE,
     &client_not_allowed::RULE,
+    &container_port_mismatch::RULE,
     &duplicate_listener::RULE,
     &listen_invalid::RULE,
     &listen_overridden::RULE,
     &listener_kind_mismatch::RULE,
     &listener_missing::RULE,
     &listener_not_running::RULE,
+    &loopback_across_containers::RULE,
+    &networks_disjoint::RULE,
     &pool_unreachable::RULE,
     &resolver_missing::RULE,
     &shared_listener::RULE,
     &socket_path_relative::RULE,
     &socket_path_too_long::RULE,
     &stale_name::RULE,
+    &unknown_service::RULE,
     &upstream_port_defaulted::RULE,
     &upstream_undefined::RULE,
     &wrong_protocol::RULE,
@@ -140,6 +148,33 @@ pub(super) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer
 pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
     let key = peer.key.as_deref().unwrap_or_default();
     peer.via.iter().fold(finding, |finding, span| finding.label(*span, format!("requests for `{key}` take this value")))
+}
+
+/// The dials that do not get from one container to another, with the network that does not let them.
+pub(super) fn cut(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &Network, &Dial, Gap)> {
+    deployment.machines.iter().filter_map(|machine| Some((machine, machine.network.as_ref()?))).flat_map(
+        |(machine, network)| {
+            machine.dials.iter().filter_map(move |dial| match dial.reach {
+                Reach::Cut(gap) => Some((machine, network, dial, gap)),
+                _ => None,
+            })
+        },
+    )
+}
+
+/// Says what comes of a name that the container's name server does not know: nginx does not start, unless it
+/// looks the name up at each request.
+pub(super) fn predict_unknown_name(finding: Finding, machine: &Machine, dial: &Dial, name: &str) -> Finding {
+    let (nginx, hand_over) = machine.hand_over(dial);
+    let is_late = hand_over.evaluated.has_variables || hand_over.peers(nginx)[dial.peer].resolve;
+    let finding = match is_late {
+        true => {
+            let log = format!("{name} could not be resolved (3: Host not found)");
+            Failure::of(machine, dial).predict(finding, log)
+        }
+        false => finding.refused_by(Program::Nginx, format!("host not found in upstream \"{name}\"")),
+    };
+    label_hand_over(finding, machine, dial)
 }
 
 /// The server of a hand-over, as notes name it.

@@ -1,6 +1,6 @@
 //! A pool that nothing dials.
 
-use crate::deployment::{Deployment, Dial, Machine, Protocol, Reach, Target};
+use crate::deployment::{Deployment, Dial, Machine, Protocol, Target};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -24,7 +24,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 
 /// Whether every hand-over to PHP arrives somewhere: one that does not may be meant for the pool.
 fn every_dial_is_known(machine: &Machine) -> bool {
-    let arrives = |dial: &Dial| dial.reach != Reach::Nobody;
+    let arrives = |dial: &Dial| !dial.reach.is_nowhere();
     let mut hand_overs =
         machine.nginx.iter().flat_map(|nginx| nginx.hand_overs.iter().map(move |found| (nginx, found)));
     !machine.nginx.is_empty()

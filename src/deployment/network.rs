@@ -1,0 +1,284 @@
+//! What a container reaches by names and addresses: the services of its compose project.
+//!
+//! On a network of their own, containers find each other by the names of services and containers and by
+//! aliases, at the ports on which their processes listen; published ports are the host's. Each container has a
+//! loopback and files of its own (compose specification, "networks" and "network_mode"; Docker's manual,
+//! "Networking in Compose").
+
+use std::path::{Path, PathBuf};
+
+use super::connect::Reach;
+use super::{Bound, HandOver, Machine, Master, PoolId, Protocol};
+use crate::source::{FileId, Sources, Span};
+use crate::values::address::{Address, Endpoint, is_local};
+
+/// A compose project, as one of its containers sees it.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The compose file as reports name it.
+    pub path: String,
+    /// Its text.
+    pub text: Vec<u8>,
+    /// The text, once it is among the sources.
+    pub file: Option<FileId>,
+    /// The container itself.
+    pub own: Service,
+    /// The other services.
+    pub services: Vec<Service>,
+    /// Names that mean something outside of this file: those of `extra_hosts` and of other compose files.
+    pub elsewhere: Vec<String>,
+    /// Whether only services of this file can be on the container's networks: a name of none of them leads nowhere.
+    pub is_closed: bool,
+    /// Whether nothing but nginx runs in the container, and its loopback is its own.
+    pub is_nginx_alone: bool,
+    /// Where something is mounted in the container.
+    pub mounts: Vec<PathBuf>,
+}
+
+/// A service of a compose file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Its key in the file.
+    pub name: String,
+    /// The line of the key, counted from 1.
+    pub line: usize,
+    /// All its names: the key, `container_name`, `hostname`, aliases.
+    pub names: Vec<String>,
+    /// The line that says on which networks it is; the one of its key where none does.
+    pub networks_line: usize,
+    /// On which networks it is, in words: `on the network front`.
+    pub networks: String,
+    /// How the container of this [`Network`] comes to it.
+    pub way: Way,
+    /// The published ports: the host's, and the container's behind it.
+    pub published: Vec<(u16, u16)>,
+    /// Ports that it exposes.
+    pub exposed: Vec<u16>,
+    /// What both containers mount: where it is in this one, and where in the service's.
+    pub shared: Vec<(PathBuf, PathBuf)>,
+}
+
+/// How a container comes to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Over a network that both are on.
+    Network,
+    /// Both have one loopback: `network_mode: "service:…"`.
+    SameLoopback,
+    /// Not at all: no network has both.
+    Apart,
+    /// The files do not say.
+    #[default]
+    Unknown,
+}
+
+/// Why a dial does not get from one container to another. Numbers are those of [`Network::services`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Nobody on the container's networks has this name.
+    NoSuchName,
+    /// The service is on no network of the container.
+    NoSharedNetwork(usize),
+    /// The service does not listen at this port.
+    NoSuchPort(usize),
+    /// The pool listens on the loopback of its own container.
+    Loopback(PoolId),
+    /// nginx dials the loopback of its own container, and the pool is in another one.
+    OwnLoopback(PoolId),
+    /// nginx dials a socket in its own container, and the pool makes it in another one.
+    OwnFiles(PoolId),
+}
+
+impl Network {
+    /// Whether another project looks the same, wherever its lines are.
+    pub fn is_like(&self, other: &Network) -> bool {
+        let all = |network: &Network| {
+            let services = network.services.iter().chain([&network.own]);
+            services.map(|service| Service { line: 0, networks_line: 0, ..service.clone() }).collect::<Vec<_>>()
+        };
+        self.is_closed == other.is_closed && self.is_nginx_alone == other.is_nginx_alone && all(self) == all(other)
+    }
+
+    /// The line of a service's key.
+    pub fn key_span(&self, service: &Service, sources: &Sources) -> Option<Span> {
+        self.span(service.line, sources)
+    }
+
+    /// The line that says on which networks a service is.
+    pub fn networks_span(&self, service: &Service, sources: &Sources) -> Option<Span> {
+        self.span(service.networks_line, sources)
+    }
+
+    /// A line without the blanks around it.
+    fn span(&self, line: usize, sources: &Sources) -> Option<Span> {
+        let file = self.file?;
+        let source = sources.get(file);
+        let (whole, text) = (source.line_span(file, line), source.line(line));
+        let before = text.len() - text.trim_ascii_start().len();
+        let start = whole.start as usize + before;
+        Some(Span::new(file, start, start + text.trim_ascii().len()))
+    }
+
+    /// The service whose container a master runs in.
+    pub fn service_of(&self, master: &Master) -> Option<&Service> {
+        self.services.get(master.service?)
+    }
+
+    /// Where a socket of a service is in this container.
+    fn seen_from_here(&self, service: usize, endpoint: &Endpoint) -> Option<Endpoint> {
+        let service = &self.services[service];
+        match endpoint {
+            Endpoint::Tcp(_) => (service.way == Way::SameLoopback).then(|| endpoint.clone()),
+            Endpoint::Unix(path) => service.shared.iter().find_map(|(here, there)| {
+                let Endpoint::Unix(there) = Endpoint::unix(there) else { return None };
+                let rest = path.strip_prefix(there).ok()?;
+                Some(Endpoint::unix(&here.join(rest)))
+            }),
+        }
+    }
+
+    /// Where a name leads; nothing where that is not known.
+    fn by_name(&self, machine: &Machine, hand_over: &HandOver, name: &str, port: u16) -> Option<Reach> {
+        let has_name = |service: &&Service| service.has_name(name);
+        let named = self.services.iter().enumerate().filter(|(_, service)| has_name(service));
+        let Some((at, service)) = named.min_by_key(|(_, service)| service.way != Way::Network) else {
+            return (self.is_closed && !self.is_known(name)).then_some(Reach::Cut(Gap::NoSuchName));
+        };
+        match service.way {
+            Way::Network => self.at_port(machine, hand_over, at, port),
+            Way::Apart => Some(Reach::Cut(Gap::NoSharedNetwork(at))),
+            Way::SameLoopback | Way::Unknown => None,
+        }
+    }
+
+    /// Whether a name may mean something besides the services: a name with a dot is a host of the world, and
+    /// `project-service-1` is what compose calls the service's containers.
+    fn is_known(&self, name: &str) -> bool {
+        let is_one = |known: &String| known.eq_ignore_ascii_case(name);
+        let is_generated = |service: &Service| {
+            let without_number = name.trim_end_matches(|char: char| char.is_ascii_digit());
+            let stem = without_number.strip_suffix(['-', '_']);
+            stem.is_some_and(|stem| stem.ends_with(&service.name))
+        };
+        name.contains('.')
+            || self.own.has_name(name)
+            || self.elsewhere.iter().any(is_one)
+            || self.services.iter().any(is_generated)
+    }
+
+    /// What is at a port of a service that the container reaches.
+    fn at_port(&self, machine: &Machine, hand_over: &HandOver, at: usize, port: u16) -> Option<Reach> {
+        let (mut outside, mut inside) = (Vec::new(), None);
+        for (id, pool) in machine.pools().filter(|(id, _)| machine.masters[id.master].service == Some(at)) {
+            match pool.listener.as_ref().map(|listener| &listener.bound)? {
+                Bound::At(Endpoint::Tcp(address)) if address.port() != port => {}
+                Bound::At(Endpoint::Tcp(address)) if address.ip().is_unspecified() => outside.push(id),
+                Bound::At(Endpoint::Tcp(address)) if address.ip().is_loopback() => inside = Some(id),
+                // Which address the container gets is not known.
+                Bound::At(Endpoint::Tcp(_)) | Bound::OneOf(_) | Bound::Unknown => return None,
+                Bound::At(Endpoint::Unix(_)) | Bound::Refused(_) => {}
+            }
+        }
+        let is_fpm = machine.masters.iter().any(|master| master.service == Some(at));
+        match inside {
+            _ if !outside.is_empty() => Some(Reach::Pools(outside)),
+            Some(pool) => Some(Reach::Cut(Gap::Loopback(pool))),
+            // Besides PHP-FPM, a tool may serve HTTP there now and then.
+            None if is_fpm && hand_over.protocol == Protocol::Fastcgi => {
+                machine.knows_pools_of(Some(at)).then_some(Reach::Cut(Gap::NoSuchPort(at)))
+            }
+            None => self.services[at].is_of_host_only(port).then_some(Reach::Cut(Gap::NoSuchPort(at))),
+        }
+    }
+
+    /// What is at an address that only this container has; nothing where the pools of others are not meant.
+    fn at_home(&self, machine: &Machine, hand_over: &HandOver, address: &Address) -> Option<Reach> {
+        if !self.is_nginx_alone || hand_over.protocol != Protocol::Fastcgi {
+            return None;
+        }
+        let wanted = |endpoint: &Endpoint| match (endpoint, address) {
+            (Endpoint::Tcp(listening), Address::Ip(dialled)) => listening.port() == dialled.port(),
+            (Endpoint::Tcp(listening), Address::Name(_, port)) => listening.port() == *port,
+            (Endpoint::Unix(_), Address::Unix(path)) => *endpoint == Endpoint::unix(Path::new(path)),
+            _ => false,
+        };
+        let (id, _) = machine.pools().find(|(id, pool)| {
+            let endpoints = pool.listener.iter().flat_map(|listener| listener.bound.endpoints());
+            let service = machine.masters[id.master].service.map(|service| &self.services[service]);
+            let is_elsewhere = |service: &Service| !matches!(service.way, Way::SameLoopback | Way::Unknown);
+            service.is_some_and(is_elsewhere) && endpoints.into_iter().any(wanted)
+        })?;
+        match address {
+            // What is mounted may hold the socket all the same.
+            Address::Unix(path) if self.mounts.iter().any(|mount| is_below(path, mount)) => None,
+            Address::Unix(_) => Some(Reach::Cut(Gap::OwnFiles(id))),
+            Address::Ip(_) | Address::Name(..) => Some(Reach::Cut(Gap::OwnLoopback(id))),
+        }
+    }
+}
+
+fn is_below(path: &str, mount: &Path) -> bool {
+    let (Endpoint::Unix(path), Endpoint::Unix(mount)) = (Endpoint::unix(Path::new(path)), Endpoint::unix(mount)) else {
+        return false;
+    };
+    path.starts_with(mount)
+}
+
+impl Service {
+    fn has_name(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a port is published on the host and no port of the container, as far as the file tells.
+    fn is_of_host_only(&self, port: u16) -> bool {
+        let is_own = self.published.iter().any(|(_, own)| *own == port) || self.exposed.contains(&port);
+        !is_own && self.published.iter().any(|(host, _)| *host == port)
+    }
+}
+
+impl Machine {
+    /// Takes in the PHP-FPM of another container.
+    pub fn take_in(&mut self, service: usize, other: Machine) {
+        let masters = other.masters.into_iter().map(|master| Master { service: Some(service), ..master });
+        self.masters.extend(masters);
+        self.unloaded.extend(other.unloaded);
+    }
+
+    /// Where this machine's programs find what a master opens: the endpoint itself, that of a shared volume, or
+    /// nowhere.
+    pub(super) fn seen_from_here(&self, master: &Master, endpoint: &Endpoint) -> Option<Endpoint> {
+        match (&self.network, master.service) {
+            (Some(network), Some(service)) => network.seen_from_here(service, endpoint),
+            _ => Some(endpoint.clone()),
+        }
+    }
+
+    /// Whether something that a master opens can be found by this machine's programs.
+    pub(super) fn is_near(&self, master: &Master) -> bool {
+        let service = self.network.as_ref().and_then(|network| network.service_of(master));
+        service.is_none_or(|service| service.way == Way::SameLoopback || !service.shared.is_empty())
+    }
+
+    /// What a dial comes to that leads out of the container, or should; nothing where it stays inside, or where
+    /// it leads is not known.
+    pub(super) fn across(&self, hand_over: &HandOver, address: &Address) -> Option<Reach> {
+        let network = self.network.as_ref()?;
+        match address {
+            Address::Name(name, port) if !address.is_local() => network.by_name(self, hand_over, name, *port),
+            Address::Ip(other) if !is_local(other.ip()) => None,
+            _ => network.at_home(self, hand_over, address),
+        }
+    }
+
+    /// The service that a dial leads to, where it is cut off.
+    pub fn service_behind(&self, gap: Gap) -> Option<&Service> {
+        let network = self.network.as_ref()?;
+        match gap {
+            Gap::NoSuchName => None,
+            Gap::NoSharedNetwork(service) | Gap::NoSuchPort(service) => network.services.get(service),
+            Gap::Loopback(id) | Gap::OwnLoopback(id) | Gap::OwnFiles(id) => {
+                network.service_of(&self.masters[id.master])
+            }
+        }
+    }
+}

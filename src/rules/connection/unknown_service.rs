@@ -1,0 +1,37 @@
+//! A pass names a host that is no service of the compose file.
+
+use super::{cut, host_of, predict_unknown_name};
+use crate::deployment::nearest::distance;
+use crate::deployment::{Deployment, Gap, Network, Way};
+use crate::rules::{Findings, Rule, rule};
+use crate::source::Sources;
+use crate::values::address::Address;
+
+pub(super) static RULE: Rule =
+    rule!(connection / "unknown-service", Error, "nginx dials a name that no container on its networks has");
+
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    for (machine, network, dial, gap) in cut(deployment) {
+        let (Gap::NoSuchName, Address::Name(name, _)) = (gap, &dial.address) else { continue };
+        let message = format!("no service of {} is called {name}", network.path);
+        let mut finding = RULE.finding(message, dial.span, "nginx looks this name up");
+        let close = network.services.iter().min_by_key(|service| distance(&service.name, name));
+        let close = close.filter(|service| distance(&service.name, name) <= 2.max(name.chars().count() / 4));
+        finding = match close {
+            Some(service) => finding
+                .label_at(network.key_span(service, sources), "this service has almost the same name")
+                .help(format!("write {}, or give the service the alias {name}", service.name)),
+            None => {
+                finding.help(format!("name one of the services{}, or give it the alias {name}", reachable(network)))
+            }
+        };
+        findings.push_for(host_of(machine, dial), predict_unknown_name(finding, machine, dial, name));
+    }
+}
+
+/// The services that may be meant.
+fn reachable(network: &Network) -> String {
+    let near = network.services.iter().filter(|service| service.way == Way::Network);
+    let names: Vec<&str> = near.map(|service| service.name.as_str()).take(6).collect();
+    if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) }
+}
