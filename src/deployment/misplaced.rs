@@ -1,9 +1,9 @@
 //! Whether PHP-FPM looks for a script in another place than where it lies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::scripts::Look;
-use super::{Machine, Pool, PoolId, Sample, Script, Sent};
+use super::{Machine, Pool, PoolId, Sample, Script, Sent, Service, Shared};
 use crate::host::normalize;
 use crate::php::layers::IniValue;
 use crate::source::Span;
@@ -21,13 +21,16 @@ pub enum Misplaced<'a> {
     Elsewhere,
     /// `/scripts`, which stands for a directory in nginx's sample.
     Placeholder,
+    /// The pools are in another container, which mounts the same directory in another place: the service, the mount,
+    /// and where the script is there.
+    OtherMount(&'a Service, &'a Shared, PathBuf),
     /// With `cgi.fix_pathinfo = 0`, `PATH_TRANSLATED` decides: its place, its value, and the setting.
     Translated(Span, String, IniValue),
 }
 
 impl Machine {
     /// Why the sample of a script is not found, for certain.
-    pub fn misplaced<'a>(&self, script: &Script, sample: &'a Sample) -> Option<Misplaced<'a>> {
+    pub fn misplaced<'a>(&'a self, script: &Script, sample: &'a Sample) -> Option<Misplaced<'a>> {
         if let Some(translated) = self.translated(script, sample) {
             return Some(translated);
         }
@@ -35,8 +38,16 @@ impl Machine {
         let path = sample.path().filter(|path| path.starts_with('/'))?;
         let mapped = sample.mapped.as_deref();
         let is_there = sample.looks.iter().any(|look| look.is_there || look.has_directory);
-        if is_there || mapped.is_some_and(|mapped| same(mapped, path)) && !self.has_chroot(script) {
+        if is_there {
             return None;
+        }
+        if !self.has_chroot(script) {
+            if let Some(found) = self.mounted_elsewhere(script, Path::new(path)) {
+                return Some(found).filter(|_| !self.answers_itself(script, sample));
+            }
+            if mapped.is_some_and(|mapped| same(mapped, path)) {
+                return None;
+            }
         }
         for look in &sample.looks {
             let Some(chroot) = self.pool(look.pool).settings.get("chroot") else { continue };
@@ -67,6 +78,14 @@ impl Machine {
             () if sample.is_real && !self.view.is_partial() => Some(Misplaced::Elsewhere),
             () => None,
         }
+    }
+
+    /// Where the script is in the container of its pools, if not at its path.
+    fn mounted_elsewhere(&self, script: &Script, path: &Path) -> Option<Misplaced<'_>> {
+        let id = script.pools.first()?;
+        let service = self.network.as_ref()?.service_of(&self.masters[id.master])?;
+        let (shared, place) = service.has_elsewhere(path)?;
+        Some(Misplaced::OtherMount(service, shared, place))
     }
 
     /// Whether PHP-FPM answers a request without a script: its status page or its ping.

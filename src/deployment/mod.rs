@@ -51,7 +51,7 @@ pub use connect::{Dial, Reach};
 pub use frontend::{Nginx, Peer, Server, Upstream, Worker};
 pub use hand_overs::{HandOver, Protocol, Target};
 pub use lookup::Lookup;
-pub use network::{Gap, Network, Service, Way};
+pub use network::{Gap, Network, Service, Shared, Way};
 pub use params::{Param, Params, Sent};
 pub use plan::{Fragment, Plan, Selection, View};
 pub use pools::{Bound, Listener, Master, Pool, Socket, State};

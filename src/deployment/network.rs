@@ -54,8 +54,23 @@ pub struct Service {
     pub published: Vec<(u16, u16)>,
     /// Ports that it exposes.
     pub exposed: Vec<u16>,
-    /// What both containers mount: where it is in this one, and where in the service's.
-    pub shared: Vec<(PathBuf, PathBuf)>,
+    /// What both containers mount.
+    pub shared: Vec<Shared>,
+    /// Where its container has something besides what the image brings.
+    pub filled: Vec<PathBuf>,
+    /// Whether its image is known to hold no scripts of its own.
+    pub is_bare: bool,
+}
+
+/// A directory of the repository, or a volume, that two containers mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The directory or the volume, as the compose file names it.
+    pub source: String,
+    /// Where it is in this container.
+    pub here: PathBuf,
+    /// Where it is in the service's.
+    pub there: PathBuf,
 }
 
 /// How a container comes to another.
@@ -129,10 +144,10 @@ impl Network {
         let service = &self.services[service];
         match endpoint {
             Endpoint::Tcp(_) => (service.way == Way::SameLoopback).then(|| endpoint.clone()),
-            Endpoint::Unix(path) => service.shared.iter().find_map(|(here, there)| {
-                let Endpoint::Unix(there) = Endpoint::unix(there) else { return None };
+            Endpoint::Unix(path) => service.shared.iter().find_map(|shared| {
+                let Endpoint::Unix(there) = Endpoint::unix(&shared.there) else { return None };
                 let rest = path.strip_prefix(there).ok()?;
-                Some(Endpoint::unix(&here.join(rest)))
+                Some(Endpoint::unix(&shared.here.join(rest)))
             }),
         }
     }
@@ -225,6 +240,16 @@ fn is_below(path: &str, mount: &Path) -> bool {
 }
 
 impl Service {
+    /// Where a file of this container is in the service's, and by what both have it, if it is not where it is here.
+    pub fn has_elsewhere(&self, path: &Path) -> Option<(&Shared, PathBuf)> {
+        if !self.is_bare || self.filled.iter().any(|place| path.starts_with(place)) {
+            return None;
+        }
+        let found = self.shared.iter().filter(|shared| path.starts_with(&shared.here));
+        let shared = found.max_by_key(|shared| shared.here.components().count())?;
+        Some((shared, shared.there.join(path.strip_prefix(&shared.here).ok()?)))
+    }
+
     fn has_name(&self, name: &str) -> bool {
         self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
     }

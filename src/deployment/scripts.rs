@@ -450,16 +450,14 @@ fn words(pattern: &str) -> Vec<String> {
 
 /// Where a pool looks for a path.
 fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Look> {
-    if machine.masters[id.master].service.is_some() {
-        // The files of another container are not this host's.
-        return None;
-    }
     let root = match machine.pool(id).settings.get("chroot") {
         Some(chroot) => chroot.text.clone()?,
         None => String::new(),
     };
     let path = normalize(Path::new(&format!("{root}{path}")));
-    let kind = |path: &Path| host.entry(path).ok().map(|entry| entry.kind);
+    // The files of another container are not this host's.
+    let is_here = machine.masters[id.master].service.is_none();
+    let kind = |path: &Path| host.entry(path).ok().filter(|_| is_here).map(|entry| entry.kind);
     let is_there = kind(&path) == Some(Kind::File);
     let parent = path.parent().filter(|parent| *parent != Path::new("/"));
     let has_directory = parent.is_some_and(|parent| kind(parent) == Some(Kind::Directory));

@@ -9,6 +9,9 @@ pub(super) struct Recipe {
     pub copies: Vec<(Vec<String>, String)>,
     /// What is run and started, in order.
     pub commands: Vec<String>,
+    /// Whether files come into it that are not in the context: from another image, the net, or by a command that
+    /// names the places where scripts lie.
+    pub has_foreign_files: bool,
 }
 
 impl Recipe {
@@ -33,8 +36,15 @@ impl Recipe {
                     directory = "/".to_owned();
                 }
                 ("WORKDIR", _) => directory = below(&directory, rest),
-                ("COPY" | "ADD", Some(recipe)) => recipe.copies.extend(copy(rest, &directory)),
-                ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => recipe.commands.push(rest.to_owned()),
+                ("COPY" | "ADD", Some(recipe)) => match copy(rest, &directory) {
+                    Some(copy) => recipe.copies.push(copy),
+                    None => recipe.has_foreign_files = true,
+                },
+                ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => {
+                    let brings = ["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"];
+                    recipe.has_foreign_files |= brings.iter().any(|word| rest.contains(word));
+                    recipe.commands.push(rest.to_owned());
+                }
                 _ => {}
             }
         }

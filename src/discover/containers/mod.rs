@@ -40,6 +40,8 @@ struct Container {
     is_changed: bool,
     /// Whether more than its image's program may run in it.
     runs_more: bool,
+    /// Whether files may be in it that come from another image or from the net.
+    has_foreign_files: bool,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
     fpm_main: Option<PathBuf>,
 }
@@ -127,18 +129,19 @@ impl Compose {
         for (number, holds) in holds.into_iter().enumerate() {
             let container = &containers[number];
             let Some(Holds { mut plan, is_given: true, has_nginx, .. }) = holds else { continue };
-            match has_nginx {
-                true => {
-                    plan.network = Some(project.network(number, container.is_nginx() && !container.runs_more));
-                    let others = containers.iter().enumerate().filter(|(other, _)| *other != number);
-                    // A network counts the services without the container's own.
-                    let neighbours = others.map(|(_, other)| other.holds(root, found)).enumerate();
-                    let fpms =
-                        neighbours.filter_map(|(at, holds)| Some((at, holds.filter(|holds| holds.has_fpm)?.plan)));
-                    plan.neighbours = fpms.collect();
+            if has_nginx {
+                // A network counts the services without the container's own.
+                let others = || containers.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, it)| it);
+                let mut network = project.network(number, container.is_nginx() && !container.runs_more);
+                for (service, other) in network.services.iter_mut().zip(others()) {
+                    service.filled.extend(other.maps.iter().map(|map| map.to.clone()));
+                    service.is_bare = other.is_bare();
                 }
-                false if has_front => continue,
-                false => {}
+                plan.network = Some(network);
+                let held = others().map(|other| other.holds(root, found).filter(|holds| holds.has_fpm)).enumerate();
+                plan.neighbours = held.filter_map(|(service, holds)| Some((service, holds?.plan))).collect();
+            } else if has_front {
+                continue;
             }
             plans.push((container.name.clone(), plan));
         }
@@ -171,6 +174,7 @@ impl Container {
             maps: maps.collect(),
             is_changed: recipe.commands.iter().any(|command| changes_files(command)),
             runs_more: recipe.commands.iter().any(|command| command.contains("php") || command.contains("supervis")),
+            has_foreign_files: recipe.has_foreign_files,
             fpm_main: None,
         }
     }
@@ -220,6 +224,11 @@ impl Container {
 
     fn is_nginx(&self) -> bool {
         matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
+    }
+
+    /// Whether its image brings no scripts: the one of PHP alone, with nothing that is copied from elsewhere.
+    fn is_bare(&self) -> bool {
+        self.image().0 == "php" && !self.has_foreign_files
     }
 
     /// What it holds that can be checked; nothing where that cannot be told from the files.

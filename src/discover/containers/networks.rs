@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::compose::{self, File, Networks};
-use crate::deployment::{Network, Service, Way};
+use crate::deployment::{Network, Service, Shared, Way};
 
 /// A compose file, and what other compose files of the repository say besides.
 pub(super) struct Project<'a> {
@@ -47,7 +47,7 @@ impl Project<'_> {
         let links = own.links.iter().filter(|(service, _)| *service == other.name).map(|(_, alias)| alias);
         let shared = own.mounts.iter().flat_map(|(source, here)| {
             let theirs = other.mounts.iter().filter(move |(also, _)| !source.is_empty() && source == also);
-            theirs.map(move |(_, there)| (PathBuf::from(here), PathBuf::from(there)))
+            theirs.map(move |(_, there)| Shared { source: source.clone(), here: here.into(), there: there.into() })
         });
         Service {
             name: other.name.clone(),
@@ -59,6 +59,8 @@ impl Project<'_> {
             published: other.published.clone(),
             exposed: other.exposed.clone(),
             shared: shared.collect(),
+            filled: other.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
+            is_bare: false,
         }
     }
 

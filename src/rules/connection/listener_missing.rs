@@ -174,9 +174,13 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
 
 /// The address by which nginx reaches a pool.
 pub(super) fn dialled_as(machine: &Machine, id: PoolId) -> String {
+    let service = machine.network.as_ref().and_then(|network| network.service_of(&machine.masters[id.master]));
     let endpoint = machine.pool(id).listener.as_ref().and_then(|listener| listener.bound.endpoints().first());
     match endpoint {
         Some(Endpoint::Unix(path)) => format!("unix:{}", path.display()),
+        Some(Endpoint::Tcp(address)) if service.is_some() => {
+            format!("{}:{}", service.map_or("", |service| &service.name), address.port())
+        }
         Some(Endpoint::Tcp(address)) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
         Some(Endpoint::Tcp(address)) => address.to_string(),
         None => String::new(),

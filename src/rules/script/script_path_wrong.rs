@@ -11,7 +11,7 @@ use crate::source::{Sources, Span};
 pub(super) static RULE: Rule =
     rule!(script / "script-path-wrong", Error, "PHP-FPM looks for the script in another place than it lies");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         let sites = machine.nginx.iter().flat_map(|nginx| &nginx.sites);
         let left_out = sites.filter(|site| site.locations.is_left_out()).count();
@@ -26,14 +26,21 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 Sent::Yes(param) => param.span(),
                 Sent::No | Sent::Unknown => hand_over.directive.head,
             };
-            let finding = explain(machine, script, sample, &why, at);
+            let finding = explain(machine, sources, script, sample, &why, at);
             let finding = finding.label(hand_over.directive.head, "requests are handed over here");
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
 }
 
-fn explain(machine: &Machine, script: &Script, sample: &Sample, why: &Misplaced, at: Span) -> Finding {
+fn explain(
+    machine: &Machine,
+    sources: &Sources,
+    script: &Script,
+    sample: &Sample,
+    why: &Misplaced,
+    at: Span,
+) -> Finding {
     let (uri, path) = (&sample.uri, sample.path().unwrap_or_default());
     let mapped = sample.mapped.as_deref().unwrap_or_default();
     let found = |message: String, label: String| {
@@ -71,6 +78,17 @@ fn explain(machine: &Machine, script: &Script, sample: &Sample, why: &Misplaced,
         Misplaced::Elsewhere => found(format!("PHP-FPM is asked for {path}, and the file is {mapped}"), here).help(
             "write `fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;`, once, behind any include",
         ),
+        Misplaced::OtherMount(service, shared, place) => {
+            let (name, source, place) = (&service.name, &shared.source, place.display());
+            let key = machine.network.as_ref().and_then(|network| network.key_span(service, sources));
+            let there = shared.there.display();
+            found(format!("in the container of {name}, {path} does not exist: {source} is mounted at {there}"), here)
+                .label_at(key, format!("{name} has the script at {place}"))
+                .help(format!(
+                    "mount {source} at {} in {name} too, or send the path that {name} knows as SCRIPT_FILENAME",
+                    shared.here.display()
+                ))
+        }
         Misplaced::Translated(span, value, off) => RULE
             .finding(
                 "with `cgi.fix_pathinfo = 0`, PATH_TRANSLATED names the script",
