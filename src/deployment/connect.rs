@@ -251,7 +251,7 @@ impl Index {
         if let Some(id) = self.debian_alternative.filter(|_| matches!(endpoints, [place] if is_link(place))) {
             return Reach::Pools(vec![id]);
         }
-        if !machine.masters.iter().any(|master| machine.is_near(master)) {
+        if !machine.has_masters_near() {
             return Reach::Unknown("PHP-FPM's configuration", "--fpm-conf");
         }
         if !self.complete {

@@ -284,6 +284,11 @@ impl Machine {
         service.is_none_or(|service| service.way == Way::SameLoopback || !service.shared.is_empty())
     }
 
+    /// Whether the pools of some master may be found by this machine's programs.
+    pub fn has_masters_near(&self) -> bool {
+        self.masters.iter().any(|master| self.is_near(master))
+    }
+
     /// What a dial comes to that leads out of the container, or should; nothing where it stays inside, or where
     /// it leads is not known.
     pub(super) fn across(&self, hand_over: &HandOver, address: &Address) -> Option<Reach> {

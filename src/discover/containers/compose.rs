@@ -1,5 +1,6 @@
 //! What a compose file says of its services: what they mount where, and the networks between them.
 
+use super::env::Env;
 use super::yaml::{Entry, Value};
 
 /// A compose file.
@@ -26,8 +27,6 @@ pub(super) struct Service {
     pub build: Option<Build>,
     /// Files and directories of the repository: where they lie, and where they are mounted.
     pub binds: Vec<(String, String)>,
-    /// Volumes by name, and where they are mounted.
-    pub volumes: Vec<(String, String)>,
     /// Everything that is mounted, and where; sources that only a rendered file shows are empty.
     pub mounts: Vec<(String, String)>,
     /// The words of its own command, and whether it has a program of its own that takes them.
@@ -78,25 +77,25 @@ pub(super) enum Networks {
 }
 
 /// Reads a compose file; it has no services where the text is none.
-pub(super) fn read(text: &str) -> File {
+pub(super) fn read(text: &str, env: &Env) -> File {
     let Some(file) = Value::read(text) else { return File::default() };
     let entries = |key| file.get(key).map(Value::entries).unwrap_or_default();
     let is_external = |entry: &&Entry| {
         entry.value.get("external").is_some_and(|value| !matches!(value, Value::Text(text) if text == "false"))
     };
     File {
-        services: entries("services").iter().map(service).collect(),
+        services: entries("services").iter().map(|entry| service(entry, env)).collect(),
         external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
         includes: file.get("include").is_some(),
     }
 }
 
-fn service(entry: &Entry) -> Service {
+fn service(entry: &Entry, env: &Env) -> Service {
     let value = &*entry.value;
     let build = value.get("build").map(|build| match build {
-        Value::Text(context) => Build { context: context.clone(), dockerfile: "Dockerfile".to_owned(), target: None },
+        Value::Text(context) => Build { context: env.fill(context), dockerfile: "Dockerfile".to_owned(), target: None },
         build => {
-            let of = |key, otherwise: &str| build.text(key).unwrap_or(otherwise).to_owned();
+            let of = |key, otherwise: &str| env.fill(build.text(key).unwrap_or(otherwise));
             let target = build.text("target").map(str::to_owned);
             Build { context: of("context", "."), dockerfile: of("dockerfile", "Dockerfile"), target }
         }
@@ -106,7 +105,7 @@ fn service(entry: &Entry) -> Service {
     let mut service = Service {
         name: entry.key.clone(),
         line: entry.line,
-        image: value.text("image").map(str::to_owned),
+        image: value.text("image").map(|image| env.fill(image)),
         build,
         command: value.get("command").map(words),
         has_entrypoint: value.get("entrypoint").is_some(),
@@ -120,7 +119,7 @@ fn service(entry: &Entry) -> Service {
         ..Service::default()
     };
     for port in value.get("ports").into_iter().flat_map(Value::members) {
-        match published(port) {
+        match published(port, env) {
             Some((Some(host), own)) => service.published.push((host, own)),
             Some((None, own)) => service.exposed.push(own),
             None => {}
@@ -130,21 +129,21 @@ fn service(entry: &Entry) -> Service {
         let (source, target) = match mount {
             // `SOURCE:TARGET[:MODE]`
             Value::Text(text) => {
-                let mut parts = text.split(':');
+                let text = env.fill(text);
+                let mut parts = text.split(':').map(str::to_owned);
                 (parts.next(), parts.next())
             }
-            mount => (mount.text("source"), mount.text("target")),
+            mount => (mount.text("source").map(|text| env.fill(text)), mount.text("target").map(|text| env.fill(text))),
         };
         // A volume without a name is nobody else's.
         let (source, target) = if target.is_none() { (None, source) } else { (source, target) };
         let Some(target) = target else { continue };
         let source = source.unwrap_or_default();
         let is_known = !source.is_empty() && !source.contains('$') && !target.contains('$') && target.starts_with('/');
-        let known = if is_known { source } else { "" };
-        service.mounts.push((known.to_owned(), target.to_owned()));
-        if is_known {
-            let mounts = if source.starts_with('.') { &mut service.binds } else { &mut service.volumes };
-            mounts.push((source.to_owned(), target.to_owned()));
+        let known = if is_known { source.clone() } else { String::new() };
+        service.mounts.push((known, target.clone()));
+        if is_known && source.starts_with('.') {
+            service.binds.push((source, target));
         }
     }
     service
@@ -193,10 +192,11 @@ fn extra_hosts(service: &Value) -> Vec<String> {
 }
 
 /// A published port: the host's, where it is fixed, and the container's. Ranges are left out.
-fn published(port: &Value) -> Option<(Option<u16>, u16)> {
+fn published(port: &Value, env: &Env) -> Option<(Option<u16>, u16)> {
     match port {
         // `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`
         Value::Text(text) => {
+            let text = env.fill(text);
             let mut parts = text.split('/').next()?.rsplit(':');
             let own = number(parts.next()?)?;
             Some((parts.next().and_then(number), own))
@@ -222,11 +222,11 @@ mod tests {
         let text = "services:\n  web:\n    image: nginx\n    volumes:\n      - ./a.conf:/etc/nginx/nginx.conf:ro\n      \
             - sock:/run/php\n      - {type: bind, source: ./b, target: /etc/nginx/conf.d}\n      - $X:/y\n      - /anonymous\n  \
             php:\n    build: {context: ., dockerfile: p/Dockerfile}\n    command: php-fpm -y /x\n";
-        let services = read(text).services;
+        let services = read(text, &Env::default()).services;
         assert_eq!(services[0].image.as_deref(), Some("nginx"));
         let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         assert_eq!(services[0].binds, [pair("./a.conf", "/etc/nginx/nginx.conf"), pair("./b", "/etc/nginx/conf.d")]);
-        assert_eq!(services[0].volumes, [pair("sock", "/run/php")]);
+        assert_eq!(services[0].mounts[1], pair("sock", "/run/php"));
         assert_eq!(services[0].mounts[3..], [pair("", "/y"), pair("", "/anonymous")]);
         let build = Build { context: ".".into(), dockerfile: "p/Dockerfile".into(), target: None };
         assert_eq!(services[1].build, Some(build));
@@ -240,7 +240,7 @@ mod tests {
             links: ['db:database']\n    extra_hosts: ['old:10.0.0.1']\n  b:\n    networks: [front, back]\n    \
             ports: ['127.0.0.1:8081:80/tcp', '9000', {published: 5, target: 6}, '7-9:7-9']\n  \
             c:\n    network_mode: host\n    expose: ['1']\n  d: {}\nnetworks:\n  front: {external: true}\n  back:\n";
-        let file = read(text);
+        let file = read(text, &Env::default());
         let [a, b, c, d] = &file.services[..] else { panic!("{file:?}") };
         assert_eq!(
             (&a.aliases[..], &a.links[..]),
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!((&c.networks, &c.exposed[..]), (&Networks::Mode("host".into()), &[1][..]));
         assert_eq!(
             (&d.networks, d.networks_line, &file.external[..]),
-            (&Networks::Default, 14, &["front".to_owned()][..])
+            (&Networks::Default, 15, &["front".to_owned()][..])
         );
     }
 }

@@ -107,6 +107,7 @@ mod tests {
             "# comment\nFROM composer AS build\nCOPY . /src\nFROM --platform=linux/amd64 php:8.2-fpm AS base\n\
              RUN a \\\n  && b\nWORKDIR /etc\nFROM base\nCOPY --from=build /src /app\n\
              COPY --chown=1:1 a.conf b.conf /etc/nginx/conf.d/\nADD [\"x y\", \"/z\"]\nCOPY $A /b\nCMD [\"c\"]\n",
+            None,
         );
         assert_eq!(recipe.base, "php:8.2-fpm");
         let copies = [

@@ -21,11 +21,13 @@ use crate::values::version::Version;
 
 mod compose;
 mod dockerfile;
+mod env;
 mod networks;
 mod yaml;
 
 use compose::Service;
 use dockerfile::Recipe;
+use env::Env;
 use networks::Project;
 
 /// A container, as far as files of the repository go into it.
@@ -69,7 +71,9 @@ pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
     let read = |path: &PathBuf| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        Compose { path: path.clone(), file: compose::read(&text), text }
+        let env = path.parent().and_then(|directory| fs::read_to_string(directory.join(".env")).ok());
+        let env = env.map(|text| Env::read(&text)).unwrap_or_default();
+        Compose { path: path.clone(), file: compose::read(&text, &env), text }
     };
     let composes: Vec<Compose> = composes.into_iter().map(read).collect();
     let mut built = Vec::new();

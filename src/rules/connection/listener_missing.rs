@@ -36,7 +36,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let (_, hand_over) = machine.hand_over(dial);
             match &dial.reach {
                 _ if hand_over.protocol != Protocol::Fastcgi => {}
-                Reach::Unknown(..) if machine.masters.is_empty() && machine.unpaired.is_some() => {
+                Reach::Unknown(..) if !machine.has_masters_near() && machine.unpaired.is_some() => {
                     let why = machine.unpaired.as_deref().unwrap_or_default();
                     let needs = format!("which PHP-FPM nginx hands over to: {why}");
                     findings.unchecked(&RULE, needs, "--nginx-conf, --fpm-conf");

@@ -1,0 +1,78 @@
+//! Variables of a compose file (compose specification, "Interpolation"): what `.env` beside it says, and the
+//! defaults that the file gives.
+
+use std::collections::BTreeMap;
+
+/// The values of variables that are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// Reads a `.env` file.
+    pub fn read(text: &str) -> Self {
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+        let pairs = lines.filter_map(|line| line.trim_start_matches("export ").split_once('='));
+        let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
+        Env(pairs.map(|(name, text)| (name.trim().to_owned(), value(text))).collect())
+    }
+
+    /// A text with the variables filled in that are known; the others stay as they are.
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            filled.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let (whole, value) = match rest.strip_prefix("${").and_then(|inside| inside.split_once('}')) {
+                Some((inside, _)) => (&rest[..inside.len() + 3], self.braced(inside)),
+                None => {
+                    let name = rest[1..].split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next();
+                    let name = name.unwrap_or_default();
+                    (&rest[..=name.len()], self.0.get(name).cloned())
+                }
+            };
+            filled.push_str(value.as_deref().unwrap_or(whole));
+            rest = &rest[whole.len()..];
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    /// What stands between braces: a name, or a name and what counts where it has no value.
+    fn braced(&self, inside: &str) -> Option<String> {
+        let end = inside.find(|char: char| !char.is_ascii_alphanumeric() && char != '_').unwrap_or(inside.len());
+        let (name, operator) = inside.split_at(end);
+        let value = self.0.get(name);
+        match operator {
+            "" => value.cloned(),
+            _ => match operator.strip_prefix(":-") {
+                Some(default) => {
+                    Some(value.filter(|value| !value.is_empty()).map_or(default, |value| value).to_owned())
+                }
+                None => Some(value.map_or(operator.strip_prefix('-')?, |value| value).to_owned()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_take_their_values_or_defaults() {
+        let env = Env::read("# a comment\nROOT=./web\nexport NAME = \"shop\"\nEMPTY=\n");
+        for (text, want) in [
+            ("$ROOT:/srv", "./web:/srv"),
+            ("${NAME}-${ROOT}", "shop-./web"),
+            ("${GONE:-./a}:/b", "./a:/b"),
+            ("${EMPTY:-a}${EMPTY-b}", "a"),
+            ("${NAME:-x}", "shop"),
+            ("${GONE}/$GONE", "${GONE}/$GONE"),
+            ("${GONE:?must be set} a$", "${GONE:?must be set} a$"),
+            ("${open", "${open"),
+        ] {
+            assert_eq!(env.fill(text), want, "{text}");
+        }
+    }
+}
