@@ -124,7 +124,10 @@ fn measure_phases(root: &Path) -> Vec<(&'static str, Duration)> {
     let plan = Plan::new(root.to_owned(), View::Root, Selection::default());
     let machine = || {
         let mut sources = Sources::default();
-        (build::machine(&host, Facts::from_host(&host), &plan, &BTreeSet::new(), &mut sources).unwrap(), sources)
+        let facts = Facts::from_host(&host);
+        let mut machine = build::programs(&host, facts, &plan, &BTreeSet::new(), &mut sources).unwrap();
+        build::connect(&mut machine, &host, &mut sources);
+        (machine, sources)
     };
     phases.push(("all of these, with pools and dials (build)", repeated(|| machine().0.dials.len())));
     let (machine, sources) = machine();
