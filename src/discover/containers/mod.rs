@@ -349,12 +349,13 @@ fn copied(sources: &[String], to: &str, context: &Path, root: &Path) -> Vec<Path
     maps
 }
 
-/// Whether a command may change what PHP-FPM reads: it edits files of that name, names another main file, or
-/// is a script.
+/// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
+/// or is a script.
 fn changes_files(command: &str) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
     let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
-    edits && has(&["fpm", "www.conf", "pool"]) || has(&[" -y", "\"-y", "--fpm-config", ".sh", "/init", "entrypoint"])
+    let names_main = command.contains("php-fpm") && has(&[" -y", "\"-y", "--fpm-config"]);
+    edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 
 /// Whether an image holds a distribution and nothing else.
