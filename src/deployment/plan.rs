@@ -10,7 +10,7 @@ use crate::host::profile::Profile;
 use crate::nginx::levels::Context;
 
 /// One deployment to check.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The directory that is the root of the deployment's host.
     pub root: PathBuf,

@@ -43,7 +43,7 @@ const NGINX_FILES: [(&str, &str); 1] = [(
      include /etc/nginx/conf.d/*.conf;\n}\n",
 )];
 
-/// The files of the image `php:8.3-fpm` that decide, without their comments.
+/// The files of the images `php:…-fpm` that decide, without their comments.
 const PHP_FILES: [(&str, &str); 4] = [
     ("/usr/local/etc/php-fpm.conf", "[global]\ninclude=etc/php-fpm.d/*.conf\n"),
     (
@@ -122,7 +122,7 @@ impl Profile {
     pub fn files(self) -> Vec<Added> {
         let (image, files): (&str, &[(&str, &str)]) = match self {
             Profile::DockerNginx => ("nginx", &NGINX_FILES),
-            Profile::DockerPhp => ("php:8.3-fpm", &PHP_FILES),
+            Profile::DockerPhp => ("php", &PHP_FILES),
             _ => return Vec::new(),
         };
         let added = |(path, text): &(&str, &str)| Added {

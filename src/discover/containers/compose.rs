@@ -76,10 +76,16 @@ pub(super) enum Networks {
     Elsewhere,
 }
 
+/// Of a file with more services nothing is read: each is compared with each other one.
+const MAX_SERVICES: usize = 300;
+
 /// Reads a compose file; it has no services where the text is none.
 pub(super) fn read(text: &str, env: &Env) -> File {
     let Some(file) = Value::read(text) else { return File::default() };
     let entries = |key| file.get(key).map(Value::entries).unwrap_or_default();
+    if entries("services").len() > MAX_SERVICES {
+        return File::default();
+    }
     let is_external = |entry: &&Entry| {
         entry.value.get("external").is_some_and(|value| !matches!(value, Value::Text(text) if text == "false"))
     };

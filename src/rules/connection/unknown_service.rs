@@ -15,12 +15,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         let (Gap::NoSuchName, Address::Name(name, _)) = (gap, &dial.address) else { continue };
         let message = format!("no service of {} is called {name}", network.path);
         let mut finding = RULE.finding(message, dial.span, "nginx looks this name up");
-        let close = network.services.iter().min_by_key(|service| distance(&service.name, name));
-        let close = close.filter(|service| distance(&service.name, name) <= 2.max(name.chars().count() / 4));
+        let names = network.services.iter().flat_map(|service| service.names.iter().map(move |known| (service, known)));
+        let close = names.min_by_key(|(_, known)| distance(known, name));
+        let close = close.filter(|(_, known)| distance(known, name) <= 2.max(name.chars().count() / 4));
         finding = match close {
-            Some(service) => finding
-                .label_at(network.key_span(service, sources), "this service has almost the same name")
-                .help(format!("write {}, or give the service the alias {name}", service.name)),
+            Some((service, known)) => finding
+                .label_at(network.key_span(service, sources), format!("this service is called {known}"))
+                .help(format!("write {known}, or give the service the alias {name}")),
             None => {
                 finding.help(format!("name one of the services{}, or give it the alias {name}", reachable(network)))
             }

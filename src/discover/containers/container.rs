@@ -1,0 +1,240 @@
+//! One container: its files in the places that they have inside of it, and what can be told of its programs.
+
+use std::path::{Path, PathBuf};
+
+use super::super::root::inside;
+use super::super::walk::Found;
+use super::compose::Service;
+use super::dockerfile::Recipe;
+use crate::deployment::{Plan, Selection, View};
+use crate::host::disk::Disk;
+use crate::host::facts::{FactsFile, Versions};
+use crate::host::overlay::{Overlay, PathMap};
+use crate::host::profile::Profile;
+use crate::host::{Host, glob, layout, normalize};
+use crate::values::version::Version;
+
+/// A container, as far as files of the repository go into it.
+pub(super) struct Container {
+    /// The file that describes it, and the service in it.
+    pub name: String,
+    /// The image that it begins with, such as `php:8.2-fpm`.
+    pub base: String,
+    /// Its files.
+    pub maps: Vec<PathMap>,
+    /// Whether what it runs may change files or name others.
+    pub is_changed: bool,
+    /// Whether more than its image's program may run in it.
+    pub runs_more: bool,
+    /// Whether files may be in it that come from another image or from the net.
+    pub has_foreign_files: bool,
+    /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
+    pub fpm_main: Option<PathBuf>,
+}
+
+/// What a container holds that can be checked.
+pub(super) struct Holds {
+    /// What is checked.
+    pub plan: Plan,
+    /// Whether files of the repository are a part of it.
+    pub is_given: bool,
+    /// Whether nginx has a main file there.
+    pub has_nginx: bool,
+    /// Whether it is known what PHP-FPM reads there.
+    pub has_fpm: bool,
+}
+
+impl Container {
+    pub fn new(recipe: &Recipe, context: &Path, name: String, root: &Path) -> Self {
+        let maps = recipe.copies.iter().flat_map(|(from, to)| copied(from, to, context, root));
+        Container {
+            name,
+            base: recipe.base.clone(),
+            maps: maps.collect(),
+            is_changed: recipe.commands.iter().any(|command| changes_files(command)),
+            runs_more: recipe.commands.iter().any(|command| command.contains("php") || command.contains("supervis")),
+            has_foreign_files: recipe.has_foreign_files,
+            fpm_main: None,
+        }
+    }
+
+    pub fn of_service(
+        service: &Service,
+        built: Option<(Recipe, PathBuf)>,
+        name: String,
+        root: &Path,
+        directory: &Path,
+    ) -> Self {
+        let mut container = match &built {
+            Some((recipe, context)) => Container::new(recipe, context, name, root),
+            None => {
+                let base = service.image.clone().unwrap_or_default();
+                let recipe = Recipe { base, ..Recipe::default() };
+                // How an image is built that no Dockerfile here describes, nobody knows.
+                let is_unknown = service.build.is_some();
+                let container = Container::new(&recipe, directory, name, root);
+                Container { is_changed: is_unknown, runs_more: is_unknown, ..container }
+            }
+        };
+        // What is mounted covers what was copied.
+        let binds = service.binds.iter().filter_map(|(from, to)| {
+            let from = normalize(&directory.join(from));
+            let is_here = from.starts_with(root) && from.exists();
+            is_here.then(|| PathMap { from: inside(root, &from), to: normalize(Path::new(to)) })
+        });
+        container.maps.splice(0..0, binds.collect::<Vec<_>>());
+        let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
+        container.fpm_main = command.and_then(fpm_main);
+        let has_command = service.command.is_some() || service.has_entrypoint;
+        container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
+        container.runs_more |= service.has_entrypoint;
+        container
+    }
+
+    /// The image without its registry: `php` of `docker.io/library/php:8.2-fpm`, and the tag.
+    fn image(&self) -> (&str, &str) {
+        let base = self.base.trim_start_matches("docker.io/").trim_start_matches("library/");
+        base.split('@').next().unwrap_or_default().split_once(':').unwrap_or((base, ""))
+    }
+
+    fn is_php(&self) -> bool {
+        PHP_IMAGES.contains(&self.image().0) && self.image().1.contains("fpm")
+    }
+
+    pub fn is_nginx(&self) -> bool {
+        matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
+    }
+
+    /// Whether its image brings no scripts: the one of PHP alone, with nothing that is copied from elsewhere.
+    pub fn is_bare(&self) -> bool {
+        self.image().0 == "php" && !self.has_foreign_files
+    }
+
+    /// What it holds that can be checked; nothing where that cannot be told from the files.
+    pub fn holds(&self, root: &Path, found: &Found) -> Option<Holds> {
+        let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
+        let is_mapped = |path: &PathBuf| self.maps.iter().any(|map| inside(root, path).starts_with(&map.from));
+        let is_given = files.into_iter().flatten().any(is_mapped);
+        let profile = match () {
+            () if self.is_php() => Some(Profile::DockerPhp),
+            () if self.is_nginx() => Some(Profile::DockerNginx),
+            () => None,
+        };
+        let added = profile.map(Profile::files).unwrap_or_default();
+        let host = Overlay::of_maps(Disk::new(root).ok()?, &self.maps, &added);
+        let has_nginx = layout::NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
+        let main = self.fpm_main.clone().filter(|main| host.entry(main).is_ok());
+        let has_fpm = main.is_some() || !layout::masters(&host).is_empty();
+        // Which pools an unknown image brings, or what a command makes of them, cannot be told.
+        let is_known = !self.is_changed
+            && match &main {
+                // A main file that includes nothing is all that its PHP-FPM reads, whatever the image.
+                Some(main) if profile.is_none() => host.read(main).is_ok_and(|text| !has_include(&text)),
+                _ => profile.is_some() || is_distribution(self.image().0),
+            };
+        if !(has_nginx || has_fpm) || has_fpm && !is_known {
+            return None;
+        }
+        let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
+        let plan = Plan {
+            in_container: true,
+            maps: self.maps.clone(),
+            only_maps: true,
+            added,
+            facts: vec![FactsFile { versions: Some(self.versions(profile)), ..FactsFile::default() }],
+            ..Plan::new(root.to_owned(), View::Overlay, selection)
+        };
+        Some(Holds { plan, is_given, has_nginx, has_fpm })
+    }
+
+    /// The versions that the tag of its image names.
+    fn versions(&self, profile: Option<Profile>) -> Versions {
+        let (image, tag) = self.image();
+        let version = |text: &str| Version::parse(text).map(|_| text.to_owned());
+        match profile {
+            Some(Profile::DockerNginx) => Versions { nginx: version(tag), php: None },
+            Some(_) if image == "php" => Versions { nginx: None, php: version(tag) },
+            // `wordpress:6.5-php8.2-fpm`
+            Some(_) => Versions { nginx: None, php: tag.split_once("php").and_then(|(_, tag)| version(tag)) },
+            None => Versions::default(),
+        }
+    }
+}
+
+/// Official images that are made from `php`; with a tag `fpm` they run PHP-FPM as that does.
+const PHP_IMAGES: [&str; 12] = [
+    "php",
+    "backdrop",
+    "drupal",
+    "friendica",
+    "joomla",
+    "matomo",
+    "mediawiki",
+    "monica",
+    "nextcloud",
+    "phpmyadmin",
+    "wordpress",
+    "yourls",
+];
+
+/// The main file that PHP-FPM reads when it is started by a command: the one behind `-y`, or that of the builds
+/// whose program is called `php-fpm`.
+fn fpm_main(command: &[String]) -> Option<PathBuf> {
+    let program = command.first()?.rsplit('/').next()?;
+    if program != "php-fpm" {
+        return None;
+    }
+    let at = command.iter().position(|word| word == "-y" || word == "--fpm-config");
+    let named = at.map(|at| command.get(at + 1));
+    let glued = command.iter().find_map(|word| word.strip_prefix("--fpm-config=").or(word.strip_prefix("-y")));
+    match (named, glued) {
+        (Some(named), _) => named.map(PathBuf::from),
+        (None, Some(named)) => Some(PathBuf::from(named)),
+        (None, None) => Some(PathBuf::from("/usr/local/etc/php-fpm.conf")),
+    }
+}
+
+/// Whether a main file of PHP-FPM includes others.
+fn has_include(text: &[u8]) -> bool {
+    String::from_utf8_lossy(text).lines().any(|line| line.trim_start().starts_with("include"))
+}
+
+/// Where `COPY` puts files of the context, which is the Dockerfile's directory or the repository.
+fn copied(sources: &[String], to: &str, context: &Path, root: &Path) -> Vec<PathMap> {
+    let is_directory = to.ends_with('/') || to.ends_with("/.") || sources.len() > 1;
+    let Ok(host) = Disk::new(root) else { return Vec::new() };
+    let mut maps = Vec::new();
+    for source in sources {
+        let source = source.trim_start_matches("./").trim_start_matches('/');
+        let in_context = [context, root].into_iter().find_map(|context| {
+            let pattern = inside(root, &normalize(&context.join(source)));
+            let found = match glob::is_pattern(source) {
+                true => glob::expand(&host, &pattern.to_string_lossy()),
+                false => Some(pattern).filter(|path| host.entry(path).is_ok()).into_iter().collect(),
+            };
+            Some(found).filter(|found| !found.is_empty())
+        });
+        for from in in_context.unwrap_or_default() {
+            let is_file = host.entry(&from).is_ok_and(|entry| entry.kind != crate::host::Kind::Directory);
+            let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
+            let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
+            maps.push(PathMap { to: normalize(&to), from });
+        }
+    }
+    maps
+}
+
+/// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
+/// or is a script.
+fn changes_files(command: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
+    let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
+    let names_main = command.contains("php-fpm") && has(&[" -y", "\"-y", "--fpm-config"]);
+    edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
+}
+
+/// Whether an image holds a distribution and nothing else.
+fn is_distribution(image: &str) -> bool {
+    let known = ["alpine", "debian", "ubuntu", "fedora", "rockylinux", "almalinux", "centos", "archlinux"];
+    known.contains(&image)
+}
