@@ -15,8 +15,10 @@ use crate::source::{FileId, Sources, Span};
 use crate::values::version::Version;
 
 mod duplicates;
+mod hashes;
 mod known;
 mod level;
+mod loading;
 mod names;
 mod own;
 mod records;
@@ -28,6 +30,7 @@ mod swallowed;
 mod url;
 mod values;
 mod words;
+mod zones;
 
 use level::Level;
 pub use refusal::{Flaw, Refusal, Taken, Unknown};
@@ -118,6 +121,9 @@ struct Examiner<'a> {
     is_repeated: bool,
     /// The shared objects that are loaded.
     loaded: BTreeSet<String>,
+    loading: loading::Loading,
+    zones: zones::Zones,
+    hashes: hashes::Hashes,
     /// Whether modules are in force whose directives are not known.
     has_unknown_modules: bool,
     /// Whether modules are in force that are not nginx's own: they may define variables and more directives.
@@ -143,6 +149,9 @@ impl<'a> Examiner<'a> {
             gone_through: BTreeSet::new(),
             is_repeated: false,
             loaded: BTreeSet::new(),
+            loading: loading::Loading::default(),
+            zones: zones::Zones::default(),
+            hashes: hashes::Hashes::default(),
             has_unknown_modules: !build.knows_modules,
             has_foreign_modules: false,
             names: names::Names::default(),
@@ -157,7 +166,7 @@ impl<'a> Examiner<'a> {
     fn refuse(&mut self, refusal: Refusal) {
         let kind = match &refusal.flaw {
             Flaw::Unknown(_) => "unknown",
-            Flaw::Misplaced { .. } => "misplaced",
+            Flaw::Misplaced { .. } | Flaw::Late { .. } => "misplaced",
             Flaw::Count { .. } => "count",
             Flaw::Value(_) | Flaw::Placeholder => "value",
             Flaw::Duplicate { .. } => "duplicate",
@@ -227,6 +236,9 @@ impl<'a> Examiner<'a> {
         if holds_records(entry.name) {
             return self.records(directive, inside, level.place);
         }
+        if level.place == Places::MAIN {
+            self.counts_modules(directive);
+        }
         let mut block = level.block(entry.inside(level.place));
         match entry.name {
             "server" if block.place == Places::SERVER => {
@@ -273,6 +285,9 @@ impl<'a> Examiner<'a> {
         self.found.extend(inherited.map(|(_, refusal)| refusal).collect::<Vec<_>>());
         self.end_servers();
         self.end_references();
+        if self.build.is_whole {
+            self.end_hashes();
+        }
         self.end_names();
     }
 }

@@ -70,6 +70,13 @@ impl Examiner<'_> {
                     return self.refuse_record(opener, record, 1, &refused.wanted, refused.refusal);
                 }
                 let first = keys.get(&key.to_ascii_lowercase()).copied();
+                if !key.starts_with('~')
+                    && key != "default"
+                    && !(has_hostnames && (key.starts_with('.') || key.contains('*')))
+                {
+                    let name = key.strip_prefix('\\').unwrap_or(key);
+                    self.hashes.note("map_hash", Family::of(place), "map", name.len(), record.name_word().span);
+                }
                 let is_regex = key.starts_with('~');
                 if let Some(pattern) = key.strip_prefix("~*").or(key.strip_prefix('~')) {
                     self.names.define_all(pcre::names(pattern), Family::of(place));

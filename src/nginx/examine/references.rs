@@ -15,9 +15,7 @@ use crate::values::address::{Address, AddressError};
 pub(super) struct References {
     formats: BTreeMap<(Family, EcoString), Span>,
     cache_zones: BTreeSet<EcoString>,
-    shared_zones: BTreeMap<EcoString, Span>,
     caches: Vec<(String, Word)>,
-    shared: Vec<(String, EcoString, Span)>,
     passes: Vec<(String, String, Span, Span)>,
     cache_paths: BTreeMap<String, Span>,
     charsets: BTreeMap<(EcoString, EcoString), Span>,
@@ -111,26 +109,6 @@ impl Examiner<'_> {
                     self.refuse_directive(directive, flaw, refusal);
                 }
             }
-            "limit_req_zone" | "limit_conn_zone" => {
-                let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
-                for zone in zones.filter_map(|zone| zone.split(':').next()) {
-                    let first = *self.references.shared_zones.entry(zone.into()).or_insert(directive.head);
-                    if first != directive.head {
-                        let refusal = format!("{name} \"{zone}\" is already bound to key");
-                        self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
-                    }
-                }
-            }
-            "limit_req" => {
-                let zone = args.iter().find_map(|word| Some((word.text.strip_prefix("zone=")?, word.span)));
-                let named = zone.map(|(zone, span)| (name.to_owned(), zone.into(), span));
-                self.references.shared.extend(named);
-            }
-            "limit_conn" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
-            "zone" if args.len() == 2 => {
-                self.references.shared_zones.entry(first.text.clone()).or_insert(directive.head);
-            }
-            "zone" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
                 let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
                 let strip = |scheme: &&str| {
@@ -175,16 +153,7 @@ impl Examiner<'_> {
                 self.refuse_reference(name, zone.span, end, "the name of a zone that a `…_cache_path` has", refusal);
             }
         }
-        for (name, zone, span) in references.shared {
-            if !references.shared_zones.contains_key(&zone) {
-                let wanted = match name.as_str() {
-                    "zone" => "a name and a size: `zone app 64k`".to_owned(),
-                    name => format!("the name of a zone that a `{name}_zone` has"),
-                };
-                let refusal = format!("zero size shared memory zone \"{zone}\"");
-                self.refuse_reference(name, span, None, &wanted, refusal);
-            }
-        }
+        self.end_zones();
     }
 
     /// The addresses that requests are handed to, which must have a port unless they are groups.

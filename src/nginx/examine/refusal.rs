@@ -30,6 +30,11 @@ pub enum Flaw {
         /// Where it may stand.
         allowed: Places,
     },
+    /// A directive behind the block that had to find it.
+    Late {
+        /// The block.
+        first: Span,
+    },
     /// A number of arguments that the directive does not take.
     Count {
         /// The numbers that it takes.
@@ -79,6 +84,8 @@ pub enum Taken {
     Name(String, String, Span),
     /// The name of an upstream group.
     Upstream(Span),
+    /// A zone of shared memory, by a directive that uses it otherwise or gives it another size.
+    Zone(String, Span),
 }
 
 /// Why a name is not known.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ecow::EcoString;
 
+use super::names::Family;
 use super::values::Read;
 use super::values::{refuse, regex};
 use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, own};
@@ -225,6 +226,9 @@ impl Examiner<'_> {
         let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
         // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
         let implied = "0.0.0.0:80".to_owned();
+        // Names are looked up where several servers share an address.
+        let mut shared: BTreeMap<&String, usize> = BTreeMap::new();
+        servers.iter().flat_map(|server| server.listens.keys()).for_each(|at| *shared.entry(at).or_default() += 1);
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
@@ -244,6 +248,14 @@ impl Examiner<'_> {
                 }
             }
             let implied = server.listens.is_empty().then_some(&implied);
+            let shares = |address: &String| shared.get(address).is_some_and(|servers| *servers > 1);
+            if server.listens.keys().any(shares) {
+                let is_exact = |name: &str| !name.starts_with(['~', '*', '.']) && !name.ends_with(".*");
+                for (name, span) in server.names.iter().filter(|(name, _)| is_exact(name)) {
+                    let (table, family) = ("server_names_hash", Family::Http);
+                    self.hashes.note(table, family, "server_name", name.len(), *span);
+                }
+            }
             for address in server.listens.keys().chain(implied) {
                 let names = names.entry(address).or_default();
                 for (name, span) in &server.names {

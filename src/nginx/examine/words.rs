@@ -26,7 +26,12 @@ impl Examiner<'_> {
         let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass" | "proxy_redirect" | "server");
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
         self.refer(directive, level);
+        if is_right {
+            self.zones(directive, level);
+            self.hashes(entry, directive, level);
+        }
         match entry.name {
+            "load_module" if place == Places::MAIN => self.load_module(directive),
             "proxy_pass" => level.has_varying_pass = directive.arg(0).is_some_and(|url| url.contains('$')),
             "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
             "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake" | "ssl"

@@ -35,6 +35,17 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 .finding("two upstream groups have one name", refusal.span, "nginx refuses the second one")
                 .label(*first, "the first one")
                 .help("give one of them another name, or remove it"),
+            Flaw::Taken(Taken::Zone(zone, first)) => {
+                let finding =
+                    RULE.finding(format!("the zone {zone} is another one already"), refusal.span, "nginx refuses this");
+                let (label, help) = match refusal.refusal.contains("size") {
+                    true => {
+                        ("it has another size here", "write the same size in both, or give one of them another name")
+                    }
+                    false => ("the name is taken here", "give one of them another name"),
+                };
+                finding.label(*first, label).help(help)
+            }
             Flaw::Taken(Taken::Options(first)) => RULE
                 .finding("two `listen` set the options of one address", refusal.span, "nginx refuses the second one")
                 .label(*first, "the first one")
