@@ -24,11 +24,16 @@ impl Examiner<'_> {
             level.held.push((directive.key, directive.head));
         }
         // Each zone counts once on a level.
-        if entry.name == "limit_conn" && directive.args.len() == 2 {
-            let zone = directive.arg(0).unwrap_or_default().to_owned();
+        let limits = match entry.name {
+            "limit_conn" => directive.arg(0).filter(|_| directive.args.len() == 2),
+            "limit_req" => directive.args.iter().find_map(|word| word.text.strip_prefix("zone=")),
+            _ => None,
+        };
+        if let Some(zone) = limits {
+            let zone = format!("{} {zone}", entry.name);
             let first = *level.counted.entry(zone).or_insert(directive.head);
             if first != directive.head {
-                let refusal = "\"limit_conn\" directive is duplicate".to_owned();
+                let refusal = format!("\"{}\" directive is duplicate", entry.name);
                 self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
                 return true;
             }

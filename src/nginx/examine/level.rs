@@ -19,18 +19,22 @@ pub(super) struct Level {
     pub(super) locations: BTreeMap<(bool, EcoString), Span>,
     /// The locations around it, outermost first.
     pub(super) inside: Vec<servers::Location>,
+    /// Its settings, where it is gone through.
+    pub(super) scope: Option<usize>,
     /// The server that it is or is in.
     pub(super) server: Option<usize>,
     /// What was found to be in the wrong place here: what follows it came there with it.
     pub(super) astray: Option<Span>,
     /// The directives here whose words nginx compiles for the servers that have none of their own.
     pub(super) compiled: BTreeSet<&'static str>,
-    /// The zones of its `limit_conn`.
+    /// The zones of its `limit_conn` and `limit_req`.
     pub(super) counted: BTreeMap<String, Span>,
     /// Whether its `proxy_pass` has variables.
     pub(super) has_varying_pass: bool,
     /// Lists that end with `off`, or that nothing can follow because they are: whether so, and the last of each.
     pub(super) switched: BTreeMap<&'static str, (bool, Span)>,
+    /// Its caches and stores that are not off.
+    pub(super) kept: BTreeSet<String>,
     /// The balancing method that it named last.
     pub(super) method: Option<&'static str>,
 }
@@ -42,12 +46,14 @@ impl Level {
             held: Vec::new(),
             locations: BTreeMap::new(),
             inside: Vec::new(),
+            scope: None,
             server: None,
             astray: None,
             compiled: BTreeSet::new(),
             counted: BTreeMap::new(),
             has_varying_pass: false,
             switched: BTreeMap::new(),
+            kept: BTreeSet::new(),
             method: None,
         }
     }

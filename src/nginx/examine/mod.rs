@@ -21,9 +21,11 @@ mod level;
 mod loading;
 mod names;
 mod own;
+mod pairs;
 mod records;
 mod references;
 mod refusal;
+mod scopes;
 mod servers;
 mod sessions;
 mod swallowed;
@@ -123,6 +125,8 @@ struct Examiner<'a> {
     loaded: BTreeSet<String>,
     loading: loading::Loading,
     zones: zones::Zones,
+    pairs: pairs::Pairs,
+    scopes: scopes::Scopes,
     hashes: hashes::Hashes,
     /// Whether modules are in force whose directives are not known.
     has_unknown_modules: bool,
@@ -151,6 +155,8 @@ impl<'a> Examiner<'a> {
             loaded: BTreeSet::new(),
             loading: loading::Loading::default(),
             zones: zones::Zones::default(),
+            pairs: pairs::Pairs::default(),
+            scopes: scopes::Scopes::default(),
             hashes: hashes::Hashes::default(),
             has_unknown_modules: !build.knows_modules,
             has_foreign_modules: false,
@@ -240,6 +246,7 @@ impl<'a> Examiner<'a> {
             self.counts_modules(directive);
         }
         let mut block = level.block(entry.inside(level.place));
+        block.scope = Some(self.scopes.open(level.scope));
         match entry.name {
             "server" if block.place == Places::SERVER => {
                 block.server = Some(self.servers.open(directive));
@@ -287,6 +294,7 @@ impl<'a> Examiner<'a> {
         self.end_references();
         if self.build.is_whole {
             self.end_hashes();
+            self.end_scopes();
         }
         self.end_names();
     }

@@ -13,6 +13,10 @@ use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::literals;
 use crate::source::Span;
+use crate::values::version::Version;
+
+/// With this release clients' certificates began to be checked without `ssl_client_certificate`, too.
+const EITHER: Version = Version(1, 27, 2);
 
 /// A location around others.
 #[derive(Clone, Debug)]
@@ -24,6 +28,11 @@ pub(in crate::nginx) struct Location {
 }
 
 impl Location {
+    /// Whether it begins with `@`.
+    pub(in crate::nginx) fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Reads the words of a `location`.
     pub(in crate::nginx) fn of(args: &[Word]) -> Option<Self> {
         let (modifier, path) = match args {
@@ -60,6 +69,10 @@ struct Tls {
     certificates: Vec<(String, Span)>,
     keys: usize,
     rejects: bool,
+    /// Where a client must show a certificate, and what its certificate is checked against.
+    verifies: Option<Option<Span>>,
+    client: bool,
+    trusted: bool,
     /// `ssl on`, which nginx had until 1.25.1.
     enabled: Option<Option<Span>>,
 }
@@ -93,6 +106,11 @@ impl Servers {
         match directive.name() {
             "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
             "ssl_certificate_key" => tls.keys += 1,
+            "ssl_client_certificate" => tls.client = !value.is_empty(),
+            "ssl_trusted_certificate" => tls.trusted = !value.is_empty(),
+            "ssl_verify_client" => {
+                tls.verifies = Some(Some(directive.head).filter(|_| matches!(value, "on" | "optional")));
+            }
             "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
             _ => tls.rejects = literals::flag(value) == Some(true),
         }
@@ -222,6 +240,10 @@ impl Examiner<'_> {
     pub(super) fn end_servers(&mut self) {
         let servers = std::mem::take(&mut self.servers.servers);
         self.end_tls(&servers);
+        let addresses = servers.iter().flat_map(|server| server.listens.keys().cloned()).collect();
+        if self.build.is_whole {
+            self.end_connections(&addresses);
+        }
         let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
         let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
         // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
@@ -311,6 +333,16 @@ impl Examiner<'_> {
                 let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
                 let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
                 self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
+            }
+            // From 1.27.2 on either of the two will do.
+            let is_either = self.build.version.is_none_or(|version| version >= EITHER);
+            let is_known = server.tls.client || common.client || is_either && (server.tls.trusted || common.trusted);
+            let verifies = server.tls.verifies.or(common.verifies).flatten().filter(|_| !is_known);
+            if let Some(span) = verifies.filter(|_| !certificates(server).is_empty()) {
+                let or = if is_either { " or ssl_trusted_certificate" } else { "" };
+                let refusal = format!("no ssl_client_certificate{or} for ssl_verify_client");
+                let (flaw, name) = (Flaw::NoCertificate, "ssl_client_certificate".to_owned());
+                self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
             }
             for address in server.listens.keys() {
                 first.entry(address).or_insert(at);

@@ -29,12 +29,20 @@ impl Examiner<'_> {
         if is_right {
             self.zones(directive, level);
             self.hashes(entry, directive, level);
+            self.scope(directive, level);
+            self.pair(directive, level);
         }
         match entry.name {
             "load_module" if place == Places::MAIN => self.load_module(directive),
             "proxy_pass" => level.has_varying_pass = directive.arg(0).is_some_and(|url| url.contains('$')),
             "listen" if place == Places::SERVER && is_right => self.listen(directive, level),
-            "ssl_certificate" | "ssl_certificate_key" | "ssl_reject_handshake" | "ssl"
+            "ssl_certificate"
+            | "ssl_certificate_key"
+            | "ssl_client_certificate"
+            | "ssl_trusted_certificate"
+            | "ssl_verify_client"
+            | "ssl_reject_handshake"
+            | "ssl"
                 if place == Places::SERVER || place == Places::HTTP =>
             {
                 self.servers.tls(directive, level.server);
@@ -69,6 +77,9 @@ impl Examiner<'_> {
             (Err(refused), _) if is_one && names::COMPILED_LATE.contains(&entry.name) && refused.argument < 2 => {
                 self.refuse_late(directive, *refused, place);
             }
+            (Err(refused), _) if is_one && entry.name.starts_with("ssl_certificate") => {
+                self.refuse_at_end(directive, *refused);
+            }
             (Err(refused), _) if is_one => self.refuse_value(directive, *refused),
             (_, Some(next)) => self.lose_line(directive, next, String::new()),
             _ => {}
@@ -85,6 +96,9 @@ impl Examiner<'_> {
 
     pub(super) fn value(&self, entry: &Entry, directive: &Directive, place: Places) -> values::Read {
         match entry.value {
+            _ if entry.name.starts_with("ssl_certificate") && place == Places::SERVER => {
+                values::compiles(0, directive.arg(0).unwrap_or_default())
+            }
             Value::Own => own::check(directive, place, self.build.version),
             _ => values::check(entry, directive, self.build.version),
         }
