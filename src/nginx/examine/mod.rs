@@ -19,6 +19,7 @@ mod hashes;
 mod known;
 mod level;
 mod loading;
+mod lost;
 mod names;
 mod own;
 mod pairs;
@@ -124,6 +125,7 @@ struct Examiner<'a> {
     /// The shared objects that are loaded.
     loaded: BTreeSet<String>,
     loading: loading::Loading,
+    lost: lost::Lost,
     zones: zones::Zones,
     pairs: pairs::Pairs,
     scopes: scopes::Scopes,
@@ -154,6 +156,7 @@ impl<'a> Examiner<'a> {
             is_repeated: false,
             loaded: BTreeSet::new(),
             loading: loading::Loading::default(),
+            lost: lost::Lost::default(),
             zones: zones::Zones::default(),
             pairs: pairs::Pairs::default(),
             scopes: scopes::Scopes::default(),
@@ -229,7 +232,7 @@ impl<'a> Examiner<'a> {
             return;
         }
         let Some(entry) = self.entry(directive, level) else {
-            self.names.leave_open(directive);
+            self.lose(directive);
             return;
         };
         self.check(entry, directive, level);
@@ -265,6 +268,9 @@ impl<'a> Examiner<'a> {
             self.names.inherited.extend(inherited);
         }
         self.referers(inside);
+        if block.place == Places::named("stream_upstream") {
+            self.empty_group(directive, inside);
+        }
         if block.place == Places::named("stream_server") || block.place == Places::named("mail_server") {
             self.session(directive, inside, &block);
         }

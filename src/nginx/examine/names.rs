@@ -193,7 +193,7 @@ impl Names {
     }
 
     /// A directive that is not known may define any variable.
-    pub(super) fn leave_open(&mut self, _: &Directive) {
+    pub(super) fn leave_open(&mut self) {
         self.is_open = true;
     }
 }

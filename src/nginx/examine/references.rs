@@ -65,7 +65,7 @@ impl Examiner<'_> {
                         .formats
                         .keys()
                         .any(|(of, name)| *of == family && name.eq_ignore_ascii_case(&format.text));
-                if !known && self.build.is_whole {
+                if !known && self.build.is_whole && !self.lost.may_define(&format.text) {
                     let refusal = format!("unknown log format \"{}\"", format.text);
                     let wanted = "the name of a `log_format` that stands before it".to_owned();
                     self.refuse_value(directive, Refused { argument: 1, wanted, refusal });
@@ -139,7 +139,7 @@ impl Examiner<'_> {
             return;
         }
         for (pool, span) in references.threads {
-            if pool != "default" && !references.pools.contains_key(pool.as_str()) {
+            if pool != "default" && !references.pools.contains_key(pool.as_str()) && !self.lost.may_define(&pool) {
                 let refusal = format!("unknown thread pool \"{pool}\"");
                 let wanted = "`threads`, or the name of a `thread_pool`";
                 self.refuse_reference("aio".to_owned(), span, None, wanted, refusal);
@@ -148,7 +148,7 @@ impl Examiner<'_> {
         // These are noticed when the whole block is read.
         let end = references.http.map(|http| Span { start: http.end.saturating_sub(1), ..http });
         for (name, zone) in references.caches {
-            if !references.cache_zones.contains(&zone.text) {
+            if !references.cache_zones.contains(&zone.text) && !self.lost.may_define(&zone.text) {
                 let refusal = format!("\"{name}\" zone \"{}\" is unknown", zone.text);
                 self.refuse_reference(name, zone.span, end, "the name of a zone that a `…_cache_path` has", refusal);
             }

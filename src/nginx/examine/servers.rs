@@ -306,7 +306,8 @@ impl Examiner<'_> {
     /// the first or default server of an address listens for TLS.
     fn end_tls(&mut self, servers: &[Server]) {
         let common = std::mem::take(&mut self.servers.common);
-        if !self.build.is_whole {
+        let is_lost = ["ssl_certificate", "ssl_certificate_key"].iter().any(|name| self.lost.may_define(name));
+        if !self.build.is_whole || is_lost {
             return;
         }
         let certificates = |server: &Server| match server.tls.certificates.is_empty() {

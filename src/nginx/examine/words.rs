@@ -31,6 +31,8 @@ impl Examiner<'_> {
             self.hashes(entry, directive, level);
             self.scope(directive, level);
             self.pair(directive, level);
+        } else {
+            self.misread(directive);
         }
         match entry.name {
             "load_module" if place == Places::MAIN => self.load_module(directive),

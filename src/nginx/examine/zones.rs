@@ -120,6 +120,9 @@ impl Examiner<'_> {
         // Caches say so in other words, and elsewhere.
         let is_cache = |zone: &Zone| zone.user.ends_with("_cache");
         for (name, zone) in zones.into_iter().filter(|(_, zone)| zone.size.is_none() && !is_cache(zone)) {
+            if self.lost.may_define(&name) {
+                continue;
+            }
             let wanted = match zone.directive.as_str() {
                 "zone" => "a name and a size: `zone app 64k`".to_owned(),
                 name => format!("the name of a zone that a `{name}_zone` has"),
