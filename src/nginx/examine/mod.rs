@@ -19,6 +19,7 @@ mod hashes;
 mod known;
 mod level;
 mod loading;
+mod lookups;
 mod lost;
 mod names;
 mod own;
@@ -58,21 +59,31 @@ pub struct Build {
     pub is_bundle: bool,
 }
 
+/// What came of going through a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// What nginx refuses, or what is not meant so.
+    pub refusals: Vec<Refusal>,
+    /// The names of hosts that nginx looks up when it starts, in order.
+    pub looked_up: Vec<String>,
+}
+
 /// Goes through a configuration that begins with a file; `top` is where the file's statements stand.
-pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, build: &Build) -> Vec<Refusal> {
+pub fn examine(files: &Files, sources: &Sources, main: FileId, top: Places, build: &Build) -> Examined {
     let mut examiner = Examiner::new(files, sources, build);
     examiner.find_modules();
     let tree = files.tree(main);
     let top = if top.is_one() { top } else { common_places(files, tree, top) };
     let mut level = Level::new(top);
     if is_binary(tree) {
-        return Vec::new();
+        return Examined::default();
     }
     examiner.statements(&tree.directives, &mut level);
     examiner.end();
-    let mut found = examiner.found;
-    found.sort_by_key(|refusal| (refusal.span, refusal.noticed));
-    found
+    let looked_up = examiner.looked_up();
+    let mut refusals = examiner.found;
+    refusals.sort_by_key(|refusal| (refusal.span, refusal.noticed));
+    Examined { refusals, looked_up }
 }
 
 /// Whether a file is no configuration at all.
@@ -126,6 +137,7 @@ struct Examiner<'a> {
     loaded: BTreeSet<String>,
     loading: loading::Loading,
     lost: lost::Lost,
+    lookups: lookups::Lookups,
     zones: zones::Zones,
     pairs: pairs::Pairs,
     scopes: scopes::Scopes,
@@ -157,6 +169,7 @@ impl<'a> Examiner<'a> {
             loaded: BTreeSet::new(),
             loading: loading::Loading::default(),
             lost: lost::Lost::default(),
+            lookups: lookups::Lookups::default(),
             zones: zones::Zones::default(),
             pairs: pairs::Pairs::default(),
             scopes: scopes::Scopes::default(),

@@ -27,8 +27,12 @@ impl Examiner<'_> {
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
         self.refer(directive, level);
         if is_right {
-            self.zones(directive, level);
-            self.hashes(entry, directive, level);
+            // What a file says again changes nothing here.
+            if !self.is_repeated {
+                self.zones(directive, level);
+                self.hashes(entry, directive, level);
+                self.look_up(directive, level);
+            }
             self.scope(directive, level);
             self.pair(directive, level);
         } else {
