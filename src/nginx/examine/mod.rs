@@ -31,6 +31,7 @@ mod scopes;
 mod servers;
 mod sessions;
 mod swallowed;
+mod tls;
 mod url;
 mod values;
 mod words;

@@ -50,10 +50,13 @@ impl Examiner<'_> {
     pub(super) fn scope(&mut self, directive: &Directive, level: &Level) {
         let Some(scope) = level.scope else { return };
         let (name, value) = (directive.name(), directive.arg(0).unwrap_or_default());
-        let ends = ["_ssl_verify", "_ssl_trusted_certificate", "_ssl_certificate", "_ssl_certificate_key"];
+        let ends =
+            ["_ssl_verify", "_ssl_trusted_certificate", "_ssl_certificate", "_ssl_certificate_key", "_ssl_ciphers"];
         if name == "proxy_ssl" || ends.iter().any(|end| name.ends_with(end)) {
             let settings = &mut self.scopes.scopes[scope].settings;
-            settings.insert(name.to_owned(), (value.to_owned(), directive.head));
+            // A list is shown itself.
+            let span = if name.ends_with("_ssl_ciphers") { directive.args[0].span } else { directive.head };
+            settings.insert(name.to_owned(), (value.to_owned(), span));
             return;
         }
         let starts = |scheme: &str| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
@@ -76,6 +79,9 @@ impl Examiner<'_> {
             if *must_be_on && is_on("").is_none() {
                 continue;
             }
+            if let Some((list, span)) = setting("_ciphers") {
+                self.ciphers(&format!("{protocol}_ssl_ciphers"), list, *span);
+            }
             let has = |end: &str| setting(end).is_some_and(|(value, _)| !value.is_empty());
             let certificate = setting("_certificate").filter(|(path, _)| !path.is_empty());
             let missing = match (certificate, is_on("_verify")) {
@@ -91,7 +97,7 @@ impl Examiner<'_> {
                 }
                 _ => None,
             };
-            if let Some((name, span, refusal)) = missing {
+            if let Some((name, span, refusal)) = missing.filter(|(name, ..)| !self.lost.may_define(name)) {
                 self.refuse(Refusal { flaw: Flaw::NoCertificate, name, span, noticed: None, refusal });
             }
         }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ecow::EcoString;
 
 use super::names::Family;
+use super::tls::Tls;
 use super::values::Read;
 use super::values::{refuse, regex};
 use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, own};
@@ -13,10 +14,6 @@ use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::Places;
 use crate::nginx::literals;
 use crate::source::Span;
-use crate::values::version::Version;
-
-/// With this release clients' certificates began to be checked without `ssl_client_certificate`, too.
-const EITHER: Version = Version(1, 27, 2);
 
 /// A location around others.
 #[derive(Clone, Debug)]
@@ -56,36 +53,23 @@ impl Location {
 /// The servers in the order in which they open.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    servers: Vec<Server>,
+    pub(super) servers: Vec<Server>,
     /// What `http` says of TLS for all of them.
-    common: Tls,
+    pub(super) common: Tls,
     /// The `listen` of each address that has options of the socket.
     options: BTreeMap<String, Span>,
 }
 
-/// The certificates of a server.
-#[derive(Clone, Debug, Default)]
-struct Tls {
-    certificates: Vec<(String, Span)>,
-    keys: usize,
-    rejects: bool,
-    /// Where a client must show a certificate, and what its certificate is checked against.
-    verifies: Option<Option<Span>>,
-    client: bool,
-    trusted: bool,
-    /// `ssl on`, which nginx had until 1.25.1.
-    enabled: Option<Option<Span>>,
-}
-
+/// A server.
 #[derive(Debug)]
-struct Server {
-    listens: BTreeMap<String, Span>,
-    names: Vec<(EcoString, Span)>,
-    defaults: Vec<(String, Span)>,
-    tls: Tls,
+pub(super) struct Server {
+    pub(super) listens: BTreeMap<String, Span>,
+    pub(super) names: Vec<(EcoString, Span)>,
+    pub(super) defaults: Vec<(String, Span)>,
+    pub(super) tls: Tls,
     /// The addresses on which it is to speak TLS.
-    tls_listens: BTreeMap<String, Span>,
-    ender: Span,
+    pub(super) tls_listens: BTreeMap<String, Span>,
+    pub(super) ender: Span,
 }
 
 impl Servers {
@@ -94,26 +78,6 @@ impl Servers {
         let ender = directive.ender();
         self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
-    }
-
-    /// Notes a certificate, a key, or that handshakes are turned down.
-    pub(super) fn tls(&mut self, directive: &Directive, server: Option<usize>) {
-        let tls = match server.and_then(|at| self.servers.get_mut(at)) {
-            Some(server) => &mut server.tls,
-            None => &mut self.common,
-        };
-        let value = directive.arg(0).unwrap_or_default();
-        match directive.name() {
-            "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
-            "ssl_certificate_key" => tls.keys += 1,
-            "ssl_client_certificate" => tls.client = !value.is_empty(),
-            "ssl_trusted_certificate" => tls.trusted = !value.is_empty(),
-            "ssl_verify_client" => {
-                tls.verifies = Some(Some(directive.head).filter(|_| matches!(value, "on" | "optional")));
-            }
-            "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
-            _ => tls.rejects = literals::flag(value) == Some(true),
-        }
     }
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
@@ -237,6 +201,18 @@ impl Examiner<'_> {
         }
     }
 
+    /// Refuses names that nginx cannot enter into its tables of names.
+    fn wildcards(&mut self, server: &Server) {
+        let is_wrong = |name: &str| !name.starts_with('~') && !own::is_wildcard_name(name);
+        for (name, span) in server.names.iter().filter(|(name, _)| is_wrong(name)) {
+            let refusal = format!("invalid server name or wildcard \"{name}\"");
+            let wanted = "a name, or a wildcard such as `*.example.com`".to_owned();
+            let refused = Refused { argument: 0, wanted, refusal: refusal.clone() };
+            let (flaw, name) = (Flaw::Value(Box::new(refused)), "server_name".to_owned());
+            self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
+        }
+    }
+
     pub(super) fn end_servers(&mut self) {
         let servers = std::mem::take(&mut self.servers.servers);
         self.end_tls(&servers);
@@ -272,6 +248,7 @@ impl Examiner<'_> {
             let implied = server.listens.is_empty().then_some(&implied);
             let shares = |address: &String| shared.get(address).is_some_and(|servers| *servers > 1);
             if server.listens.keys().any(shares) {
+                self.wildcards(server);
                 let is_exact = |name: &str| !name.starts_with(['~', '*', '.']) && !name.ends_with(".*");
                 for (name, span) in server.names.iter().filter(|(name, _)| is_exact(name)) {
                     let (table, family) = ("server_names_hash", Family::Http);
@@ -296,71 +273,6 @@ impl Examiner<'_> {
                         None => drop(names.insert(name, (at, *span))),
                     }
                 }
-            }
-        }
-    }
-}
-
-impl Examiner<'_> {
-    /// The certificates of the servers that speak TLS: nginx wants a key for each, and a certificate where
-    /// the first or default server of an address listens for TLS.
-    fn end_tls(&mut self, servers: &[Server]) {
-        let common = std::mem::take(&mut self.servers.common);
-        let is_lost = ["ssl_certificate", "ssl_certificate_key"].iter().any(|name| self.lost.may_define(name));
-        if !self.build.is_whole || is_lost {
-            return;
-        }
-        let certificates = |server: &Server| match server.tls.certificates.is_empty() {
-            true => common.certificates.clone(),
-            false => server.tls.certificates.clone(),
-        };
-        let mut first: BTreeMap<&String, usize> = BTreeMap::new();
-        let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
-        for (at, server) in servers.iter().enumerate() {
-            let enabled = server.tls.enabled.or(common.enabled).flatten();
-            let has_keys = server.tls.keys + common.keys > 0;
-            let missing = match certificates(server).is_empty() {
-                true if !server.tls.rejects => Some("ssl_certificate"),
-                false if !has_keys => Some("ssl_certificate_key"),
-                _ => None,
-            };
-            if let Some((span, missing)) = enabled.zip(missing) {
-                let refusal = format!("no \"{missing}\" is defined for the \"ssl\" directive");
-                let (flaw, name) = (Flaw::NoCertificate, missing.to_owned());
-                self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
-            }
-            let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
-            if let Some((path, span)) = certificates(server).get(keys) {
-                let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
-                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
-                self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
-            }
-            // From 1.27.2 on either of the two will do.
-            let is_either = self.build.version.is_none_or(|version| version >= EITHER);
-            let is_known = server.tls.client || common.client || is_either && (server.tls.trusted || common.trusted);
-            let verifies = server.tls.verifies.or(common.verifies).flatten().filter(|_| !is_known);
-            if let Some(span) = verifies.filter(|_| !certificates(server).is_empty()) {
-                let or = if is_either { " or ssl_trusted_certificate" } else { "" };
-                let refusal = format!("no ssl_client_certificate{or} for ssl_verify_client");
-                let (flaw, name) = (Flaw::NoCertificate, "ssl_client_certificate".to_owned());
-                self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
-            }
-            for address in server.listens.keys() {
-                first.entry(address).or_insert(at);
-            }
-            for (address, _) in &server.defaults {
-                first.insert(address, at);
-            }
-            for (address, span) in &server.tls_listens {
-                speaks.entry(address).or_insert(*span);
-            }
-        }
-        for (address, span) in speaks {
-            let Some(server) = first.get(address).and_then(|at| servers.get(*at)) else { continue };
-            if certificates(server).is_empty() && !server.tls.rejects && !common.rejects {
-                let refusal = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".to_owned();
-                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
-                self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
             }
         }
     }

@@ -47,6 +47,8 @@ impl Examiner<'_> {
             | "ssl_client_certificate"
             | "ssl_trusted_certificate"
             | "ssl_verify_client"
+            | "ssl_ciphers"
+            | "ssl_ecdh_curve"
             | "ssl_reject_handshake"
             | "ssl"
                 if place == Places::SERVER || place == Places::HTTP =>
