@@ -47,7 +47,8 @@ impl Examiner<'_> {
         };
         if let Some(why) = wrong {
             let refusal = match why {
-                Unknown::Perhaps(_) | Unknown::Module(..) => String::new(),
+                Unknown::Perhaps(_) => String::new(),
+                Unknown::Module(..) if !self.is_stock => String::new(),
                 _ => format!("unknown directive \"{name}\""),
             };
             let is_nothing = why == Unknown::Never(None);

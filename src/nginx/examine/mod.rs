@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ast::{Body, Directive, ProblemKind, Tree};
-use super::directives::{Entry, Places, holds_records};
+use super::directives::{Entry, Places, all, holds_records};
 use super::levels::MAX_STATEMENTS;
 use super::load::Files;
 use crate::source::{FileId, Sources, Span};
@@ -58,6 +58,16 @@ pub struct Build {
     pub knows_modules: bool,
     /// Whether it brings modules that stock nginx lacks, as OpenResty does.
     pub is_bundle: bool,
+}
+
+impl Build {
+    /// Whether it is known to have nothing but nginx's own modules, for all that is compiled into it.
+    pub fn is_stock(&self) -> bool {
+        const OTHERS: &str = "threads file-aio pcre pcre-jit debug compat select poll http_v3 libatomic";
+        let of_directives = |module: &str| all().iter().any(|entry| entry.options().any(|option| option == module));
+        let is_own = |module: &String| OTHERS.split(' ').any(|other| other == module) || of_directives(module);
+        self.modules.as_ref().is_some_and(|modules| modules.iter().all(is_own))
+    }
 }
 
 /// What came of going through a configuration.
@@ -147,6 +157,7 @@ struct Examiner<'a> {
     has_unknown_modules: bool,
     /// Whether modules are in force that are not nginx's own: they may define variables and more directives.
     has_foreign_modules: bool,
+    is_stock: bool,
     names: names::Names,
     /// What is wrong in `http`, by directive, if a server takes it from there.
     late: Vec<(&'static str, Refusal)>,
@@ -177,6 +188,7 @@ impl<'a> Examiner<'a> {
             hashes: hashes::Hashes::default(),
             has_unknown_modules: !build.knows_modules,
             has_foreign_modules: false,
+            is_stock: build.is_stock(),
             names: names::Names::default(),
             late: Vec::new(),
             servers: servers::Servers::default(),

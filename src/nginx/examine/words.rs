@@ -71,7 +71,10 @@ impl Examiner<'_> {
         let swallowed = self.swallowed(entry, directive, level.place);
         let value = self.value(entry, directive, place).and_then(|()| match entry.name {
             "proxy_pass" => servers::uri_part(directive, level),
-            "server" => own::spare(directive, level.method),
+            "server" => own::spare(directive, level.method).and_then(|()| match self.is_stock {
+                true => own::commercial(directive, self.build.version),
+                false => Ok(()),
+            }),
             "proxy_redirect" if self.build.is_whole => {
                 own::redirect(directive, level.holds("proxy_pass"), level.has_varying_pass)
             }

@@ -16,7 +16,7 @@ mod naming;
 mod process;
 mod proxying;
 
-pub(super) use balancing::{dialled, spare};
+pub(super) use balancing::{commercial, dialled, spare};
 pub(super) use naming::is_wildcard_name;
 pub(super) use proxying::redirect;
 
