@@ -99,11 +99,11 @@ pub fn programs(
         let build = build_of(&files, &config, view, main, &facts, declared);
         let files = Arc::new(files);
         let texts = &*sources;
-        let (refusals, mut found) = parallel::both(
+        let (examined, mut found) = parallel::both(
             || examine::examine(&files, texts, id, place, &build),
             || Nginx::new(Arc::clone(&files), config, &facts, main, view),
         );
-        found.refusals = refusals;
+        (found.refusals, found.looked_up) = (examined.refusals, examined.looked_up);
         if is_brought(&name(host, main)) {
             // Whom the workers run as stands in the main file that is not in view.
             found.worker.hide();

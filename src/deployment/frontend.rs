@@ -51,6 +51,8 @@ pub struct Nginx {
     pub prefix: Option<PathBuf>,
     /// What `nginx -t` refuses in it.
     pub refusals: Vec<Refusal>,
+    /// The names of hosts that nginx looks up when it starts.
+    pub looked_up: Vec<String>,
     /// The files that it opens at the start and that are not there.
     pub missing_files: Vec<MissingFile>,
 }
@@ -157,6 +159,7 @@ impl Nginx {
             is_partial: view.is_partial(),
             prefix: facts.build.prefix.clone(),
             refusals: Vec::new(),
+            looked_up: Vec::new(),
             missing_files: Vec::new(),
         };
         let upstreams: Vec<_> = nginx.config.levels(Context::Upstream).collect();

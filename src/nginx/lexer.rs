@@ -114,10 +114,10 @@ fn bare(input: &[u8]) -> IResult<&[u8], Token<'_>> {
     Ok((&input[end..], Token::Bare(&input[..end])))
 }
 
-/// Whether nginx's buffer holds the raw word.
-pub fn fits(token: &Token<'_>) -> bool {
+/// Whether nginx's buffer holds the raw word; a blank behind it has to fit in too.
+pub fn fits(token: &Token<'_>, is_followed_by_blank: bool) -> bool {
     match token {
-        Token::Bare(text) => text.len() < BUFFER,
+        Token::Bare(text) => text.len() + usize::from(is_followed_by_blank) < BUFFER,
         Token::Quoted(text, _) => text.len() < BUFFER - 1,
         _ => true,
     }

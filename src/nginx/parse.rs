@@ -143,7 +143,8 @@ impl<'a> Parser<'a> {
     }
 
     fn word(&mut self, raw: &[u8], start: usize, end: usize, quoted: bool, token: &Token<'_>) {
-        if !lexer::fits(token) {
+        let is_followed = self.bytes.get(end).is_some_and(|byte| b" \t\r\n".contains(byte));
+        if !lexer::fits(token, is_followed) {
             self.problem(start, end, ProblemKind::TooLong);
             self.flawed = true;
         }

@@ -56,6 +56,13 @@ pub fn fault(pattern: &str) -> Option<&'static str> {
                         Some(_) if options > 0 => false,
                         Some(byte) => !byte.is_ascii_alphabetic() || b"PRCa".contains(byte),
                     };
+                    let named = match bytes.get(at + 2..) {
+                        Some([b'<' | b'\'', name, ..]) | Some([b'P', b'<', name, ..]) => Some(*name),
+                        _ => None,
+                    };
+                    if named.is_some_and(|name| name.is_ascii_digit()) {
+                        return Some("subpattern name must start with a non-digit");
+                    }
                     if next == Some(&b'<') && options == 0 && !ends_name(&bytes[at + 3..]) {
                         return Some("syntax error in subpattern name (missing terminator?)");
                     }

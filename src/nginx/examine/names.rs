@@ -70,7 +70,7 @@ fn is_built_in(family: Family, name: &str) -> bool {
         (names.into_iter().collect(), prefixes.into_iter().map(|name| name.trim_end_matches('*')).collect())
     };
     let (names, prefixes) = &KNOWN.get_or_init(|| [Family::Http, Family::Stream].map(of))[family as usize];
-    let is_capture = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_capture = name.len() == 1 && name.bytes().all(|byte| (b'1'..=b'9').contains(&byte));
     is_capture || names.contains(name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -82,6 +82,10 @@ pub(super) fn is_fixed(name: &str) -> bool {
         lines.flat_map(|line| line.split(['\t', ' '])).filter_map(|name| name.strip_suffix('!')).collect()
     });
     fixed.contains(name.to_ascii_lowercase().as_str())
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Names {
@@ -136,10 +140,13 @@ impl Names {
                 | "limit_conn_zone" | "sub_filter" | "proxy_pass" | "fastcgi_pass" | "uwsgi_pass" | "scgi_pass"
                 | "grpc_pass" | "memcached_pass" | "fastcgi_cache_key" | "proxy_cache_key" | "uwsgi_cache_key"
                 | "scgi_cache_key" | "proxy_set_body" | "hash" | "proxy_store" | "fastcgi_store" | "uwsgi_store"
-                | "scgi_store",
+                | "scgi_store" | "fastcgi_cache" | "proxy_cache" | "uwsgi_cache" | "scgi_cache" | "aio",
             ) => args,
             _ => &[],
         };
+        if let ("if", Some(first)) = (entry.name, args.first()) {
+            self.tested(first, family);
+        }
         for word in used {
             // Regexes end in a `$` that names nothing.
             let pattern = entry.name == "if"
@@ -158,9 +165,21 @@ impl Names {
     /// Notes the variables in a word.
     pub(super) fn used(&mut self, word: &Word, family: Family) {
         for name in variables::names(&word.text).map(str::to_ascii_lowercase) {
-            if !is_built_in(family, &name) {
+            // `$1` is what a regex took; in braces it is a name like others.
+            let is_braced = name.len() == 1 && word.text.contains(&format!("${{{name}}}")) && is_digits(&name);
+            if is_braced || !is_built_in(family, &name) {
                 self.used.entry((family, name)).or_insert(word.span);
             }
+        }
+    }
+
+    /// Notes the variable that an `if` looks at, whose name nginx takes as it stands: with braces, or as a number.
+    fn tested(&mut self, word: &Word, family: Family) {
+        let text = word.text.trim_start_matches('(');
+        let text = text.strip_suffix(')').unwrap_or(text);
+        let Some(name) = text.strip_prefix('$').map(str::to_ascii_lowercase) else { return };
+        if !name.is_empty() && (is_digits(&name) || name.starts_with('{')) {
+            self.used.entry((family, name)).or_insert(word.span);
         }
     }
 
@@ -174,7 +193,7 @@ impl Names {
     }
 
     /// A directive that is not known may define any variable.
-    pub(super) fn leave_open(&mut self, _: &Directive) {
+    pub(super) fn leave_open(&mut self) {
         self.is_open = true;
     }
 }

@@ -69,7 +69,15 @@ impl Examiner<'_> {
                 if let Err(refused) = compiles(0, &value.text) {
                     return self.refuse_record(opener, record, 1, &refused.wanted, refused.refusal);
                 }
-                let first = keys.get(&key.to_ascii_lowercase()).copied();
+                let entered = entries_of(key, has_hostnames);
+                let first = entered.iter().find_map(|entry| keys.get(entry).copied());
+                if !key.starts_with('~')
+                    && key != "default"
+                    && !(has_hostnames && (key.starts_with('.') || key.contains('*')))
+                {
+                    let name = key.strip_prefix('\\').unwrap_or(key);
+                    self.hashes.note("map_hash", Family::of(place), "map", name.len(), record.name_word().span);
+                }
                 let is_regex = key.starts_with('~');
                 if let Some(pattern) = key.strip_prefix("~*").or(key.strip_prefix('~')) {
                     self.names.define_all(pcre::names(pattern), Family::of(place));
@@ -96,7 +104,7 @@ impl Examiner<'_> {
                         };
                         self.refuse_directive(record, Flaw::Duplicate { first }, refusal);
                     }
-                    _ => drop(keys.insert(key.to_ascii_lowercase(), record.head)),
+                    _ => keys.extend(entered.into_iter().map(|entry| (entry, record.head))),
                 }
             }
             _ => {
@@ -203,6 +211,17 @@ impl Examiner<'_> {
             noticed: Some(noticed),
             refusal,
         });
+    }
+}
+
+/// What a key of a `map` enters into its tables: with `hostnames` a name with a dot before it stands for itself and for
+/// all names that end so.
+fn entries_of(key: &str, has_hostnames: bool) -> Vec<String> {
+    let key = key.to_ascii_lowercase();
+    match (key.strip_prefix('.'), key.strip_prefix("*.")) {
+        _ if !has_hostnames => vec![key],
+        (Some(name), _) => vec![name.to_owned(), format!("*.{name}")],
+        _ => vec![key],
     }
 }
 

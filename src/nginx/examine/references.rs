@@ -15,9 +15,7 @@ use crate::values::address::{Address, AddressError};
 pub(super) struct References {
     formats: BTreeMap<(Family, EcoString), Span>,
     cache_zones: BTreeSet<EcoString>,
-    shared_zones: BTreeMap<EcoString, Span>,
     caches: Vec<(String, Word)>,
-    shared: Vec<(String, EcoString, Span)>,
     passes: Vec<(String, String, Span, Span)>,
     cache_paths: BTreeMap<String, Span>,
     charsets: BTreeMap<(EcoString, EcoString), Span>,
@@ -67,7 +65,7 @@ impl Examiner<'_> {
                         .formats
                         .keys()
                         .any(|(of, name)| *of == family && name.eq_ignore_ascii_case(&format.text));
-                if !known && self.build.is_whole {
+                if !known && self.build.is_whole && !self.lost.may_define(&format.text) {
                     let refusal = format!("unknown log format \"{}\"", format.text);
                     let wanted = "the name of a `log_format` that stands before it".to_owned();
                     self.refuse_value(directive, Refused { argument: 1, wanted, refusal });
@@ -111,26 +109,6 @@ impl Examiner<'_> {
                     self.refuse_directive(directive, flaw, refusal);
                 }
             }
-            "limit_req_zone" | "limit_conn_zone" => {
-                let zones = args.iter().filter_map(|word| word.text.strip_prefix("zone="));
-                for zone in zones.filter_map(|zone| zone.split(':').next()) {
-                    let first = *self.references.shared_zones.entry(zone.into()).or_insert(directive.head);
-                    if first != directive.head {
-                        let refusal = format!("{name} \"{zone}\" is already bound to key");
-                        self.refuse_directive(directive, Flaw::Duplicate { first }, refusal);
-                    }
-                }
-            }
-            "limit_req" => {
-                let zone = args.iter().find_map(|word| Some((word.text.strip_prefix("zone=")?, word.span)));
-                let named = zone.map(|(zone, span)| (name.to_owned(), zone.into(), span));
-                self.references.shared.extend(named);
-            }
-            "limit_conn" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
-            "zone" if args.len() == 2 => {
-                self.references.shared_zones.entry(first.text.clone()).or_insert(directive.head);
-            }
-            "zone" => self.references.shared.push((name.to_owned(), first.text.clone(), first.span)),
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
                 let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
                 let strip = |scheme: &&str| {
@@ -161,7 +139,7 @@ impl Examiner<'_> {
             return;
         }
         for (pool, span) in references.threads {
-            if pool != "default" && !references.pools.contains_key(pool.as_str()) {
+            if pool != "default" && !references.pools.contains_key(pool.as_str()) && !self.lost.may_define(&pool) {
                 let refusal = format!("unknown thread pool \"{pool}\"");
                 let wanted = "`threads`, or the name of a `thread_pool`";
                 self.refuse_reference("aio".to_owned(), span, None, wanted, refusal);
@@ -170,21 +148,12 @@ impl Examiner<'_> {
         // These are noticed when the whole block is read.
         let end = references.http.map(|http| Span { start: http.end.saturating_sub(1), ..http });
         for (name, zone) in references.caches {
-            if !references.cache_zones.contains(&zone.text) {
+            if !references.cache_zones.contains(&zone.text) && !self.lost.may_define(&zone.text) {
                 let refusal = format!("\"{name}\" zone \"{}\" is unknown", zone.text);
                 self.refuse_reference(name, zone.span, end, "the name of a zone that a `…_cache_path` has", refusal);
             }
         }
-        for (name, zone, span) in references.shared {
-            if !references.shared_zones.contains_key(&zone) {
-                let wanted = match name.as_str() {
-                    "zone" => "a name and a size: `zone app 64k`".to_owned(),
-                    name => format!("the name of a zone that a `{name}_zone` has"),
-                };
-                let refusal = format!("zero size shared memory zone \"{zone}\"");
-                self.refuse_reference(name, span, None, &wanted, refusal);
-            }
-        }
+        self.end_zones();
     }
 
     /// The addresses that requests are handed to, which must have a port unless they are groups.

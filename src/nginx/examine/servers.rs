@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ecow::EcoString;
 
+use super::names::Family;
+use super::tls::Tls;
 use super::values::Read;
 use super::values::{refuse, regex};
 use super::{Examiner, Flaw, Level, Refusal, Refused, Taken, own};
@@ -23,6 +25,11 @@ pub(in crate::nginx) struct Location {
 }
 
 impl Location {
+    /// Whether it begins with `@`.
+    pub(in crate::nginx) fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Reads the words of a `location`.
     pub(in crate::nginx) fn of(args: &[Word]) -> Option<Self> {
         let (modifier, path) = match args {
@@ -46,32 +53,23 @@ impl Location {
 /// The servers in the order in which they open.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    servers: Vec<Server>,
+    pub(super) servers: Vec<Server>,
     /// What `http` says of TLS for all of them.
-    common: Tls,
+    pub(super) common: Tls,
     /// The `listen` of each address that has options of the socket.
     options: BTreeMap<String, Span>,
 }
 
-/// The certificates of a server.
-#[derive(Clone, Debug, Default)]
-struct Tls {
-    certificates: Vec<(String, Span)>,
-    keys: usize,
-    rejects: bool,
-    /// `ssl on`, which nginx had until 1.25.1.
-    enabled: Option<Option<Span>>,
-}
-
+/// A server.
 #[derive(Debug)]
-struct Server {
-    listens: BTreeMap<String, Span>,
-    names: Vec<(EcoString, Span)>,
-    defaults: Vec<(String, Span)>,
-    tls: Tls,
+pub(super) struct Server {
+    pub(super) listens: BTreeMap<String, Span>,
+    pub(super) names: Vec<(EcoString, Span)>,
+    pub(super) defaults: Vec<(String, Span)>,
+    pub(super) tls: Tls,
     /// The addresses on which it is to speak TLS.
-    tls_listens: BTreeMap<String, Span>,
-    ender: Span,
+    pub(super) tls_listens: BTreeMap<String, Span>,
+    pub(super) ender: Span,
 }
 
 impl Servers {
@@ -80,21 +78,6 @@ impl Servers {
         let ender = directive.ender();
         self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
-    }
-
-    /// Notes a certificate, a key, or that handshakes are turned down.
-    pub(super) fn tls(&mut self, directive: &Directive, server: Option<usize>) {
-        let tls = match server.and_then(|at| self.servers.get_mut(at)) {
-            Some(server) => &mut server.tls,
-            None => &mut self.common,
-        };
-        let value = directive.arg(0).unwrap_or_default();
-        match directive.name() {
-            "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
-            "ssl_certificate_key" => tls.keys += 1,
-            "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
-            _ => tls.rejects = literals::flag(value) == Some(true),
-        }
     }
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
@@ -218,13 +201,32 @@ impl Examiner<'_> {
         }
     }
 
+    /// Refuses names that nginx cannot enter into its tables of names.
+    fn wildcards(&mut self, server: &Server) {
+        let is_wrong = |name: &str| !name.starts_with('~') && !own::is_wildcard_name(name);
+        for (name, span) in server.names.iter().filter(|(name, _)| is_wrong(name)) {
+            let refusal = format!("invalid server name or wildcard \"{name}\"");
+            let wanted = "a name, or a wildcard such as `*.example.com`".to_owned();
+            let refused = Refused { argument: 0, wanted, refusal: refusal.clone() };
+            let (flaw, name) = (Flaw::Value(Box::new(refused)), "server_name".to_owned());
+            self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
+        }
+    }
+
     pub(super) fn end_servers(&mut self) {
         let servers = std::mem::take(&mut self.servers.servers);
         self.end_tls(&servers);
+        let addresses = servers.iter().flat_map(|server| server.listens.keys().cloned()).collect();
+        if self.build.is_whole {
+            self.end_connections(&addresses);
+        }
         let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
         let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
         // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
         let implied = "0.0.0.0:80".to_owned();
+        // Names are looked up where several servers share an address.
+        let mut shared: BTreeMap<&String, usize> = BTreeMap::new();
+        servers.iter().flat_map(|server| server.listens.keys()).for_each(|at| *shared.entry(at).or_default() += 1);
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
@@ -244,6 +246,15 @@ impl Examiner<'_> {
                 }
             }
             let implied = server.listens.is_empty().then_some(&implied);
+            let shares = |address: &String| shared.get(address).is_some_and(|servers| *servers > 1);
+            if server.listens.keys().any(shares) {
+                self.wildcards(server);
+                let is_exact = |name: &str| !name.starts_with(['~', '*', '.']) && !name.ends_with(".*");
+                for (name, span) in server.names.iter().filter(|(name, _)| is_exact(name)) {
+                    let (table, family) = ("server_names_hash", Family::Http);
+                    self.hashes.note(table, family, "server_name", name.len(), *span);
+                }
+            }
             for address in server.listens.keys().chain(implied) {
                 let names = names.entry(address).or_default();
                 for (name, span) in &server.names {
@@ -262,60 +273,6 @@ impl Examiner<'_> {
                         None => drop(names.insert(name, (at, *span))),
                     }
                 }
-            }
-        }
-    }
-}
-
-impl Examiner<'_> {
-    /// The certificates of the servers that speak TLS: nginx wants a key for each, and a certificate where
-    /// the first or default server of an address listens for TLS.
-    fn end_tls(&mut self, servers: &[Server]) {
-        let common = std::mem::take(&mut self.servers.common);
-        if !self.build.is_whole {
-            return;
-        }
-        let certificates = |server: &Server| match server.tls.certificates.is_empty() {
-            true => common.certificates.clone(),
-            false => server.tls.certificates.clone(),
-        };
-        let mut first: BTreeMap<&String, usize> = BTreeMap::new();
-        let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
-        for (at, server) in servers.iter().enumerate() {
-            let enabled = server.tls.enabled.or(common.enabled).flatten();
-            let has_keys = server.tls.keys + common.keys > 0;
-            let missing = match certificates(server).is_empty() {
-                true if !server.tls.rejects => Some("ssl_certificate"),
-                false if !has_keys => Some("ssl_certificate_key"),
-                _ => None,
-            };
-            if let Some((span, missing)) = enabled.zip(missing) {
-                let refusal = format!("no \"{missing}\" is defined for the \"ssl\" directive");
-                let (flaw, name) = (Flaw::NoCertificate, missing.to_owned());
-                self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
-            }
-            let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
-            if let Some((path, span)) = certificates(server).get(keys) {
-                let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
-                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
-                self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
-            }
-            for address in server.listens.keys() {
-                first.entry(address).or_insert(at);
-            }
-            for (address, _) in &server.defaults {
-                first.insert(address, at);
-            }
-            for (address, span) in &server.tls_listens {
-                speaks.entry(address).or_insert(*span);
-            }
-        }
-        for (address, span) in speaks {
-            let Some(server) = first.get(address).and_then(|at| servers.get(*at)) else { continue };
-            if certificates(server).is_empty() && !server.tls.rejects && !common.rejects {
-                let refusal = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".to_owned();
-                let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
-                self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
             }
         }
     }

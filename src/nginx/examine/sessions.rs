@@ -98,6 +98,25 @@ impl Examiner<'_> {
         }
     }
 
+    /// A group of `stream` without a server.
+    pub(super) fn empty_group(&mut self, group: &Directive, inside: &[Arc<Directive>]) {
+        let mut statements = Vec::new();
+        self.flatten(inside, &mut statements, 0);
+        let is_known = |directive: &Arc<Directive>| !directive.flawed && !entries(directive.name()).is_empty();
+        let has_server = statements.iter().any(|directive| directive.name() == "server");
+        if has_server || !self.build.is_whole || !statements.iter().all(is_known) {
+            return;
+        }
+        let (needs, end) = ("a `server`".to_owned(), group.span());
+        self.refuse(Refusal {
+            flaw: Flaw::Incomplete { needs },
+            name: "upstream".to_owned(),
+            span: group.head,
+            noticed: Some(Span { start: end.end.saturating_sub(1), ..end }),
+            refusal: "no servers are inside upstream".to_owned(),
+        });
+    }
+
     /// `valid_referers` with words for requests without a usable referer needs a name beside them.
     pub(super) fn referers(&mut self, inside: &[Arc<Directive>]) {
         let is_referers = |directive: &&Arc<Directive>| directive.name() == "valid_referers";

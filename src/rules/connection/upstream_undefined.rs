@@ -4,6 +4,7 @@ use super::{host_or_server, label_variable};
 use crate::deployment::nearest::distance;
 use crate::deployment::{Deployment, HandOver, Nginx, Peer};
 use crate::finding::{Edit, Finding, Fix, Program};
+use crate::nginx::examine::{Flaw, Refusal};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, AddressError};
@@ -11,7 +12,7 @@ use crate::values::address::{Address, AddressError};
 pub(super) static RULE: Rule =
     rule!(connection / "upstream-undefined", Error, "a pass names an upstream group that does not exist");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         if !nginx.is_whole {
             findings.unchecked(&RULE, "the files that may define upstream groups", "--root");
@@ -20,6 +21,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for hand_over in &nginx.hand_overs {
             for peer in hand_over.named() {
                 let found = match &peer.address {
+                    Err(AddressError::NoPort) if is_lost(nginx, &peer.written, sources) => None,
                     Err(AddressError::NoPort) if is_name(&peer.written) => Some(undefined(nginx, hand_over, peer)),
                     Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
                     _ => None,
@@ -31,6 +33,16 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether a block that nginx does not read has the name: one that is misspelt, or in the wrong place.
+fn is_lost(nginx: &Nginx, name: &str, sources: &Sources) -> bool {
+    let is_unread = |refusal: &&Refusal| matches!(refusal.flaw, Flaw::Unknown(_) | Flaw::Misplaced { .. });
+    nginx.refusals.iter().filter(is_unread).any(|refusal| {
+        let behind = sources.get(refusal.span.file).bytes().get(refusal.span.end as usize..).unwrap_or_default();
+        let line = String::from_utf8_lossy(behind.split(|byte| *byte == b'{').next().unwrap_or_default());
+        line.trim() == name
+    })
 }
 
 fn is_name(text: &str) -> bool {

@@ -20,6 +20,16 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 "`ssl` needs a certificate",
                 "name it and its key with `ssl_certificate` and `ssl_certificate_key`, or remove `ssl`",
             ),
+            "ssl_client_certificate" => (
+                "clients are asked for certificates that nothing is known to have signed",
+                "no `ssl_client_certificate` goes with it",
+                "name the certificate of who signs them with `ssl_client_certificate`",
+            ),
+            name if name.ends_with("_trusted_certificate") => (
+                "the back end's certificate is checked against none",
+                "no certificate to trust goes with it",
+                "name the certificate of who signs it with `proxy_ssl_trusted_certificate` or its like",
+            ),
             _ => (
                 "this certificate has no key",
                 "no `ssl_certificate_key` goes with it",

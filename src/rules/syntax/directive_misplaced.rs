@@ -11,8 +11,15 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for (_, refusal) in refusals(deployment) {
-        let Flaw::Misplaced { allowed } = refusal.flaw else { continue };
         let name = &refusal.name;
+        if let Flaw::Late { first } = refusal.flaw {
+            let finding = RULE
+                .finding(format!("`{name}` stands behind a block"), refusal.span, "nginx loads no module from here on")
+                .label(first, "nginx counts its modules here")
+                .help(format!("move `{name}` to the top of nginx.conf, before `events`"));
+            findings.push(refused(finding, refusal, sources));
+        }
+        let Flaw::Misplaced { allowed } = refusal.flaw else { continue };
         let finding = RULE
             .finding(format!("`{name}` may not stand here"), refusal.span, format!("its place is {}", allowed.shown()))
             .help(format!("move it into {}", allowed.shown()));

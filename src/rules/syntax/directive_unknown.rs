@@ -28,7 +28,12 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             // `health-check-foreign` knows more of these.
             Unknown::Module(..) if refusal.name.starts_with("check") || refusal.name.starts_with("health_check") => {}
             Unknown::Module(module, is_commercial) => {
-                let found = modules.entry(module).or_insert_with(|| (of_module(refusal, module, *is_commercial), 0));
+                let found = modules.entry(module).or_insert_with(|| {
+                    let finding = of_module(refusal, module, *is_commercial);
+                    let certain = refusal.is_refused() && machine.view != View::Overlay;
+                    let finding = if certain { finding.severity(Severity::Error) } else { finding };
+                    (refused(finding, refusal, sources), 0)
+                });
                 found.1 += 1;
             }
             // What is not deployed as it lies may still be filled in.

@@ -15,7 +15,10 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let is_spare = |server: &&std::sync::Arc<crate::nginx::ast::Directive>| {
                 server.args.iter().skip(1).any(|word| word.text == "backup")
             };
+            // A `server` that is misspelt is told by itself.
+            let statements = &nginx.config.level(group.level).settings;
             let (finding, refusal) = match servers.first() {
+                None if statements.iter().any(|directive| directive.entries().is_empty()) => continue,
                 None => (
                     RULE.finding(format!("the group {} has no servers", group.name), group.span, "no `server` inside"),
                     "no servers are inside upstream".to_owned(),

@@ -44,6 +44,24 @@ pub(super) fn server(args: &[Word], in_stream: bool, version: Option<Version>) -
     dialled(&address.text, has_service)
 }
 
+/// With this release the open-source edition began to know `route=` and `drain`.
+const ROUTES: Version = Version(1, 29, 6);
+
+/// A parameter that only the commercial edition has, in releases before it.
+pub(in crate::nginx::examine) fn commercial(directive: &Directive, version: Option<Version>) -> Read {
+    let is_old = version.is_some_and(|version| version < ROUTES);
+    let is_commercial = |text: &str| text.starts_with("slow_start=") || text.starts_with("route=") || text == "drain";
+    let mut words = directive.args.iter().enumerate().skip(1);
+    match words.find(|(_, word)| is_old && is_commercial(&word.text)) {
+        Some((at, word)) if !directive.is_block() => refuse(
+            at,
+            "`weight=2`, `max_fails=3` or `backup`; this one is the commercial edition's",
+            format!("invalid parameter \"{}\"", word.text),
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// A spare server, which only some methods have. nginx reads a `server` as the method above it says.
 pub(in crate::nginx::examine) fn spare(directive: &Directive, method: Option<&str>) -> Read {
     let Some(method @ ("hash" | "ip_hash" | "random")) = method else { return Ok(()) };

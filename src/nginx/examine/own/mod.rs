@@ -16,7 +16,7 @@ mod naming;
 mod process;
 mod proxying;
 
-pub(super) use balancing::{dialled, spare};
+pub(super) use balancing::{commercial, dialled, spare};
 pub(super) use naming::is_wildcard_name;
 pub(super) use proxying::redirect;
 
@@ -37,6 +37,11 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "use" if !["select", "poll", "epoll", "kqueue", "/dev/poll", "eventport"].contains(&first) => {
             refuse(0, "`epoll`, `kqueue`, `poll` or `select`", format!("invalid event type \"{first}\""))
         }
+        "http2_chunk_size" => match literals::size(first) {
+            None => invalid("a size"),
+            Some(0) => refuse(0, "a size above 0", "the http2 chunk size cannot be zero"),
+            Some(_) => Ok(()),
+        },
         "worker_cpu_affinity" => process::worker_cpu_affinity(args),
         "thread_pool" => process::thread_pool(args),
         "error_log" => process::error_log(args),
@@ -64,7 +69,6 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         },
         "expires" => expires(args),
         "allow" | "deny" => access(first),
-        "set_real_ip_from" => Ok(()),
         "keepalive_timeout" if place.and(Places::named("upstream")).is_none() => {
             match (literals::milliseconds(first), args.get(1)) {
                 (None, _) => invalid("a time: `65s`"),
@@ -75,10 +79,9 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
             }
         }
         "keepalive" => match literals::number(first) {
-            Some(_) => Ok(()),
-            None => {
-                refuse(0, "a number of connections", format!("invalid value \"{first}\" in \"keepalive\" directive"))
-            }
+            Some(0) if version.is_none_or(|version| version >= KEEPS_NONE) => Ok(()),
+            Some(1..) => Ok(()),
+            _ => refuse(0, "a number of connections", format!("invalid value \"{first}\" in \"keepalive\" directive")),
         },
         "open_file_cache" => open_file_cache(args),
         "limit_req" => limit_req(args),
@@ -95,7 +98,7 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "random" => balancing::random(args),
         "zone" => balancing::zone(args),
         "server" => balancing::server(args, in_stream, version),
-        "resolver" => naming::resolver(args, in_mail),
+        "resolver" => naming::resolver(args, in_mail, version),
         "server_name" if in_http || in_stream => naming::server_name(args),
         "valid_referers" => naming::valid_referers(args),
         "modern_browser" => browsers::modern_browser(args),
@@ -103,8 +106,10 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         "auth_http" => mail::auth_http(first),
         "protocol" => mail::protocol(&args[0]),
         "starttls" => one_of(&first.to_ascii_lowercase(), &["off", "on", "only"]),
-        "index" if first.is_empty() => refuse(0, "a file name", "index \"\" in \"index\" directive is invalid"),
-        "index" => each(args, compiles),
+        "index" => each(args, |at, text| match text {
+            "" => refuse(at, "a file name", "in \"index\" directive is invalid"),
+            text => compiles(at, text),
+        }),
         "listen" => listening::listen(args, place, version),
         "log_format" => logs::log_format(args),
         "userid_mark" => match first == "off"
@@ -122,6 +127,11 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         }
         "disable_symlinks" => disable_symlinks(args),
         "open_log_file_cache" => logs::open_log_file_cache(args),
+        "set_real_ip_from" if first.contains('/') && !is_network(first) => {
+            let refusal = format!("host not found in set_real_ip_from \"{first}\"");
+            refuse(0, "an address, a network such as `10.0.0.0/8`, or `unix:`", refusal)
+        }
+        "set_real_ip_from" => Ok(()),
         "access_log" => logs::access_log(args, in_stream),
         "proxy_pass" if in_stream && first.contains('$') => compiles(0, first),
         "proxy_pass" if !in_stream => proxying::proxy_pass(first),
@@ -174,6 +184,9 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         _ => Ok(()),
     }
 }
+
+/// From this release on `keepalive 0` keeps no connections.
+const KEEPS_NONE: Version = Version(1, 29, 7);
 
 /// A word that names a variable.
 fn names_variable(at: usize, text: &str) -> Read {

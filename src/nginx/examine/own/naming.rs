@@ -4,9 +4,13 @@ use crate::nginx::ast::Word;
 use crate::nginx::examine::url::{self, Kind};
 use crate::nginx::examine::values::{Read, each, refuse, regex};
 use crate::nginx::literals;
+use crate::values::version::Version;
+
+/// With this release addresses of version 4 can be left out.
+const IPV4: Version = Version(1, 23, 1);
 
 /// The name servers and parameters of a `resolver`.
-pub(super) fn resolver(args: &[Word], in_mail: bool) -> Read {
+pub(super) fn resolver(args: &[Word], in_mail: bool, version: Option<Version>) -> Read {
     if in_mail && args[0].text == "off" {
         return Ok(());
     }
@@ -15,6 +19,14 @@ pub(super) fn resolver(args: &[Word], in_mail: bool) -> Read {
         let text = word.text.as_str();
         let is_right = match text.split_once('=') {
             Some(("valid", time)) => literals::seconds(time).is_some(),
+            Some(("ipv4", _)) if version.is_some_and(|version| version < IPV4) => {
+                let refusal = format!("host not found in resolver \"{text}\"");
+                return refuse(
+                    at,
+                    format!("`ipv6=off` or `valid=30s`; `ipv4=` is known from nginx {IPV4} on"),
+                    refusal,
+                );
+            }
             Some(("ipv4" | "ipv6", flag)) => matches!(flag, "on" | "off"),
             // A parameter of the commercial edition.
             Some(("status_zone", _)) => true,
