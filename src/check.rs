@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config};
 use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
 use crate::discover::{self, Given, Plans};
-use crate::finding::{Finding, Unchecked, sort_and_merge};
-use crate::host::Host;
+use crate::finding::{Finding, Severity, Unchecked, sort_and_merge};
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile};
 use crate::host::overlay::Overlay;
 use crate::host::profile::Profile;
-use crate::host::shown;
-use crate::report::Summary;
+use crate::host::{Host, MAX_READ, shown};
+use crate::report::{Report, Summary};
 use crate::required::Required;
 use crate::rules::{self, Rule, Thresholds};
 use crate::source::{Sources, is_brought};
@@ -69,6 +68,20 @@ pub struct Checked {
     pub loaded: BTreeSet<String>,
     /// What was looked at.
     pub deployments: Vec<Deployment>,
+}
+
+impl Checked {
+    /// What there is to say of it. Findings from the severity `fail_on` on fail the run.
+    pub fn report(&self, fail_on: Option<Severity>) -> Report<'_> {
+        Report {
+            findings: &self.findings,
+            sources: &self.sources,
+            errors: &self.errors,
+            unchecked: &self.unchecked,
+            summary: self.summary,
+            fail_on,
+        }
+    }
 }
 
 /// Checks everything that a request names.
@@ -186,9 +199,13 @@ fn check_plan(
     if plan.unless_loaded && plan.selection.files().all(is_loaded) {
         return Ok(None);
     }
-    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
+    let left = MAX_READ.saturating_sub(checked.sources.size());
+    let disk = || match Disk::new(&plan.root) {
+        Ok(disk) => Ok(disk.limited(left)),
+        Err(error) => Err(format!("{}: {error}", plan.root.display())),
+    };
     let host: Box<dyn Host> = match plan.view {
-        View::Live => Box::new(Disk::running()),
+        View::Live => Box::new(Disk::running().limited(left)),
         _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
         _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
         _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
@@ -231,8 +248,15 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
         checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources)
-        .map_err(|error| format!("{of}{error}"))?;
+    let machine = build::machine(host, facts, plan, &terms.declared_directives, &mut checked.sources);
+    if host.is_exhausted() {
+        let most = MAX_READ >> 20;
+        return Err(format!(
+            "{of}there are more than {most} MiB of files to read, which is all that is read in one run; include fewer \
+             files, or check parts of it"
+        ));
+    }
+    let machine = machine.map_err(|error| format!("{of}{error}"))?;
     count(&machine, &mut checked.summary);
     let told = versions(&machine).filter(|note| !checked.notes.contains(note));
     checked.notes.extend(told.collect::<Vec<_>>());
