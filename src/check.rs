@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config};
 use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
 use crate::discover::{self, Given, Plans};
-use crate::finding::{Finding, Unchecked, sort_and_merge};
-use crate::host::Host;
+use crate::finding::{Finding, Severity, Unchecked, sort_and_merge};
 use crate::host::disk::{self, Disk};
 use crate::host::facts::{self, Facts, FactsFile};
 use crate::host::overlay::Overlay;
 use crate::host::profile::Profile;
-use crate::host::shown;
-use crate::report::Summary;
+use crate::host::{Host, MAX_READ, shown};
+use crate::report::{Report, Summary};
 use crate::required::Required;
 use crate::rules::{self, Rule, Thresholds};
 use crate::source::{Sources, is_brought};
@@ -69,6 +68,20 @@ pub struct Checked {
     pub loaded: BTreeSet<String>,
     /// What was looked at.
     pub deployments: Vec<Deployment>,
+}
+
+impl Checked {
+    /// What there is to say of it. Findings from the severity `fail_on` on fail the run.
+    pub fn report(&self, fail_on: Option<Severity>) -> Report<'_> {
+        Report {
+            findings: &self.findings,
+            sources: &self.sources,
+            errors: &self.errors,
+            unchecked: &self.unchecked,
+            summary: self.summary,
+            fail_on,
+        }
+    }
 }
 
 /// Checks everything that a request names.
@@ -186,7 +199,7 @@ fn check_plan(
     if plan.unless_loaded && plan.selection.files().all(is_loaded) {
         return Ok(None);
     }
-    let host = host_of(plan)?;
+    let host = host_of(plan, checked)?;
     checked.sources.prefix.clone_from(&plan.shown_prefix);
     let machine = look(&*host, plan, terms, checked)?;
     let missing = require.iter().filter(|fact| !fact.is_known(&machine));
@@ -197,11 +210,15 @@ fn check_plan(
     Ok(Some(machine))
 }
 
-/// The files of a plan's host.
-fn host_of(plan: &Plan) -> Result<Box<dyn Host>, String> {
-    let disk = || Disk::new(&plan.root).map_err(|error| format!("{}: {error}", plan.root.display()));
+/// The files of a plan's host, of which no more are read than may be after what was read before.
+fn host_of(plan: &Plan, checked: &Checked) -> Result<Box<dyn Host>, String> {
+    let left = MAX_READ.saturating_sub(checked.sources.size());
+    let disk = || match Disk::new(&plan.root) {
+        Ok(disk) => Ok(disk.limited(left)),
+        Err(error) => Err(format!("{}: {error}", plan.root.display())),
+    };
     Ok(match plan.view {
-        View::Live => Box::new(Disk::running()),
+        View::Live => Box::new(Disk::running().limited(left)),
         _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
         _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
         _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
@@ -221,7 +238,7 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
     let mut machine = programs(host, plan, terms, checked)?;
     for (service, neighbour) in &plan.neighbours {
         // One that cannot be read is not known.
-        let read = host_of(neighbour).and_then(|host| programs(&*host, neighbour, terms, checked));
+        let read = host_of(neighbour, checked).and_then(|host| programs(&*host, neighbour, terms, checked));
         if let Ok(other) = read {
             machine.take_in(*service, other);
         }
@@ -253,8 +270,15 @@ fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Check
         checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    build::programs(host, facts, plan, &terms.declared_directives, &mut checked.sources)
-        .map_err(|error| format!("{of}{error}"))
+    let machine = build::programs(host, facts, plan, &terms.declared_directives, &mut checked.sources);
+    if host.is_exhausted() {
+        let most = MAX_READ >> 20;
+        return Err(format!(
+            "{of}there are more than {most} MiB of files to read, which is all that is read in one run; include fewer \
+             files, or check parts of it"
+        ));
+    }
+    machine.map_err(|error| format!("{of}{error}"))
 }
 
 fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {

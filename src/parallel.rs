@@ -40,6 +40,9 @@ pub fn map<T: Sync, R: Send>(things: &[T], batch: usize, make: impl Fn(&T) -> R 
 
 /// What two functions make, one beside the other.
 pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    if processors() < 2 {
+        return (one(), other());
+    }
     thread::scope(|scope| {
         let beside = scope.spawn(one);
         let other = other();
@@ -53,6 +56,10 @@ pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> 
 fn processors() -> usize {
     #[cfg(test)]
     if tests::ALONE.get() {
+        return 1;
+    }
+    // Threads hide from the fuzzer what an input reaches, and cost more than most inputs.
+    if cfg!(fuzzing) {
         return 1;
     }
     thread::available_parallelism().map_or(1, NonZero::get)

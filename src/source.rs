@@ -172,6 +172,7 @@ pub fn is_brought(path: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    size: u64,
     /// What stands before the paths of texts that are taken in: the directory of the deployment's
     /// root in a repository, with a closing `/`.
     pub prefix: String,
@@ -181,6 +182,7 @@ impl Sources {
     /// Takes a text in. `path` and `real_path` are relative to the root, with `/`.
     pub fn add(&mut self, path: String, real_path: Option<String>, mut bytes: Vec<u8>) -> FileId {
         bytes.truncate(u32::MAX as usize);
+        self.size += bytes.len() as u64;
         let named = |path: String| match self.prefix.is_empty() || is_brought(&path) {
             true => path,
             false => format!("{}{path}", self.prefix),
@@ -188,6 +190,11 @@ impl Sources {
         let (path, real_path) = (named(path), real_path.map(named));
         self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new(), marks: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
+    }
+
+    /// How many bytes were taken in.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The text with this number.

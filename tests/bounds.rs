@@ -2,14 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use gatelint::check::{Checked, Terms, check_host};
+use gatelint::deployment::routes::MAX_TRIES;
 use gatelint::deployment::{Plan, Selection, View};
 use gatelint::finding::sort_and_merge;
+use gatelint::host::Host;
 use gatelint::host::glob::MAX_MATCHES;
 use gatelint::host::memory::Memory;
 use gatelint::nginx::parse::parse;
-use gatelint::report::{Format, Report, Style, Summary, render};
+use gatelint::report::{Format, Style, render};
 use gatelint::rules::Thresholds;
 use gatelint::source::Sources;
 
@@ -23,6 +28,10 @@ fn check<T: Into<Vec<u8>>>(files: impl IntoIterator<Item = (String, T)>) -> Chec
     for (path, text) in files {
         host.add(path, text);
     }
+    check_host_of(&host)
+}
+
+fn check_host_of(host: &dyn Host) -> Checked {
     let plan = Plan::new("/".into(), View::Root, Selection::default());
     let terms = Terms {
         facts: Vec::new(),
@@ -31,31 +40,33 @@ fn check<T: Into<Vec<u8>>>(files: impl IntoIterator<Item = (String, T)>) -> Chec
         selected: &|_| true,
     };
     let mut checked = Checked::default();
-    check_host(&host, &plan, &terms, &mut checked).unwrap();
+    check_host(host, &plan, &terms, &mut checked).unwrap();
     sort_and_merge(&mut checked.findings, &checked.sources);
     for label in checked.findings.iter().flat_map(|finding| finding.labels()) {
         assert!(label.span.range().end <= checked.sources.get(label.span.file).bytes().len());
     }
     for format in Format::ALL {
         let text = written(&checked, format);
-        let driving = |c: &char| c.is_control() && *c != '\n' || ('\u{202a}'..='\u{202e}').contains(c);
+        let driving = |c: &char| {
+            c.is_control() && *c != '\n'
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        };
         assert_eq!(text.chars().find(driving), None);
+        match format {
+            Format::Compact => assert_eq!(text.lines().count(), checked.findings.len()),
+            Format::Json => {
+                let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(document["findings"].as_array().map(Vec::len), Some(checked.findings.len()));
+            }
+            Format::Text => {}
+        }
     }
     checked
 }
 
 fn written(checked: &Checked, format: Format) -> String {
-    let unchecked: Vec<_> = checked.unchecked.iter().cloned().collect();
-    let report = Report {
-        findings: &checked.findings,
-        sources: &checked.sources,
-        errors: &checked.errors,
-        unchecked: &unchecked,
-        summary: Summary::default(),
-        fail_on: None,
-    };
     let mut out = Vec::new();
-    render(format, &report, Style::default(), &mut out).unwrap();
+    render(format, &checked.report(None), Style::default(), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -124,6 +135,27 @@ fn values_of_pools_without_end() {
     check([(FPM.to_owned(), POOL.to_owned()), ("/etc/php/8.2/fpm/php.ini".to_owned(), array)]);
 }
 
+/// Many statements in one server, each of which asks for what others say: the cost is that of reading them.
+#[test]
+fn statements_that_ask_for_each_other() {
+    const MANY: usize = 2_000;
+    let each = |line: fn(usize) -> String| (0..MANY).map(line).collect::<String>();
+    let pass = |n: usize| format!("location /{n}.php {{ fastcgi_pass unix:/run/$v{n}.sock; }}\n");
+    server(&(each(|n| format!("set $v{n} b{n};\n")) + &each(pass)));
+    server(&each(|n| format!("fastcgi_param P{n} x;\nlocation /{n}.php {{ fastcgi_pass unix:/run/p.sock; }}\n")));
+    server(&each(|n| format!("location = /{n} {{ auth_request /{n}/a; fastcgi_pass unix:/run/gone.sock; }}\n")));
+    server(&each(|n| format!("error_page 404 @gone{n}; location /{n} {{ try_files $uri @{n}; }}\n")));
+    nginx(format!(
+        "events {{}}\nhttp {{ {} }}",
+        each(|n| format!("log_format f{n} x; access_log /var/log/{n} f{n};\n"))
+    ));
+    let groups = each(|n| format!("upstream php{n} {{ server 10.0.0.1; }}\n"));
+    let undefined = each(|n| format!("location /{n} {{ fastcgi_pass phpx{n}; }}\n"));
+    nginx(format!("events {{}}\nhttp {{ {groups} server {{ {undefined} }} }}"));
+    let shares = each(|n| format!("0.01% {n};\n"));
+    nginx(format!("events {{}}\nhttp {{ split_clients $a $b {{ {shares} }} }}"));
+}
+
 #[test]
 fn maps_of_many_values() {
     let records: String = (0..50_000).map(|n| format!("k{n} unix:/run/{n}.sock;")).collect();
@@ -155,9 +187,10 @@ fn locations_with_more_expressions_than_are_tried() {
         let location = |n| format!("location ~ ^/{n}$ {{ fastcgi_pass unix:/run/p.sock; }}\n");
         tells(&server(&(0..count).map(location).collect::<String>()), "servers with too many expressions")
     };
-    // (hand-overs + 10) × expressions against 2 000 000
-    assert!(!told(100));
-    assert!(told(1410));
+    // (hand-overs + 10) × expressions: the most that fit into MAX_TRIES, and one more.
+    let most = (1..).take_while(|count| (count + 10) * count <= MAX_TRIES).last().unwrap();
+    assert!(!told(most));
+    assert!(told(most + 1));
 }
 
 #[test]
@@ -235,4 +268,63 @@ fn a_character_that_looks_like_another_stands_behind_any_bytes() {
     let finding = checked.findings.iter().find(|finding| finding.rule == "character-suspect").unwrap();
     let place = finding.primary().span;
     assert_eq!(&text[place.range()], "\u{201d}".as_bytes());
+}
+
+/// Whatever stands in files, and whatever they are called, every format can be read and drives no terminal: `check` looks.
+#[test]
+fn formats_are_whole_for_any_bytes() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        // xorshift64: the same bytes in each run.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let words = [
+        "\u{1b}]0;x\u{7}",
+        "\u{9b}2J",
+        "\r",
+        "\u{202e}",
+        "\u{feff}",
+        "\u{2028}",
+        "\"",
+        "\\",
+        "</a>",
+        "\u{e0041}",
+        "\0",
+    ];
+    let mut found = 0;
+    for _ in 0..200 {
+        let mut bytes = |most: usize| -> Vec<u8> {
+            let length = random(most) + 1;
+            let mut piece = |_| match random(3) {
+                0 => words[random(words.len())].as_bytes().to_vec(),
+                1 => vec![random(256) as u8],
+                _ => vec![b'a' + random(26) as u8],
+            };
+            (0..length).flat_map(&mut piece).filter(|byte| !b"/;{}\n".contains(byte)).collect()
+        };
+        let (name, word, param, pool) = (bytes(6), bytes(12), bytes(12), bytes(12));
+        let file = |directory: &str| Path::new(directory).join(OsStr::from_bytes(&[b"x", &*name, b".conf"].concat()));
+        let site = [
+            &b"server { listen 80; server_name "[..],
+            &word,
+            b";\nlocation / {\nfastcgi_param SCRIPT_FILENAME ",
+            &param,
+            b";\nfastcgi_pass unix:/run/",
+            &word,
+            b";\nunknown_directive ",
+            &param,
+            b"; } }\n",
+        ];
+        let pool = [&b"["[..], &pool, b"]\nlisten = /run/", &word, b"\nuser = ", &param, b"\npm = ", &pool, b"\n"];
+        let mut host = Memory::default();
+        host.add(NGINX, "events {}\nhttp { include conf.d/*; }");
+        host.add(FPM, "include = /etc/php/8.2/fpm/pool.d/*\n");
+        host.add(file("/etc/nginx/conf.d"), site.concat());
+        host.add(file("/etc/php/8.2/fpm/pool.d"), pool.concat());
+        found += check_host_of(&host).findings.len();
+    }
+    assert!(found > 400, "{found}");
 }

@@ -85,20 +85,26 @@ fn what_cannot_be_done_is_status_2_with_one_message() {
     nix::unistd::mkfifo(&directory.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     File::create(directory.join("big.conf")).unwrap().set_len(100 << 20).unwrap();
     write(directory, "binary.conf", [0u8, 159, 146, 150].repeat(1000));
+    let utf16: Vec<u8> = "\u{feff}events {}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    write(directory, "utf16.conf", utf16);
     write(directory, "facts.toml", "memory = \"much\"");
     write(directory, "templates/site.conf.j2", "server { listen {{ port }}; }");
     for (words, message) in [
         ("check empty", "no nginx and no PHP-FPM configuration"),
         ("check nowhere", "cannot read nowhere"),
         ("check pipe", "not a regular file"),
-        ("check big.conf", "100 MiB is too large"),
-        ("check binary.conf", "no configuration of nginx or PHP-FPM"),
+        ("check big.conf", "100 MiB is more than the 64 MiB that are read"),
+        ("check binary.conf", "this is not text, so it is no configuration of nginx or PHP-FPM"),
+        ("check utf16.conf", "this is UTF-16, as `>` of Windows PowerShell writes it; convert it with iconv"),
+        ("check /dev/zero", "not a regular file"),
         ("check templates", "templates only"),
         ("check --root empty", "name them with --nginx-conf"),
         ("check --root empty --nginx-conf /etc/nginx.conf", "cannot read /etc/nginx.conf"),
         ("check empty --facts facts.toml", "`much` is no size"),
         ("check empty --facts nowhere.toml", "nowhere.toml"),
         ("check empty --facts pipe", "not a regular file"),
+        ("check empty --facts big.conf", "100 MiB is more than the 64 MiB that are read"),
+        ("check empty --facts binary.conf", "not UTF-8"),
         ("check --format yaml", "no such format"),
         ("check --select everything", "no rule and no category"),
         ("check --fail-on always", "invalid value"),
@@ -222,6 +228,132 @@ fn a_closed_pipe_is_no_failure_and_keeps_the_status() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn every_command_ends_quietly_when_nobody_reads_on() {
+    let here = tempfile::tempdir().unwrap();
+    let main = example().join("etc/nginx/nginx.conf");
+    let (example, main) = (example().display().to_string(), main.display().to_string());
+    for (words, want) in [
+        (format!("check {example}"), 1),
+        (format!("check {example} --format compact --verbose"), 1),
+        (format!("config {example}"), 0),
+        (format!("parse {main}"), 0),
+        ("rules".to_owned(), 0),
+        ("rules --format json".to_owned(), 0),
+        ("explain listener-missing".to_owned(), 0),
+        ("facts".to_owned(), 0),
+        ("--help".to_owned(), 0),
+        ("check nowhere --format json".to_owned(), 2),
+    ] {
+        // Nobody has ever read: the first word that is written finds the pipe closed.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelint"));
+        command.args(words.split(' ')).current_dir(here.path()).stdin(Stdio::null()).stdout(writer);
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(want), "{words}: {errors}");
+        assert!(!errors.contains("panicked") && !errors.contains("cannot write"), "{words}: {errors}");
+    }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_no_success() {
+    let here = tempfile::tempdir().unwrap();
+    for words in [format!("check {} --fail-on never", example().display()), "rules".to_owned()] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelint"));
+        command.args(words.split(' ')).current_dir(here.path()).stdin(Stdio::null());
+        let output = command.stdout(File::create("/dev/full").unwrap()).stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{words}: {errors}");
+        assert!(errors.contains("cannot write the results"), "{words}: {errors}");
+    }
+}
+
+#[test]
+fn streams_that_are_closed_or_endless_or_odd_are_told() {
+    let here = tempfile::tempdir().unwrap();
+    let under_shell = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line, "sh", env!("CARGO_BIN_EXE_gatelint"), example().to_str().unwrap()]);
+        let output = command.current_dir(here.path()).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap(), text)
+    };
+    // With no stream to write to, the status still says what was found.
+    for closed in [">&-", "2>&-", ">&- 2>&- <&-"] {
+        assert_eq!(under_shell(&format!("exec \"$1\" check \"$2\" {closed}")).0, 1, "{closed}");
+    }
+    write(
+        here.path(),
+        "random",
+        (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>(),
+    );
+    for (input, message) in [
+        ("<&-", "-: this is no configuration"),
+        ("</dev/null", "-: this is no configuration"),
+        ("</dev/zero", "-: this is more than the 64 MiB that are read of a file"),
+        ("<random", "-: this is not text"),
+    ] {
+        let (status, text) = under_shell(&format!("exec \"$1\" check - {input}"));
+        assert_eq!((status, text.contains(message), text.matches("error:").count()), (2, true, 1), "{input}: {text}");
+    }
+}
+
+#[test]
+fn a_check_that_takes_too_long_says_for_how_long_it_was_let() {
+    let here = tempfile::tempdir().unwrap();
+    let sites: String = (0..20_000).map(|n| format!("server {{ server_name s{n}; location / {{ }} }}\n")).collect();
+    write(here.path(), "etc/nginx/nginx.conf", format!("events {{}}\nhttp {{\n{sites}}}\n"));
+    let (status, text) = run(here.path(), "check . --timeout 1ms --color never");
+    assert_eq!((status, text.contains("not done after 1 ms, which is all that --timeout allows")), (2, true), "{text}");
+}
+
+#[test]
+fn containers_bring_nothing_from_outside_of_the_repository() {
+    let here = tempfile::tempdir().unwrap();
+    let services = "services:\n  web:\n    build: {context: ., dockerfile: ../Dockerfile}\n";
+    write(here.path(), "Dockerfile", "FROM nginx\nCOPY nginx.conf /etc/nginx/nginx.conf\n");
+    write(here.path(), "outside.yaml", services);
+    write(here.path(), "in/nginx.conf", MAIN);
+    let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, here.path().join("in").join(from)).unwrap();
+    // Links that lead out, never end, or wait for a writer: each would be read for ever, or tell what is none of it.
+    link("../outside.yaml", "compose.yaml");
+    link("/dev/zero", "docker-compose.yml");
+    link("compose.override.yaml", "compose.override.yaml");
+    nix::unistd::mkfifo(&here.path().join("in/Dockerfile"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::create_dir(here.path().join("in/Dockerfile.d")).unwrap();
+    let (status, text) = run(here.path(), "check in --verbose --format compact");
+    assert_eq!((status, text.contains("a container")), (0, false), "{text}");
+}
+
+#[test]
+fn compose_files_that_multiply_end_in_time() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "pool.conf", POOL);
+    let many = |line: fn(usize) -> String| (0..5_000).map(line).collect::<String>();
+    let services =
+        many(|n| format!("  s{n}: {{build: ., volumes: ['./site.conf:/etc/nginx/conf.d/{n}.conf', 'v{n}:/run']}}\n"));
+    let doubled: String = (1..60).map(|n| format!("a{n}: &a{n} {{<<: [*a{0}, *a{0}]}}\n", n - 1)).collect();
+    let chain = many(|n| format!("b{}: &b{} {{<<: *b{n}}}\n", n + 1, n + 1));
+    let mounts = many(|n| format!("    - ./site.conf:/etc/nginx/conf.d/{n}.conf\n"));
+    let stages = many(|n| format!("FROM s{n} AS s{}\nCOPY *.conf /etc/nginx/conf.d/{n}/\n", n + 1));
+    for (path, text) in [
+        ("compose.yaml", format!("services:\n{services}")),
+        ("compose.yaml", format!("a0: &a0 {{x: y}}\n{doubled}services: {{web: *a59}}\n")),
+        ("compose.yaml", format!("b0: &b0 {{image: nginx}}\n{chain}services: {{web: *b5000}}\n")),
+        ("compose.yaml", format!("services:\n  web:\n    image: nginx:1.25\n    volumes:\n{mounts}")),
+        ("compose.yaml", "[".repeat(200_000)),
+        ("compose.yaml", "- ".repeat(200_000)),
+        ("Dockerfile", stages),
+    ] {
+        write(here.path(), path, text);
+        let (status, text) = run(here.path(), "check . --format compact");
+        assert!(status < 2, "{text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read and lay out real files")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ struct Case {
     sources: Sources,
     findings: Vec<Finding>,
     errors: Vec<String>,
-    unchecked: Vec<Unchecked>,
+    unchecked: BTreeSet<Unchecked>,
     summary: Summary,
     fail_on: Option<Severity>,
 }
@@ -29,7 +30,7 @@ impl Case {
             sources: Sources::default(),
             findings: Vec::new(),
             errors: Vec::new(),
-            unchecked: Vec::new(),
+            unchecked: BTreeSet::new(),
             summary: Summary { files: 12, servers: 3, handovers: 5, pools: 2, elapsed },
             fail_on: Some(Severity::Error),
         }
@@ -189,7 +190,7 @@ fn controls() -> Case {
     .help(format!("help {nasty}\n  indented"));
     case.findings.push(finding);
     case.errors.push(format!("cannot read etc/{nasty}: permission denied"));
-    case.unchecked.push(Unchecked { rule: "r", needs: nasty.to_owned(), option: "--facts".to_owned() });
+    case.unchecked.insert(Unchecked { rule: "r", needs: nasty.to_owned(), option: "--facts".to_owned() });
     case
 }
 
@@ -299,12 +300,12 @@ fn several() -> Case {
         finding("worker-processes", Severity::Advice, "worker_processes follows the CPUs", case.span(main, "auto"), "");
     case.findings = vec![advice, missing, slow, denied];
     case.errors.push("cannot read etc/nginx/conf.d/secret.conf: permission denied".to_owned());
-    case.unchecked = vec![
+    case.unchecked = BTreeSet::from([
         unchecked("memory-overcommitted", "memory", "--memory"),
         unchecked("memory-overcommitted", "memory of one worker", "--worker-memory"),
         unchecked("opcache-memory", "memory", "--memory"),
         unchecked("socket-directory-closed", "owner and mode of /run/php", "--facts"),
-    ];
+    ]);
     case
 }
 

@@ -15,16 +15,15 @@ use crate::check::{Checked, Request, check};
 use crate::config::{self, Config};
 use crate::deployment::Selection;
 use crate::discover::{Given, config_file};
-use crate::finding::{Category, Severity, Unchecked};
+use crate::finding::{Category, Severity};
 use crate::host::disk;
 use crate::host::facts::{FactsFile, Size, Versions};
 use crate::host::profile::Profile;
 use crate::nginx::levels::Context;
 use crate::nginx::literals::milliseconds;
-use crate::report::{Format, Report, Style, Summary, render};
+use crate::report::{self, Format, Report, Style, render};
 use crate::required::Required;
 use crate::rules::{self, Rule};
-use crate::source::Sources;
 use crate::values::version::Version;
 
 #[derive(Clone, Debug, Args)]
@@ -250,10 +249,7 @@ impl CheckArguments {
                 Ok(_) => Checked::default(),
             },
             Err(RecvTimeoutError::Timeout) => Checked {
-                errors: vec![format!(
-                    "not done after {:.1} s, which is all that --timeout allows",
-                    limit.as_secs_f64()
-                )],
+                errors: vec![format!("not done after {}, which is all that --timeout allows", report::duration(limit))],
                 ..Checked::default()
             },
         }
@@ -268,16 +264,8 @@ pub(super) fn bad_command_line(words: &[OsString], message: &str, streams: &mut 
     let glued = words.iter().filter_map(|word| word.strip_prefix("--format="));
     let format = behind.chain(glued).find_map(|word| word.parse().ok()).filter(|format| *format != Format::Text);
     let Some(format) = format else { return Ok(()) };
-    let errors = [message.to_owned()];
-    let report = Report {
-        findings: &[],
-        sources: &Sources::default(),
-        errors: &errors,
-        unchecked: &[],
-        summary: Summary::default(),
-        fail_on: Some(Severity::Error),
-    };
-    render(format, &report, Style::default(), streams.out)
+    let checked = Checked { errors: vec![message.to_owned()], ..Checked::default() };
+    render(format, &checked.report(Some(Severity::Error)), Style::default(), streams.out)
 }
 
 pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::Result<u8> {
@@ -302,16 +290,8 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
         }
     }
     let fail_on = arguments.fail_on.severity();
-    let unchecked: Vec<Unchecked> = checked.unchecked.iter().cloned().collect();
-    let report = Report {
-        findings: &checked.findings,
-        sources: &checked.sources,
-        errors: &checked.errors,
-        unchecked: &unchecked,
-        summary: Summary { elapsed: started.elapsed(), ..checked.summary },
-        fail_on,
-    };
-    match write(arguments, &report, streams) {
+    checked.summary.elapsed = started.elapsed();
+    match write(arguments, &checked.report(fail_on), streams) {
         // Who closes the pipe early has seen enough; the verdict stays.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written?,

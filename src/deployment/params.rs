@@ -3,9 +3,11 @@
 //! One `fastcgi_param` on a level wipes all that outer levels set. nginx sends a parameter that stands twice twice, and
 //! PHP keeps the last one.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::host::glob;
 use crate::nginx::ast::{Directive, Key};
@@ -17,9 +19,55 @@ use crate::source::Span;
 pub struct Params {
     /// What stands on the level that decides, in order.
     entries: Box<[Entry]>,
-    /// The parameters that an outer level sets and that are therefore not sent.
+    /// Of the parameters without which no script runs, those that an outer level sets and that are therefore not sent.
     wiped: Box<[Param]>,
+    /// The places of the parameters that are sent again under the same name, each with the place of the last of these.
+    repeated: Box<[(u32, u32)]>,
 }
+
+/// The parameters of all levels, each level looked at once: they are the same few for thousands of hand-overs.
+#[derive(Default)]
+pub struct AllParams(Mutex<KnownParams>);
+
+#[derive(Default)]
+struct KnownParams {
+    by_level: HashMap<LevelId, Arc<Params>>,
+    all: HashSet<Arc<Params>>,
+}
+
+impl AllParams {
+    /// The parameters in force on a level. `is_partial`: a pattern that matches nothing may match on the host.
+    pub fn of(&self, config: &Config, level: LevelId, is_partial: bool) -> Arc<Params> {
+        // A thread that panicked has left what is whole all the same.
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known().by_level.get(&level) {
+            return known.clone();
+        }
+        let entries = entries(config, level, is_partial);
+        let outer = config.level(level).parent.map(|parent| self.of(config, parent, is_partial));
+        let params = match outer {
+            Some(outer) if entries.is_empty() => {
+                known().by_level.insert(level, outer.clone());
+                return outer;
+            }
+            // What is not in view may or may not wipe the outer ones: then nothing is known of any.
+            Some(outer) => Params { wiped: outer.when_wiped(), ..Params::new(entries) }.into(),
+            // What includes a fragment may set them.
+            None if entries.is_empty() && config.level(level).context != Context::Main => {
+                Params::new(vec![Entry::Unknown(None)]).into()
+            }
+            None => Params::new(entries).into(),
+        };
+        let mut known = known();
+        let params = known.all.get(&params).cloned().unwrap_or(params);
+        known.all.insert(params.clone());
+        known.by_level.insert(level, params.clone());
+        params
+    }
+}
+
+/// The parameters without which no script runs, beside the path of the script in its old form.
+const NEEDED: [&str; 2] = ["REQUEST_METHOD", "SCRIPT_FILENAME"];
 
 /// A parameter without which no script runs, and which is not sent.
 #[derive(Debug)]
@@ -79,20 +127,24 @@ static PACKAGED: [(&str, &str); 10] = [
 static PACKAGED_SCRIPT: (&str, &str) = ("SCRIPT_FILENAME", "$document_root$fastcgi_script_name");
 
 impl Params {
-    /// The parameters in force on a level. `is_partial`: a pattern that matches nothing may match on the host.
-    pub fn of(config: &Config, level: LevelId, is_partial: bool) -> Self {
-        let mut levels = config.outwards(level).map(|id| entries(config, id, is_partial));
-        // What is not in view may or may not wipe the outer ones: then nothing is known of any.
-        match levels.find(|entries| !entries.is_empty()) {
-            Some(entries) => {
-                Params { entries: entries.into(), wiped: levels.flatten().filter_map(Entry::param).collect() }
+    fn new(entries: Vec<Entry>) -> Self {
+        let mut last: HashMap<&str, u32> = HashMap::new();
+        let mut repeated = Vec::new();
+        for (entry, at) in entries.iter().zip(0_u32..).collect::<Vec<_>>().into_iter().rev() {
+            let Entry::Param(param) = entry else { continue };
+            match last.entry(param.name()) {
+                Occupied(last) => repeated.push((at, *last.get())),
+                Vacant(place) => _ = place.insert(at),
             }
-            // What includes a fragment may set them.
-            None if config.level(config.main()).context != Context::Main => {
-                Params { entries: [Entry::Unknown(None)].into(), ..Params::default() }
-            }
-            None => Params::default(),
         }
+        repeated.reverse();
+        Params { repeated: repeated.into(), wiped: Box::default(), entries: entries.into() }
+    }
+
+    /// Of these parameters, and of those that they wipe, the needed ones as an inner level wipes them.
+    fn when_wiped(&self) -> Box<[Param]> {
+        let first = |name: &&str| self.sent().chain(&self.wiped).find(|param| param.name() == *name).cloned();
+        NEEDED.iter().filter_map(first).collect()
     }
 
     /// What is sent under a name.
@@ -121,16 +173,25 @@ impl Params {
     pub fn lack(&self) -> Option<Lack<'_>> {
         let lacks_script = self.lacks("SCRIPT_FILENAME") && self.lacks("PATH_TRANSLATED");
         let name = match () {
-            () if self.lacks("REQUEST_METHOD") => "REQUEST_METHOD",
-            () if lacks_script => "SCRIPT_FILENAME",
+            () if self.lacks(NEEDED[0]) => NEEDED[0],
+            () if lacks_script => NEEDED[1],
             () => return None,
         };
         Some(Lack { name, wiped: self.wiped(name) })
     }
 
-    /// The parameter of this name that an outer level sets and that is therefore not sent.
+    /// The parameter of this name, one of the needed ones, that an outer level sets and that is therefore not sent.
     pub fn wiped(&self, name: &str) -> Option<&Param> {
         self.wiped.iter().find(|param| param.name() == name)
+    }
+
+    /// Each parameter that is sent again under the same name, with the last of these.
+    pub fn repeated(&self) -> impl Iterator<Item = (&Param, &Param)> {
+        let param = |at: u32| match &self.entries[at as usize] {
+            Entry::Param(param) => Some(param),
+            Entry::Unknown(_) => None,
+        };
+        self.repeated.iter().filter_map(move |(first, last)| Some((param(*first)?, param(*last)?)))
     }
 
     /// What is known to be sent, in order.
@@ -139,15 +200,6 @@ impl Params {
             Entry::Param(param) => Some(param),
             Entry::Unknown(_) => None,
         })
-    }
-}
-
-impl Entry {
-    fn param(self) -> Option<Param> {
-        match self {
-            Entry::Param(param) => Some(param),
-            Entry::Unknown(_) => None,
-        }
     }
 }
 
@@ -255,7 +307,7 @@ mod tests {
         let main = files.load(&host, &mut Sources::default(), Path::new("/c/nginx.conf")).unwrap();
         let config = Config::resolve(&files, main, Context::Main);
         let location = config.levels(Context::Location).next().unwrap();
-        match Params::of(&config, location, false).get(name) {
+        match AllParams::default().of(&config, location, false).get(name) {
             Sent::Yes(param) => param.value().to_owned(),
             Sent::No => "-".into(),
             Sent::Unknown => "?".into(),

@@ -2,7 +2,7 @@
 //! name.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,18 +12,19 @@ use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::{Directive, Key};
 use crate::nginx::flow::{End, Router, Way};
-use crate::nginx::levels::{Config, LevelId};
-use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::nginx::locations::{Found, Locations, Takes, parts};
 use crate::nginx::regex::{Pattern, Patterns};
 use crate::nginx::variables::{cut, evaluate};
 use crate::parallel;
 use crate::source::Span;
 
-/// So many PHP files of one directory tree are followed, and so deep.
+/// So many PHP files of one directory tree are followed, so many folders of a directory are looked into, and so deep:
+/// a front controller lies at the top, and what lies beside it shows how its neighbours are served.
 const MAX_FILES: usize = 40;
 const MAX_DEPTH: usize = 3;
 
-/// So many directories are listed for all servers together.
+/// So many directories are listed for all servers together: two for each of ten thousand sites.
 const MAX_LISTED: usize = 20_000;
 
 /// Where requests end is followed while the searches of all servers together try no more expressions than
@@ -36,7 +37,7 @@ const SEARCHES: usize = 10;
 /// So many servers are work enough for a thread to be asked.
 pub(super) const BATCH: usize = 16;
 
-/// So many scripts that lines name, and so many locations, are followed in one server.
+/// So many scripts that lines name, and so many locations, are followed in one server: most have some ten.
 const MAX_NAMED: usize = 60;
 
 /// What is known of a server's requests.
@@ -46,6 +47,8 @@ pub struct Site {
     pub number: usize,
     /// Its locations.
     pub locations: Locations,
+    /// The locations that `auth_request` and `mirror` ask for beside a request of the client, each with the directive.
+    pub asked: BTreeSet<(LevelId, &'static str)>,
     /// The scripts that `try_files`, `error_page` and `rewrite` name, with the place.
     pub named: Vec<(String, Span)>,
     /// Requests, followed.
@@ -87,6 +90,14 @@ pub(super) fn pattern(text: &str) -> Arc<Pattern> {
     PATTERNS.with(|patterns| patterns.borrow_mut().get(text, false))
 }
 
+/// The expression of a location that has one.
+pub(super) fn expression(config: &Config, level: LevelId) -> Option<Arc<Pattern>> {
+    let here = config.level(level);
+    let opener = here.opener.as_ref().filter(|_| here.context == Context::Location)?;
+    let (modifier, text) = parts(opener).filter(|(modifier, _)| matches!(*modifier, "~" | "~*"))?;
+    Some(PATTERNS.with(|patterns| patterns.borrow_mut().get(text, modifier == "~*")))
+}
+
 /// The sites of an nginx, one for each server.
 pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     // What nginx refuses to read takes no request.
@@ -97,14 +108,17 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     let mut sites = parallel::map(&numbers, BATCH, |number| Site::new(nginx, *number));
     let mut left = MAX_TRIES;
     for site in &mut sites {
-        let searches = nginx.hand_overs_of(site.number).count() + SEARCHES;
+        let asks = asks(&nginx.config, nginx.servers[site.number].level);
+        let searches = nginx.hand_overs_of(site.number).count() + asks.len() + SEARCHES;
         match left.checked_sub(searches * site.locations.expressions()) {
             Some(rest) => left = rest,
             None => site.locations.leave_out(),
         }
+        let place = |(uri, name)| Some((site.locations.place(uri)?, name));
+        site.asked = asks.into_iter().filter_map(place).collect();
     }
     // How much is listed is bounded for all servers together, the first ones first.
-    let mut shelf = Shelf { host, listed: 0, known: HashMap::new() };
+    let mut shelf = Shelf::new(host, MAX_LISTED);
     let files = |site: &Site| if site.serves_php(nginx) { site.files(&nginx.config, &mut shelf) } else { Vec::new() };
     let files: Vec<Vec<String>> = sites.iter().map(files).collect();
     let asked: Vec<_> = sites.iter().zip(files).collect();
@@ -120,7 +134,7 @@ impl Site {
         let level = nginx.servers[number].level;
         let locations = PATTERNS.with(|patterns| Locations::new(&nginx.config, level, &mut patterns.borrow_mut()));
         let named = named(&nginx.config, level);
-        Site { number, locations, named, visits: Vec::new(), front: None, server: Some(level) }
+        Site { number, locations, asked: BTreeSet::new(), named, visits: Vec::new(), front: None, server: Some(level) }
     }
 
     /// Whether all of the server is in view, and something in it is PHP.
@@ -144,7 +158,7 @@ impl Site {
     /// Whether the expression of a location for PHP takes a URI, did no other location come first.
     pub fn is_meant(&self, nginx: &Nginx, uri: &str) -> bool {
         let config = &nginx.config;
-        let opens = |id: LevelId| config.level(id).opener.as_ref().and_then(|opener| parts(opener));
+        let opens = |id: LevelId| config.level(id).opener.as_deref().and_then(parts);
         // Inside another location an expression is asked for that one's URIs only.
         let admits = |id: LevelId| match opens(id) {
             Some(("" | "^~", text)) => uri.starts_with(text),
@@ -154,10 +168,8 @@ impl Site {
             return false;
         }
         let takes = |level: LevelId| {
-            let own = self.locations.all().into_iter().find(|location| location.level == level);
-            let by_regex =
-                |it: &Location| matches!(&it.takes, Takes::Regex(pattern) if pattern.matches(uri) == Some(true));
-            own.is_some_and(by_regex) && config.outwards(level).all(admits)
+            let by_regex = |pattern: Arc<Pattern>| pattern.matches(uri) == Some(true);
+            expression(config, level).is_some_and(by_regex) && config.outwards(level).all(admits)
         };
         nginx.hand_overs_of(self.number).any(|hand_over| hand_over.serves_php && takes(hand_over.level))
     }
@@ -184,7 +196,7 @@ impl Site {
         };
         let mut asked: Vec<(String, Asks)> = files.iter().map(|file| (file.clone(), Asks::File)).collect();
         asked.extend(self.named.iter().map(|(uri, span)| (uri.clone(), Asks::Named(*span))));
-        let prefixes = self.locations.all().into_iter().filter(|location| !location.text.contains(".php"));
+        let prefixes = self.locations.all().filter(|location| !location.text.contains(".php"));
         let prefixes = prefixes.filter(|it| matches!(it.takes, Takes::Prefix | Takes::FinalPrefix));
         asked.extend(prefixes.take(MAX_NAMED).filter_map(|location| {
             let opener = nginx.config.level(location.level).opener.as_ref()?;
@@ -303,11 +315,16 @@ pub fn takes(nginx: &Nginx, hand_over: &HandOver, uri: &str) -> bool {
 /// The PHP files of directories, each listed once.
 struct Shelf<'a> {
     host: &'a dyn Host,
-    listed: usize,
+    /// How many directories may still be listed.
+    left: usize,
     known: HashMap<PathBuf, Vec<String>>,
 }
 
-impl Shelf<'_> {
+impl<'a> Shelf<'a> {
+    fn new(host: &'a dyn Host, left: usize) -> Self {
+        Shelf { host, left, known: HashMap::new() }
+    }
+
     /// The files ending in `.php` below a directory, each with a leading slash.
     fn scripts(&mut self, directory: &Path) -> &[String] {
         if !self.known.contains_key(directory) {
@@ -319,10 +336,10 @@ impl Shelf<'_> {
     }
 
     fn walk(&mut self, directory: &Path, below: &str, depth: usize, found: &mut Vec<String>) {
-        if depth >= MAX_DEPTH || self.listed >= MAX_LISTED {
+        if depth >= MAX_DEPTH || self.left == 0 {
             return;
         }
-        self.listed += 1;
+        self.left -= 1;
         let mut folders = Vec::new();
         for name in self.host.list(directory) {
             let path = directory.join(&name);
@@ -339,6 +356,24 @@ impl Shelf<'_> {
             self.walk(&path, &below, depth + 1, found);
         }
     }
+}
+
+/// What lines of a server and of the levels around it ask for beside a request: the URI, and the directive.
+fn asks(config: &Config, server: LevelId) -> BTreeSet<(&str, &'static str)> {
+    let own = |level: LevelId| {
+        ["auth_request", "mirror"].into_iter().flat_map(move |name| {
+            let uris = config.own(level, name).filter_map(|asks| asks.arg(0)?.split('?').next());
+            uris.map(move |uri| (uri, name))
+        })
+    };
+    // Those around hold for each of thousands of servers.
+    let mut found: BTreeSet<_> = config.outwards(server).skip(1).flat_map(own).take(MAX_NAMED).collect();
+    let mut pending = vec![server];
+    while let Some(level) = pending.pop() {
+        found.extend(own(level));
+        pending.extend(&config.level(level).blocks);
+    }
+    found
 }
 
 /// The scripts that the lines of a server name: the URI and the statement.
@@ -371,4 +406,54 @@ fn script_in(setting: &Directive) -> Option<String> {
     let text = text.strip_suffix("$is_args$args").unwrap_or(text);
     let is_whole = || cut(text).all(|(_, variable)| variable.is_none());
     (text.starts_with('/') && text.ends_with(".php") && is_whole()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::memory::Memory;
+    use crate::nginx::load::Files;
+    use crate::source::Sources;
+
+    /// How many PHP files are found below `/srv` among these, when so many directories may be listed.
+    fn found(files: impl IntoIterator<Item = String>, left: usize) -> usize {
+        let mut host = Memory::default();
+        files.into_iter().for_each(|file| host.add(format!("/srv/{file}"), ""));
+        Shelf::new(&host, left).scripts(Path::new("/srv")).len()
+    }
+
+    #[test]
+    fn so_many_files_of_a_tree_are_looked_up() {
+        let beside = |count: usize| found((0..count).map(|n| format!("{n}.php")), MAX_LISTED);
+        assert_eq!([beside(MAX_FILES), beside(MAX_FILES + 1)], [MAX_FILES, MAX_FILES]);
+        // The last folder by its name is the one that has a file.
+        let last_folder = |count: usize| {
+            let folder = |n: usize| format!("{n:03}/{}", if n + 1 == count { "a.php" } else { "a" });
+            found((0..count).map(folder), MAX_LISTED)
+        };
+        assert_eq!([last_folder(MAX_FILES), last_folder(MAX_FILES + 1)], [1, 0]);
+        let deep = |depth: usize| found(["a/".repeat(depth - 1) + "a.php"], MAX_LISTED);
+        assert_eq!([deep(MAX_DEPTH), deep(MAX_DEPTH + 1)], [1, 0]);
+    }
+
+    #[test]
+    fn so_many_directories_are_listed() {
+        let listed = |left| found((0..9).map(|n| format!("{n}/a.php")), left);
+        assert_eq!([listed(10), listed(9), listed(0)], [9, 8, 0]);
+    }
+
+    #[test]
+    fn so_many_scripts_that_lines_name_are_followed() {
+        let count = |lines: usize| {
+            let text: String = (0..lines).map(|n| format!("rewrite ^/{n} /{n}.php last;")).collect();
+            let mut host = Memory::default();
+            host.add("/c", format!("http {{ server {{ {text} }} }}"));
+            let mut files = Files::default();
+            let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
+            let config = Config::resolve(&files, main, Context::Main);
+            named(&config, config.levels(Context::Server).next().unwrap()).len()
+        };
+        assert_eq!([count(MAX_NAMED), count(MAX_NAMED + 1)], [MAX_NAMED, MAX_NAMED]);
+    }
 }

@@ -2,12 +2,11 @@
 //!
 //! The sample is a `.php` file of the tree that ends at the hand-over, else a URI that its location takes.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::params::{Params, Sent};
-use super::routes::{Asks, BATCH, Following, Site, pattern};
+use super::params::{AllParams, Params, Sent};
+use super::routes::{Asks, BATCH, Following, Site, expression, pattern};
 use super::{Dial, HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::{Directive, Key};
@@ -190,10 +189,10 @@ fn replaced(config: &Config, level: LevelId) -> usize {
 pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
     let sites = machine.nginx.iter().enumerate().flat_map(|(at, nginx)| nginx.sites.iter().map(move |site| (at, site)));
     let sites: Vec<(usize, &Site)> = sites.collect();
-    let params = Mutex::default();
+    let params: Vec<AllParams> = machine.nginx.iter().map(|_| AllParams::default()).collect();
     let scripts = parallel::map(&sites, BATCH, |(number, site)| {
         let nginx = &machine.nginx[*number];
-        let reader = Reader { machine, nginx, host, site, router: site.router(nginx, host), params: &params };
+        let reader = Reader { machine, nginx, host, site, router: site.router(nginx, host), params: &params[*number] };
         let hand_overs = nginx.numbers_of(site.number);
         hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Vec<Script>>()
     });
@@ -208,7 +207,7 @@ struct Reader<'a> {
     site: &'a Site,
     router: Following<'a>,
     /// The parameters that were met before.
-    params: &'a Mutex<HashSet<Arc<Params>>>,
+    params: &'a AllParams,
 }
 
 impl Reader<'_> {
@@ -227,7 +226,7 @@ impl Reader<'_> {
         let mut script = Script {
             nginx,
             hand_over: at,
-            params: self.params(hand_over),
+            params: self.params.of(&self.nginx.config, hand_over.level, self.machine.view.is_partial()),
             root: self.root(hand_over),
             sample: None,
             pools,
@@ -251,20 +250,6 @@ impl Reader<'_> {
             script.shadowed = script.sample.is_none().then(|| shadowed(self.nginx, hand_over, self.site)).flatten();
         }
         Some(script)
-    }
-
-    /// The parameters, which are the same few for thousands of hand-overs.
-    fn params(&self, hand_over: &HandOver) -> Arc<Params> {
-        let params = Params::of(&self.nginx.config, hand_over.level, self.machine.view.is_partial());
-        let mut known = self.params.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(&params) {
-            Some(known) => known.clone(),
-            None => {
-                let params = Arc::new(params);
-                known.insert(params.clone());
-                params
-            }
-        }
     }
 
     fn root(&self, hand_over: &HandOver) -> Option<Root> {
@@ -374,15 +359,14 @@ fn endings(hand_over: &HandOver, script: &Script, site: &Site) -> Vec<&'static s
 
 /// A URI that the expression of a hand-over takes, and the other location that gets it.
 fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String, LevelId)> {
-    let all = site.locations.all();
-    let own = all.iter().find(|location| location.level == hand_over.level)?;
-    let Takes::Regex(pattern) = &own.takes else { return None };
+    let pattern = expression(&nginx.config, hand_over.level)?;
+    let own = hand_over.level;
     let mut uris = candidates(nginx, hand_over, site).filter(|uri| uri.ends_with(".php"));
     uris.find_map(|uri| match site.locations.find(&uri) {
-        Found::At(other, _) if other.level != own.level && pattern.matches(&uri) == Some(true) => {
+        Found::At(other, _) if other.level != own && pattern.matches(&uri) == Some(true) => {
             // Inside another location an expression is asked for that one's URIs only.
             let config = &nginx.config;
-            let is_outermost = config.level(own.level).parent == config.level(other.level).parent;
+            let is_outermost = config.level(own).parent == config.level(other.level).parent;
             is_outermost.then_some((uri, other.level))
         }
         _ => None,

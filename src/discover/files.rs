@@ -1,16 +1,16 @@
 //! Files that are named on the command line or in `gatelint.toml`, and the standard input.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
+use super::encoding::not_text;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
-use crate::host::MAX_FILE;
 use crate::host::overlay::Added;
+use crate::host::{MAX_FILE, ReadError, disk};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -25,15 +25,11 @@ pub(super) fn read_stdin() -> Result<Vec<u8>, DiscoverError> {
     let read = io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut text);
     match read {
         Err(source) => Err(unreadable(Path::new(STDIN), source)),
-        Ok(_) if text.len() as u64 > MAX_FILE => Err(too_large(Path::new(STDIN), text.len() as u64)),
+        Ok(_) if text.len() as u64 > MAX_FILE => Err(DiscoverError::NotAFile {
+            path: STDIN.into(),
+            why: format!("this is more than the {} MiB that are read of a file", MAX_FILE >> 20),
+        }),
         Ok(_) => Ok(text),
-    }
-}
-
-fn too_large(path: &Path, size: u64) -> DiscoverError {
-    DiscoverError::NotAFile {
-        path: path.to_owned(),
-        why: format!("{} MiB is too large for a configuration", size >> 20),
     }
 }
 
@@ -88,6 +84,9 @@ impl Files {
             let NamedFile { named, inside, text } = file;
             let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
             let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
+            if let Some(why) = not_text(text) {
+                return Err(refused(why.to_owned()));
+            }
             if let Some(capture) = Capture::of(text).map_err(refused)? {
                 plans.notes.push(format!("{}: {}", named.display(), capture.says()));
                 plan.dumps.extend(capture.dump);
@@ -127,12 +126,8 @@ impl Files {
 }
 
 fn read_file(named: &Path, path: &Path) -> Result<Vec<u8>, DiscoverError> {
-    let metadata = fs::metadata(path).map_err(|source| unreadable(named, source))?;
-    if !metadata.is_file() {
-        return Err(DiscoverError::NotAFile { path: named.to_owned(), why: "this is not a regular file".into() });
-    }
-    if metadata.len() > MAX_FILE {
-        return Err(too_large(named, metadata.len()));
-    }
-    fs::read(path).map_err(|source| unreadable(named, source))
+    disk::read_file(path).map_err(|error| match error {
+        ReadError::PermissionDenied => unreadable(named, io::ErrorKind::PermissionDenied.into()),
+        error => DiscoverError::NotAFile { path: named.to_owned(), why: error.to_string() },
+    })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::encoding::not_text;
 use super::template::is_template;
 use crate::nginx::ast::{Directive, Tree};
 use crate::nginx::directives::{Places, entries, holds_records};
@@ -51,6 +52,9 @@ impl fmt::Display for Recognised {
 /// What a file is.
 pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if not_text(bytes).is_some() {
+        return Recognised::Nothing;
+    }
     if is_template(&name, bytes) {
         return Recognised::Template;
     }
@@ -58,7 +62,6 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
     let is_empty =
         bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')));
     match name.as_str() {
-        _ if bytes.contains(&0) => return Recognised::Nothing,
         "nginx.conf" if is_empty => return Recognised::Nginx(Context::Main),
         "php-fpm.conf" if is_empty => return Recognised::FpmMain,
         _ if bytes.iter().all(u8::is_ascii_whitespace) => return Recognised::Nothing,

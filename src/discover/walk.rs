@@ -36,7 +36,7 @@ const FIXTURES: [&str; 3] = ["fixtures", "__fixtures__", "testdata"];
 const MAX_DEPTH: usize = 20;
 
 /// Files larger than this are not looked into when a repository is walked.
-const MAX_SIZE: u64 = 1 << 20;
+pub(super) const MAX_SIZE: u64 = 1 << 20;
 
 /// What a walk has found.
 #[derive(Debug, Default)]

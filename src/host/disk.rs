@@ -11,8 +11,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use super::{Access, Entry, Host, Kind, MAX_FILE, Opened, ReadError, is_normal, normalize, shown};
+use super::{Access, Entry, Host, Kind, MAX_FILE, MAX_READ, Opened, ReadError, is_normal, normalize, shown};
 
 /// As many links as Linux follows on one path.
 const MAX_LINKS: usize = 40;
@@ -31,6 +33,9 @@ pub struct Disk {
     live: bool,
     /// Directories that were looked for before: thousands of sites lie in the same few.
     directories: Mutex<HashMap<OsString, Result<PathBuf, ReadError>>>,
+    /// How many bytes may still be read, and whether more were asked for.
+    left: AtomicU64,
+    is_exhausted: AtomicBool,
 }
 
 /// A path with its links followed.
@@ -43,12 +48,32 @@ struct Resolved {
 impl Disk {
     /// The tree below this directory.
     pub fn new(root: &Path) -> io::Result<Self> {
-        Ok(Disk { root: root.canonicalize()?, live: false, directories: Mutex::default() })
+        Ok(Disk { live: false, root: root.canonicalize()?, ..Disk::running() })
     }
 
     /// The running host.
     pub fn running() -> Self {
-        Disk { root: PathBuf::from("/"), live: true, directories: Mutex::default() }
+        Disk {
+            root: PathBuf::from("/"),
+            live: true,
+            directories: Mutex::default(),
+            left: AtomicU64::new(MAX_READ),
+            is_exhausted: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, of which no more than so many bytes are read.
+    pub fn limited(self, bytes: u64) -> Self {
+        Disk { left: AtomicU64::new(bytes), ..self }
+    }
+
+    /// Takes bytes from what may be read.
+    fn take(&self, bytes: u64) -> Result<(), ReadError> {
+        let taken = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(bytes));
+        taken.map(|_| ()).map_err(|_| {
+            self.is_exhausted.store(true, Relaxed);
+            ReadError::TooMuch
+        })
     }
 
     /// The path on disk of a path inside the root that holds no links.
@@ -178,20 +203,10 @@ impl Disk {
 impl Host for Disk {
     fn open(&self, path: &Path) -> Result<Opened, ReadError> {
         let Resolved { real, metadata, by_text } = self.resolve(path)?;
-        // Looked at before it is opened: opening a pipe would wait for a writer for ever.
-        if metadata.is_dir() {
-            return Err(ReadError::Directory);
-        }
-        if !metadata.is_file() {
-            return Err(ReadError::NotAFile);
-        }
-        if metadata.len() > MAX_FILE {
-            return Err(ReadError::TooLarge { size: metadata.len() });
-        }
-        // A file that became a link or a pipe since it was looked at is not followed and not waited for.
-        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(self.on_disk(&real));
-        let bytes = file.and_then(|file| contents(file, metadata.len() as usize)).map_err(read_error)?;
+        self.take(metadata.len())?;
+        let bytes = read_regular(&self.on_disk(&real), &metadata)?;
+        // One that grew, or whose size is not known before, as in /proc.
+        self.take((bytes.len() as u64).saturating_sub(metadata.len()))?;
         Ok(Opened { bytes, real, by_text })
     }
 
@@ -237,6 +252,10 @@ impl Host for Disk {
     fn is_live(&self) -> bool {
         self.live
     }
+
+    fn is_exhausted(&self) -> bool {
+        self.is_exhausted.load(Relaxed)
+    }
 }
 
 /// The bytes of an open file whose size was looked up: of a file that stays as it is, one read brings
@@ -249,7 +268,8 @@ fn contents(mut file: fs::File, size: usize) -> io::Result<Vec<u8>> {
     };
     bytes.truncate(length);
     if length != size {
-        file.take(MAX_FILE - length as u64).read_to_end(&mut bytes)?;
+        // One byte more than is read tells that there is more.
+        file.take(MAX_FILE + 1 - length as u64).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }
@@ -259,12 +279,37 @@ pub fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
+/// Reads a regular file by its path on this machine, such as one that a user names.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let path = path.canonicalize().map_err(read_error)?;
+    read_regular(&path, &fs::metadata(&path).map_err(read_error)?)
+}
+
 /// Reads a text file by its path on this machine, such as a facts file.
-pub fn read_text(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("this is not a regular file"));
+pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    String::from_utf8(read_file(path)?).map_err(|_| ReadError::Io("this is not UTF-8 text".to_owned()))
+}
+
+/// Reads a file at a path without links, as it was found to be when it was looked at.
+fn read_regular(path: &Path, metadata: &fs::Metadata) -> Result<Vec<u8>, ReadError> {
+    // Looked at before it is opened: opening a pipe would wait for a writer for ever.
+    if metadata.is_dir() {
+        return Err(ReadError::Directory);
     }
-    fs::read_to_string(path)
+    if !metadata.is_file() {
+        return Err(ReadError::NotAFile);
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(ReadError::TooLarge { size: metadata.len() });
+    }
+    // A file that became a link or a pipe since it was looked at is not followed and not waited for.
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let bytes = file.and_then(|file| contents(file, metadata.len() as usize)).map_err(read_error)?;
+    match bytes.len() as u64 {
+        size if size > MAX_FILE => Err(ReadError::TooLarge { size }),
+        _ => Ok(bytes),
+    }
 }
 
 /// The path from the root; `..` stays in, since it must be walked behind links.
@@ -335,6 +380,19 @@ mod tests {
     }
 
     #[test]
+    fn as_many_links_are_followed_as_linux_follows() {
+        let (keep, disk) = tree();
+        fs::write(keep.path().join("0"), "found").unwrap();
+        for link in 1..=MAX_LINKS + 1 {
+            symlink((link - 1).to_string(), keep.path().join(link.to_string())).unwrap();
+        }
+        let read = |links: usize| disk.read(Path::new(&format!("/{links}")));
+        let by_kernel = |links: usize| fs::read(keep.path().join(links.to_string())).is_ok();
+        assert_eq!((read(MAX_LINKS).unwrap().as_slice(), by_kernel(MAX_LINKS)), (&b"found"[..], true));
+        assert_eq!((read(MAX_LINKS + 1), by_kernel(MAX_LINKS + 1)), (Err(ReadError::TooManyLinks), false));
+    }
+
+    #[test]
     fn a_file_is_read_up_to_a_size() {
         let (keep, disk) = tree();
         let file = fs::File::create(keep.path().join("large")).unwrap();
@@ -342,6 +400,37 @@ mod tests {
         assert_eq!(disk.read(Path::new("/large")).unwrap().len() as u64, MAX_FILE);
         file.set_len(MAX_FILE + 1).unwrap();
         assert_eq!(disk.read(Path::new("/large")), Err(ReadError::TooLarge { size: MAX_FILE + 1 }));
+    }
+
+    #[test]
+    fn a_file_is_read_while_all_of_them_are_few_bytes() {
+        let (keep, disk) = tree();
+        let disk = disk.limited(3);
+        fs::write(keep.path().join("two"), "ab").unwrap();
+        let read = |path: &str| disk.read(Path::new(path)).map(|bytes| bytes.len());
+        assert_eq!((read("/two"), read("/two"), disk.is_exhausted()), (Ok(2), Err(ReadError::TooMuch), true));
+        let disk = disk.limited(2);
+        assert_eq!(disk.read(Path::new("/two")).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_file_whose_size_is_not_what_was_told_is_read_whole() {
+        let (keep, _) = tree();
+        let path = keep.path().join("etc/nginx/sites-available/a");
+        let seen = fs::metadata(&path).unwrap();
+        for text in ["", "b", "longer than it was"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read_regular(&path, &seen).unwrap(), text.as_bytes());
+        }
+        fs::File::create(&path).unwrap().set_len(MAX_FILE + 9).unwrap();
+        assert_eq!(read_regular(&path, &seen), Err(ReadError::TooLarge { size: MAX_FILE + 1 }));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(read_regular(&path, &seen), Err(ReadError::NotFound));
+        symlink("/etc/passwd", &path).unwrap();
+        assert!(matches!(read_regular(&path, &seen), Err(ReadError::Io(_))));
+        // What the kernel makes up has no size.
+        assert!(!read_file(Path::new("/proc/self/status")).unwrap().is_empty());
+        assert_eq!(read_file(Path::new("/dev/zero")), Err(ReadError::NotAFile));
     }
 
     #[test]

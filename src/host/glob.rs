@@ -6,7 +6,8 @@ use ::glob::{MatchOptions, Pattern};
 
 use super::{Host, normalize};
 
-/// More matches than this are not followed.
+/// More matches than this are not followed, and no more directories are listed for one pattern: the largest hosts have
+/// some ten thousand sites, and links that lead in a circle make a pattern double with each of its components.
 pub const MAX_MATCHES: usize = 100_000;
 
 /// Whether `glob(3)` would look for files instead of taking the text as a name.
@@ -43,6 +44,7 @@ pub fn matching(host: &dyn Host, pattern: &str) -> Matches {
 fn matching_up_to(host: &dyn Host, pattern: &str, most: usize) -> Matches {
     let mut found = vec![PathBuf::from("/")];
     let components: Vec<&str> = pattern.split('/').filter(|component| !component.is_empty()).collect();
+    let (mut listed, mut has_more) = (0, false);
     for (index, component) in components.iter().enumerate() {
         let is_last = index + 1 == components.len();
         let matcher = Matcher::new(component);
@@ -59,6 +61,11 @@ fn matching_up_to(host: &dyn Host, pattern: &str, most: usize) -> Matches {
                 }
                 continue;
             }
+            if listed > most {
+                has_more = true;
+                break;
+            }
+            listed += 1;
             for name in host.list(directory) {
                 if matcher.matches(&name.to_string_lossy()) {
                     next.push(directory.join(name));
@@ -68,7 +75,7 @@ fn matching_up_to(host: &dyn Host, pattern: &str, most: usize) -> Matches {
         found = next;
     }
     found.sort();
-    let has_more = found.len() > most;
+    has_more |= found.len() > most;
     found.truncate(most);
     Matches { paths: found.into_iter().map(|path| normalize(&path)).collect(), has_more }
 }
@@ -194,6 +201,20 @@ mod tests {
             (found.paths.len(), found.has_more)
         };
         assert_eq!([found(11), found(10), found(9), found(1)], [(10, false), (10, false), (9, true), (1, true)]);
+    }
+
+    #[test]
+    fn the_number_of_listed_directories_is_bounded() {
+        let mut host = Memory::default();
+        (0..10).for_each(|number| host.add(format!("/{number}/a"), ""));
+        host.add("/9/b", "");
+        let found = |most| {
+            let found = matching_up_to(&host, "/*/b", most);
+            let deep = matching_up_to(&host, "/*/*b", most);
+            (found.paths.len(), deep.paths.len(), deep.has_more)
+        };
+        // Ten below the root.
+        assert_eq!([found(10), found(9)], [(1, 1, false), (1, 0, true)]);
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub mod units;
 /// A text larger than this is not read: no configuration is, and a mistaken include may name a log.
 pub const MAX_FILE: u64 = 64 << 20;
 
+/// More bytes than this are not read in one run. Ten thousand sites of 5 KiB are 50 MiB, and the longest lists of
+/// addresses that people include are some 30 MiB; several times that is left.
+pub const MAX_READ: u64 = 256 << 20;
+
 /// The files of a host. Paths are absolute inside its root; links are followed inside the root only.
 ///
 /// Files are read by several threads at once.
@@ -62,6 +66,11 @@ pub trait Host: Sync {
     /// Whether this is all that nginx has loaded, and nothing else: then a file that it names and that
     /// is not here was lost on the way, and a pattern that finds nothing here found nothing there.
     fn is_dump(&self) -> bool {
+        false
+    }
+
+    /// Whether a file was not read because all together would be more than [`MAX_READ`] bytes.
+    fn is_exhausted(&self) -> bool {
         false
     }
 
@@ -192,6 +201,9 @@ pub enum ReadError {
         /// The size in bytes.
         size: u64,
     },
+    /// More than [`MAX_READ`] together with what was read before.
+    #[error("more than the {} MiB that are read in one run", MAX_READ >> 20)]
+    TooMuch,
     /// Anything else the operating system says.
     #[error("{0}")]
     Io(String),

@@ -8,7 +8,7 @@ use super::disk::Disk;
 use super::{Access, Entry, Host, Kind, Opened, ReadError, normalize, shown};
 
 /// A file or directory of the tree, and where it is when it is deployed. Both are absolute inside the root.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathMap {
     /// Where it lies.
     pub from: PathBuf,
@@ -31,7 +31,8 @@ pub struct Added {
 #[derive(Debug)]
 pub struct Overlay {
     disk: Disk,
-    maps: Vec<PathMap>,
+    /// Where things lie, by where they belong; of two that belong to one place, the first counts.
+    maps: BTreeMap<PathBuf, Vec<PathBuf>>,
     added: BTreeMap<PathBuf, Added>,
     /// Whether a path leads nowhere but where maps lead.
     only_maps: bool,
@@ -40,11 +41,12 @@ pub struct Overlay {
 impl Overlay {
     /// Lays maps and texts over a tree.
     pub fn new(disk: Disk, maps: &[PathMap], added: &[Added]) -> Self {
-        let mut maps = maps.to_vec();
-        // The map that says most about a path counts; of two that say as much, the first.
-        maps.sort_by_key(|map| std::cmp::Reverse(map.to.components().count()));
+        let mut by_place: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        for map in maps {
+            by_place.entry(map.to.clone()).or_default().push(map.from.clone());
+        }
         let added = added.iter().map(|added| (normalize(&added.path), added.clone())).collect();
-        Overlay { disk, maps, added, only_maps: false }
+        Overlay { disk, maps: by_place, added, only_maps: false }
     }
 
     /// What maps and texts alone make up: a container, of whose files a repository holds some.
@@ -57,24 +59,30 @@ impl Overlay {
         if self.only_maps { Err(ReadError::NotFound) } else { self.disk.entry(path) }
     }
 
-    /// Where maps put a path, the most telling first.
-    fn mapped(&self, path: &Path) -> impl Iterator<Item = PathBuf> {
-        let path = normalize(path);
-        self.maps.iter().filter_map(move |map| {
-            let rest = path.strip_prefix(&map.to).ok()?;
-            Some(if rest.as_os_str().is_empty() { map.from.clone() } else { map.from.join(rest) })
-        })
+    /// Where maps put a path without `..`. The map of the deepest directory says most about it and comes first.
+    fn mapped<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
+        let mapped = path.ancestors().filter_map(|to| Some((self.maps.get(to)?, path.strip_prefix(to).ok()?)));
+        mapped.flat_map(|(places, rest)| places.iter().map(move |from| joined(from, rest)))
     }
 
     /// The mapped place at which something is.
     fn found(&self, path: &Path) -> Option<PathBuf> {
-        self.mapped(path).find(|place| self.disk.entry(place) != Err(ReadError::NotFound))
+        self.mapped(&normalize(path)).find(|place| self.disk.entry(place) != Err(ReadError::NotFound))
     }
 
-    /// The paths that exist here and perhaps not on the disk.
-    fn virtual_paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.maps.iter().map(|map| &map.to).chain(self.added.keys())
+    /// The paths at and below a directory that exist here and perhaps not on the disk. Paths are ordered by their
+    /// components, so these stand together.
+    fn virtual_paths<'a>(&'a self, directory: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let maps = self.maps.range(directory.to_owned()..).map(|(to, _)| to);
+        let added = self.added.range(directory.to_owned()..).map(|(path, _)| path);
+        let below = move |path: &&PathBuf| path.starts_with(directory);
+        maps.take_while(below).chain(added.take_while(below))
     }
+}
+
+/// A path below another, which itself stays as it is.
+fn joined(directory: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { directory.to_owned() } else { directory.join(rest) }
 }
 
 impl Host for Overlay {
@@ -95,7 +103,7 @@ impl Host for Overlay {
             |path: &PathBuf| Some(path.strip_prefix(&directory).ok()?.components().next()?.as_os_str().to_owned());
         let own = if self.only_maps { Vec::new() } else { self.disk.list(&directory) };
         let mut names: BTreeSet<OsString> = own.into_iter().collect();
-        names.extend(self.virtual_paths().filter_map(below));
+        names.extend(self.virtual_paths(&directory).filter_map(below));
         names.extend(self.mapped(&directory).flat_map(|place| self.disk.list(&place)));
         names.into_iter().collect()
     }
@@ -116,7 +124,7 @@ impl Host for Overlay {
         let kind = match () {
             () if own.is_ok() => return own,
             () if self.added.contains_key(&real) => Kind::File,
-            () if self.virtual_paths().any(|path| path.starts_with(&real) && *path != real) => Kind::Directory,
+            () if self.virtual_paths(&real).any(|path| *path != real) => Kind::Directory,
             () => return own,
         };
         Ok(Entry { real, kind, access: Access::default(), has_acl: false, by_text: false })
@@ -128,6 +136,10 @@ impl Host for Overlay {
             None if self.only_maps => None,
             None => self.disk.link_target(path),
         }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.disk.is_exhausted()
     }
 
     fn known_as(&self, path: &Path) -> Option<String> {

@@ -231,9 +231,8 @@ impl Router<'_> {
                 _ => return Some(Rewritten::End(End::Unknown)),
             }
         }
-        for block in &here.blocks {
-            let opener = self.config.level(*block).opener.as_ref().filter(|opener| opener.name() == "if");
-            let Some(opener) = opener else { continue };
+        for block in &here.conditions {
+            let Some(opener) = &self.config.level(*block).opener else { continue };
             match self.condition(place, opener, way) {
                 Some(true) => {
                     if self.config.level(*block).context == Context::IfInLocation {
@@ -471,5 +470,16 @@ mod tests {
         assert_eq!(way(&server, "/old.php"), "answered /old.php");
         assert_eq!(way(r"location ~ \.php$ { deny all; fastcgi_pass a; }", "/old.php"), "answered /old.php");
         assert_eq!(way("location / { content_by_lua_file x; }", "/old.php"), "unknown /old.php");
+    }
+
+    #[test]
+    fn a_uri_changes_so_often() {
+        let chain = |changes: usize| {
+            let change = |n: usize| format!("location = /{n} {{ rewrite ^ /{} last; }} ", n + 1);
+            let last = format!("location = /{changes} {{ fastcgi_pass a; }}");
+            way(&((0..changes).map(change).collect::<String>() + &last), "/0")
+        };
+        assert_eq!(chain(MAX_CHANGES), format!("passed /{MAX_CHANGES}"));
+        assert_eq!(chain(MAX_CHANGES + 1), format!("cycle /{}", MAX_CHANGES + 1));
     }
 }

@@ -8,13 +8,21 @@ struct Group<'a> {
     behind: &'a str,
 }
 
+/// The names of an expression's groups.
+pub fn names(expression: &str) -> impl Iterator<Item = &str> {
+    // A name is short: what is longer is no group, and nobody looks for its end again and again.
+    let name = |rest: &'_ str| rest.bytes().take(MAX_NAME + 1).position(|byte| matches!(byte, b'>' | b'\''));
+    let opens = expression.match_indices("(?").map(|(at, open)| &expression[at + open.len()..]);
+    let inside = opens.filter_map(|rest| rest.strip_prefix("P<").or_else(|| rest.strip_prefix(['<', '\''])));
+    inside.filter_map(move |rest| Some(&rest[..name(rest)?]))
+}
+
+/// The longest name that PCRE takes for a group.
+const MAX_NAME: usize = 128;
+
 /// Whether an expression has a group of this name.
 pub fn has(expression: &str, name: &str) -> bool {
-    expression.contains("(?")
-        && ["(?<", "(?P<", "(?'"].iter().any(|open| {
-            let names = expression.match_indices(open).map(|(at, _)| &expression[at + open.len()..]);
-            names.into_iter().any(|rest| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(['>', '\''])))
-        })
+    names(expression).any(|found| found == name)
 }
 
 /// The texts that a group can hold, by number or name, where it is a list of literals: `(shop|blog)`.

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::assignments::Assignments;
 use super::ast::{Body, Directive, Key, Tree};
 use super::load::Files;
 use crate::source::FileId;
@@ -89,6 +90,10 @@ pub struct Level {
     pub settings: Box<[Arc<Directive>]>,
     /// The blocks, in order.
     pub blocks: Box<[LevelId]>,
+    /// Those of the blocks that are an `if`.
+    pub conditions: Box<[LevelId]>,
+    /// What assigns variables here; none where nothing does.
+    pub assignments: Option<Box<Assignments>>,
     /// Includes whose files are not known, each with the number of settings before it.
     pub unread: Vec<(usize, Arc<Directive>)>,
     /// The keys of `settings`.
@@ -141,6 +146,8 @@ impl Level {
             parent,
             settings: Box::default(),
             blocks: Box::default(),
+            conditions: Box::default(),
+            assignments: None,
             unread: Vec::new(),
             keys: Box::default(),
             positions: None,
@@ -189,7 +196,12 @@ impl Config {
         for at in 0..self.levels.len() {
             // The level around was opened before, so it is ready.
             let around = self.levels[at].parent.map(|parent| self.levels[parent.0 as usize].names);
+            let is_condition =
+                |id: &LevelId| matches!(self.level(*id).context, Context::IfInServer | Context::IfInLocation);
+            let conditions = self.levels[at].blocks.iter().copied().filter(is_condition).collect();
             let level = &mut self.levels[at];
+            level.conditions = conditions;
+            level.assignments = Assignments::of(level.opener.as_deref(), &level.settings);
             level.names = around.unwrap_or_default();
             level.keys = level.settings.iter().map(|directive| directive.key).collect();
             for key in &level.keys {
@@ -306,7 +318,13 @@ impl Config {
             let named = |(key, name): &(Key, &str)| level.keys[*at] == *key && level.settings[*at].name() == *name;
             names.iter().any(named)
         };
-        (0..level.keys.len()).filter(is_one).map(|at| &level.settings[at])
+        let (mut listed, searched) = match &level.positions {
+            Some(_) => (names.iter().flat_map(|(key, _)| level.with_key(*key)).collect::<Vec<_>>(), 0..0),
+            None => (Vec::new(), 0..level.keys.len()),
+        };
+        listed.sort_unstable();
+        listed.dedup();
+        listed.into_iter().chain(searched).filter(is_one).map(|at| &level.settings[at])
     }
 
     /// The statement in force for a directive with one value.

@@ -172,14 +172,31 @@ impl Locations {
         self.order.as_ref()?.named.get(&self.places, name).map(|location| location.level)
     }
 
-    /// All locations, with those inside behind each.
-    pub fn all(&self) -> Vec<&Location> {
-        let mut found = Vec::new();
-        for place in &self.places {
-            found.push(place);
-            found.extend(place.nested.all());
+    /// The location of a literal URI, or the one of a name.
+    pub fn place(&self, target: &str) -> Option<LevelId> {
+        if target.starts_with('@') {
+            return self.named(target);
         }
-        found
+        match self.find(target) {
+            Found::At(location, _) if !target.contains('$') => Some(location.level),
+            _ => None,
+        }
+    }
+
+    /// All locations, with those inside behind each.
+    pub fn all(&self) -> impl Iterator<Item = &Location> {
+        let mut open = vec![self.places.iter()];
+        std::iter::from_fn(move || {
+            loop {
+                match open.last_mut()?.next() {
+                    Some(place) => {
+                        open.push(place.nested.places.iter());
+                        return Some(place);
+                    }
+                    None => _ = open.pop(),
+                }
+            }
+        })
     }
 
     /// The location, its groups, and whether the search ends with it.

@@ -1,5 +1,6 @@
 //! nginx: its language, its files, and the settings that are in force at each place.
 
+pub mod assignments;
 pub mod ast;
 pub mod branches;
 pub mod crossplane;

@@ -552,4 +552,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_statement_of_so_many_words_is_looked_through() {
+        let lost = |words: usize| {
+            let text = format!("root /a\nindex{};", " b".repeat(words - "root /a index".split(' ').count()));
+            tree(text.as_bytes()).problems.iter().any(|problem| problem.kind == ProblemKind::LostSemicolon)
+        };
+        assert!(lost(crate::nginx::recover::MAX_WORDS));
+        assert!(!lost(crate::nginx::recover::MAX_WORDS + 1));
+    }
 }

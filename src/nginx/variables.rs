@@ -5,8 +5,6 @@
 
 use ecow::EcoString;
 
-use super::ast::Directive;
-use super::groups;
 use super::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
@@ -115,19 +113,19 @@ pub fn evaluate(config: &Config, level: LevelId, argument: &str) -> Evaluated {
 fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(EcoString, Span)> {
     let server = config.outwards(level).find(|id| config.level(*id).context == Context::Server)?;
     let mut in_force = None;
-    let mut pending = vec![server];
-    let path: Vec<LevelId> = config.outwards(level).collect();
+    let path: Vec<LevelId> = config.outwards(level).take_while(|id| Some(*id) != config.level(server).parent).collect();
+    let mut pending = path.clone();
     while let Some(id) = pending.pop() {
         let here = config.level(id);
+        // An `if` anywhere on the way may assign; sibling locations are other requests.
+        pending.extend(here.conditions.iter().filter(|block| !path.contains(block)));
+        let Some(assignments) = &here.assignments else { continue };
+        let assigned = assignments.get(name);
         // Lua may set any variable before the request is handed over, and so may a group of an expression.
-        let captures = |directive: &Directive| directive.args.iter().any(|word| groups::has(&word.text, name));
-        let is_open = |directive: &Directive| {
-            runs_lua(directive.name()) || matches!(directive.name(), "rewrite" | "server_name") && captures(directive)
-        };
-        if here.settings.iter().any(|directive| is_open(directive)) || here.opener.as_deref().is_some_and(captures) {
+        if assignments.runs_lua || assigned.is_some_and(|assigned| assigned.by_group) {
             return None;
         }
-        for set in here.settings.iter().filter(|directive| sets(directive.name(), directive.arg(0), name)) {
+        for set in assigned.into_iter().flat_map(|assigned| &assigned.sets).map(|at| &here.settings[*at as usize]) {
             // A value that only some requests get leaves the variable open.
             let always = path.contains(&id) && matches!(here.context, Context::Server | Context::Location);
             let value = set.args.get(1).filter(|_| always && set.name() == "set")?;
@@ -141,27 +139,8 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(EcoString, S
                 in_force = Some((config.outwards(id).count(), value.text.clone(), value.span));
             }
         }
-        // An `if` anywhere on the way may assign; sibling locations are other requests.
-        let on_the_way = |block: &LevelId| {
-            path.contains(block) || matches!(config.level(*block).context, Context::IfInServer | Context::IfInLocation)
-        };
-        pending.extend(here.blocks.iter().filter(|block| on_the_way(block)));
     }
     in_force.map(|(_, value, span)| (value, span))
-}
-
-/// Whether a directive runs Lua before a request is handed over.
-fn runs_lua(directive: &str) -> bool {
-    let phases = ["rewrite_by_lua", "server_rewrite_by_lua", "access_by_lua", "set_by_lua"];
-    // Few names begin like one.
-    directive.starts_with(['r', 's', 'a']) && phases.iter().any(|phase| directive.starts_with(phase))
-}
-
-/// Whether a directive assigns the variable.
-fn sets(directive: &str, argument: Option<&str>, variable: &str) -> bool {
-    let assigns =
-        || matches!(directive, "set" | "auth_request_set" | "perl_set" | "js_set") || directive.starts_with("set_");
-    argument.and_then(|argument| argument.strip_prefix('$')) == Some(variable) && assigns()
 }
 
 /// Cuts a text into pieces: `$name`, `${name}`, `$1`. A lone `$` is text.

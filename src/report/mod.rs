@@ -15,6 +15,7 @@ mod summary;
 mod text;
 mod wrap;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -25,6 +26,7 @@ use crate::source::Sources;
 
 pub(crate) use json::escape_hidden;
 pub use markdown::markdown;
+pub(crate) use summary::duration;
 
 /// Everything a run has to say.
 pub struct Report<'a> {
@@ -35,7 +37,7 @@ pub struct Report<'a> {
     /// What kept the tool from doing its job.
     pub errors: &'a [String],
     /// What rules could not look at for want of a fact.
-    pub unchecked: &'a [Unchecked],
+    pub unchecked: &'a BTreeSet<Unchecked>,
     /// How much was looked at.
     pub summary: Summary,
     /// From which severity on findings fail the run; `None` means never.

@@ -30,7 +30,7 @@ pub(super) fn closing(report: &Report<'_>, style: Style) -> String {
 }
 
 /// Facts that were missing, each once, with the option that supplies it and the rules that rested.
-fn not_checked(unchecked: &[Unchecked], style: Style) -> String {
+fn not_checked(unchecked: &BTreeSet<Unchecked>, style: Style) -> String {
     let mut rules_by_fact: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for unchecked in unchecked {
         rules_by_fact.entry((&unchecked.needs, &unchecked.option)).or_default().insert(unchecked.rule);
@@ -129,7 +129,7 @@ fn counted(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-fn duration(elapsed: Duration) -> String {
+pub(crate) fn duration(elapsed: Duration) -> String {
     match elapsed.as_millis() {
         0 => "under 1 ms".to_owned(),
         millis @ 1..1000 => format!("{millis} ms"),
@@ -156,10 +156,9 @@ mod tests {
             unchecked("b-rule", "memory", "--memory"),
             unchecked("c-rule", "groups of the user nginx", "--facts"),
             unchecked("a-rule", "memory", "--memory"),
-            unchecked("b-rule", "memory", "--memory"),
         ];
         let expected = "not checked, because these are not known:\n  \
             groups of the user nginx (--facts): c-rule\n  memory (--memory): a-rule, b-rule\n\n";
-        assert_eq!(not_checked(&all, Style::default()), expected);
+        assert_eq!(not_checked(&all.into(), Style::default()), expected);
     }
 }

@@ -1,9 +1,10 @@
 //! One container: its files in the places that they have inside of it, and what can be told of its programs.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::super::root::inside;
-use super::super::walk::Found;
+use super::Repository;
 use super::compose::Service;
 use super::dockerfile::Recipe;
 use crate::deployment::{Plan, Selection, View};
@@ -19,17 +20,19 @@ pub(super) struct Container {
     /// The file that describes it, and the service in it.
     pub name: String,
     /// The image that it begins with, such as `php:8.2-fpm`.
-    pub base: String,
+    base: String,
     /// Its files.
     pub maps: Vec<PathMap>,
+    /// Whether these are all of them.
+    is_whole: bool,
     /// Whether what it runs may change files or name others.
-    pub is_changed: bool,
+    is_changed: bool,
     /// Whether more than its image's program may run in it.
     pub runs_more: bool,
     /// Whether files may be in it that come from another image or from the net.
-    pub has_foreign_files: bool,
+    has_foreign_files: bool,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
-    pub fpm_main: Option<PathBuf>,
+    fpm_main: Option<PathBuf>,
 }
 
 /// What a container holds that can be checked.
@@ -45,42 +48,47 @@ pub(super) struct Holds {
 }
 
 impl Container {
-    pub fn new(recipe: &Recipe, context: &Path, name: String, root: &Path) -> Self {
-        let maps = recipe.copies.iter().flat_map(|(from, to)| copied(from, to, context, root));
+    /// The container that a Dockerfile describes.
+    pub fn new(recipe: &Recipe, context: &Path, name: String, repository: &mut Repository<'_>) -> Self {
+        let copied = recipe.copies.iter().map(|(from, to)| repository.copied(from, to, context));
+        let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
         Container {
             name,
             base: recipe.base.clone(),
-            maps: maps.collect(),
-            is_changed: recipe.commands.iter().any(|command| changes_files(command)),
-            runs_more: recipe.commands.iter().any(|command| command.contains("php") || command.contains("supervis")),
+            is_whole: maps.is_some(),
+            maps: maps.unwrap_or_default().concat(),
+            is_changed: recipe.is_changed,
+            runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
             fpm_main: None,
         }
     }
 
+    /// The container of a service, with the Dockerfile that it is built from and the directory of its context.
     pub fn of_service(
         service: &Service,
-        built: Option<(Recipe, PathBuf)>,
+        built: Option<(Rc<Recipe>, PathBuf)>,
         name: String,
-        root: &Path,
         directory: &Path,
+        repository: &mut Repository<'_>,
     ) -> Self {
+        let root = repository.root;
         let mut container = match &built {
-            Some((recipe, context)) => Container::new(recipe, context, name, root),
+            Some((recipe, context)) => Container::new(recipe, context, name, repository),
             None => {
-                let base = service.image.clone().unwrap_or_default();
-                let recipe = Recipe { base, ..Recipe::default() };
                 // How an image is built that no Dockerfile here describes, nobody knows.
                 let is_unknown = service.build.is_some();
-                let container = Container::new(&recipe, directory, name, root);
-                Container { is_changed: is_unknown, runs_more: is_unknown, ..container }
+                let base = service.image.clone().unwrap_or_default();
+                let recipe = Recipe { base, is_changed: is_unknown, runs_more: is_unknown, ..Recipe::default() };
+                Container::new(&recipe, directory, name, repository)
             }
         };
         // What is mounted covers what was copied.
         let binds = service.binds.iter().filter_map(|(from, to)| {
             let from = normalize(&directory.join(from));
-            let is_here = from.starts_with(root) && from.exists();
-            is_here.then(|| PathMap { from: inside(root, &from), to: normalize(Path::new(to)) })
+            let here = inside(root, &from);
+            let is_here = from.starts_with(root) && repository.disk.entry(&here).is_ok();
+            is_here.then(|| PathMap { from: here, to: normalize(Path::new(to)) })
         });
         container.maps.splice(0..0, binds.collect::<Vec<_>>());
         let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
@@ -111,17 +119,20 @@ impl Container {
     }
 
     /// What it holds that can be checked; nothing where that cannot be told from the files.
-    pub fn holds(&self, root: &Path, found: &Found) -> Option<Holds> {
-        let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
-        let is_mapped = |path: &PathBuf| self.maps.iter().any(|map| inside(root, path).starts_with(&map.from));
-        let is_given = files.into_iter().flatten().any(is_mapped);
+    pub fn holds(&self, repository: &Repository<'_>) -> Option<Holds> {
+        // Paths are ordered by their components: the first one behind a directory is in it, if any is.
+        let behind = |map: &PathMap| repository.files.range(map.from.clone()..).next();
+        let is_given = self.maps.iter().any(|map| behind(map).is_some_and(|file| file.starts_with(&map.from)));
+        if !self.is_whole {
+            return None;
+        }
         let profile = match () {
             () if self.is_php() => Some(Profile::DockerPhp),
             () if self.is_nginx() => Some(Profile::DockerNginx),
             () => None,
         };
         let added = profile.map(Profile::files).unwrap_or_default();
-        let host = Overlay::of_maps(Disk::new(root).ok()?, &self.maps, &added);
+        let host = Overlay::of_maps(Disk::new(repository.root).ok()?, &self.maps, &added);
         let has_nginx = layout::NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
         let main = self.fpm_main.clone().filter(|main| host.entry(main).is_ok());
         let has_fpm = main.is_some() || !layout::masters(&host).is_empty();
@@ -142,7 +153,7 @@ impl Container {
             only_maps: true,
             added,
             facts: vec![FactsFile { versions: Some(self.versions(profile)), ..FactsFile::default() }],
-            ..Plan::new(root.to_owned(), View::Overlay, selection)
+            ..Plan::new(repository.root.to_owned(), View::Overlay, selection)
         };
         Some(Holds { plan, is_given, has_nginx, has_fpm })
     }
@@ -199,38 +210,34 @@ fn has_include(text: &[u8]) -> bool {
     String::from_utf8_lossy(text).lines().any(|line| line.trim_start().starts_with("include"))
 }
 
-/// Where `COPY` puts files of the context, which is the Dockerfile's directory or the repository.
-fn copied(sources: &[String], to: &str, context: &Path, root: &Path) -> Vec<PathMap> {
-    let is_directory = to.ends_with('/') || to.ends_with("/.") || sources.len() > 1;
-    let Ok(host) = Disk::new(root) else { return Vec::new() };
-    let mut maps = Vec::new();
-    for source in sources {
-        let source = source.trim_start_matches("./").trim_start_matches('/');
-        let in_context = [context, root].into_iter().find_map(|context| {
-            let pattern = inside(root, &normalize(&context.join(source)));
-            let found = match glob::is_pattern(source) {
-                true => glob::expand(&host, &pattern.to_string_lossy()),
-                false => Some(pattern).filter(|path| host.entry(path).is_ok()).into_iter().collect(),
-            };
-            Some(found).filter(|found| !found.is_empty())
-        });
-        for from in in_context.unwrap_or_default() {
-            let is_file = host.entry(&from).is_ok_and(|entry| entry.kind != crate::host::Kind::Directory);
-            let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
-            let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
-            maps.push(PathMap { to: normalize(&to), from });
+impl Repository<'_> {
+    /// Where `COPY` puts files of the context, which is the Dockerfile's directory or the repository; none where
+    /// these are more than may still be looked at.
+    fn copied(&mut self, sources: &[String], to: &str, context: &Path) -> Option<Vec<PathMap>> {
+        let is_directory = to.ends_with('/') || to.ends_with("/.") || sources.len() > 1;
+        let mut maps = Vec::new();
+        for source in sources {
+            let source = source.trim_start_matches("./").trim_start_matches('/');
+            let in_context = [context, self.root].into_iter().find_map(|context| {
+                let pattern = inside(self.root, &normalize(&context.join(source)));
+                let found = match glob::is_pattern(source) {
+                    true => glob::expand(self.disk, &pattern.to_string_lossy()),
+                    false => Some(pattern).filter(|path| self.disk.entry(path).is_ok()).into_iter().collect(),
+                };
+                Some(found).filter(|found| !found.is_empty())
+            });
+            let found = in_context.unwrap_or_default();
+            // To look for one that is not there costs as much as to find one.
+            self.left = self.left.checked_sub(found.len().max(1))?;
+            for from in found {
+                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != crate::host::Kind::Directory);
+                let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
+                let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
+                maps.push(PathMap { to: normalize(&to), from });
+            }
         }
+        Some(maps)
     }
-    maps
-}
-
-/// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
-/// or is a script.
-fn changes_files(command: &str) -> bool {
-    let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
-    let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
-    let names_main = command.contains("php-fpm") && has(&[" -y", "\"-y", "--fpm-config"]);
-    edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 
 /// Whether an image holds a distribution and nothing else.

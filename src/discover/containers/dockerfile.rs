@@ -1,5 +1,10 @@
 //! What a Dockerfile puts where.
 
+use std::collections::HashMap;
+
+/// A path of so many bytes names nothing: Linux counts the zero at its end, too (PATH_MAX).
+const MAX_PATH: usize = 4096;
+
 /// How the last image of a Dockerfile is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recipe {
@@ -7,9 +12,11 @@ pub(super) struct Recipe {
     pub base: String,
     /// The files that are copied out of the build's context: where they lie there, and where they go.
     pub copies: Vec<(Vec<String>, String)>,
-    /// What is run and started, in order.
-    pub commands: Vec<String>,
-    /// Whether files come into it that are not in the context: from another image, the net, or by a command that
+    /// Whether what is run and started may change files or name others.
+    pub is_changed: bool,
+    /// Whether it may run more than its image's program.
+    pub runs_more: bool,
+    /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
 }
@@ -17,41 +24,77 @@ pub(super) struct Recipe {
 impl Recipe {
     /// Reads a Dockerfile, up to the stage that is built.
     pub fn read(text: &str, target: Option<&str>) -> Self {
-        let mut stages: Vec<(String, Recipe)> = Vec::new();
-        let mut directory = "/".to_owned();
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut by_name: HashMap<String, usize> = HashMap::new();
+        let mut directory = Some("/".to_owned());
         for line in lines(text) {
             let Some((word, rest)) = line.split_once(char::is_whitespace) else { continue };
             let rest = rest.trim();
-            let current = stages.last_mut().map(|(_, recipe)| recipe);
+            let current = stages.last_mut().map(|stage| &mut stage.own);
             match (word.to_ascii_uppercase().as_str(), current) {
                 ("FROM", _) => {
                     let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
                     let base = words.next().unwrap_or_default();
                     let name = words.nth(1).unwrap_or_default().to_ascii_lowercase();
-                    // A stage that begins with an earlier one has what that has.
-                    let earlier = stages.iter().find(|(stage, _)| stage.eq_ignore_ascii_case(base));
-                    let made = earlier.map(|(_, recipe)| recipe.clone());
-                    let recipe = made.unwrap_or_else(|| Recipe { base: base.to_owned(), ..Recipe::default() });
-                    stages.push((name, recipe));
-                    directory = "/".to_owned();
+                    let earlier = by_name.get(&base.to_ascii_lowercase()).copied();
+                    by_name.entry(name).or_insert(stages.len());
+                    let own = Recipe { base: base.to_owned(), ..Recipe::default() };
+                    stages.push(Stage { earlier, own });
+                    directory = Some("/".to_owned());
                 }
-                ("WORKDIR", _) => directory = below(&directory, rest),
-                ("COPY" | "ADD", Some(recipe)) => match copy(rest, &directory) {
+                ("WORKDIR", _) => directory = below(directory.as_deref(), rest),
+                ("COPY" | "ADD", Some(recipe)) => match copy(rest, directory.as_deref()) {
                     Some(copy) => recipe.copies.push(copy),
                     None => recipe.has_foreign_files = true,
                 },
                 ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => {
-                    let brings = ["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"];
-                    recipe.has_foreign_files |= brings.iter().any(|word| rest.contains(word));
-                    recipe.commands.push(rest.to_owned());
+                    let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
+                    recipe.is_changed |= changes_files(rest);
+                    recipe.runs_more |= has(&["php", "supervis"]);
+                    recipe.has_foreign_files |= has(&["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"]);
                 }
                 _ => {}
             }
         }
-        let is_target = |(name, _): &(String, Recipe)| target.is_some_and(|target| name.eq_ignore_ascii_case(target));
-        let built = stages.iter().position(is_target).unwrap_or(stages.len().saturating_sub(1));
-        stages.into_iter().nth(built).map(|(_, recipe)| recipe).unwrap_or_default()
+        let target = target.and_then(|target| by_name.get(&target.to_ascii_lowercase()).copied());
+        whole(stages, target)
     }
+}
+
+/// A stage of a build.
+struct Stage {
+    /// The number of the stage that it begins with, where that is one of this file.
+    earlier: Option<usize>,
+    /// What its own lines say.
+    own: Recipe,
+}
+
+/// A stage, or else the last one, with what the ones have that it begins with.
+fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
+    let mut chain = Vec::new();
+    let mut next = target.or(stages.len().checked_sub(1));
+    while let Some(at) = next {
+        chain.push(std::mem::take(&mut stages[at].own));
+        next = stages[at].earlier;
+    }
+    let mut whole =
+        Recipe { base: chain.last().map(|first| first.base.clone()).unwrap_or_default(), ..Recipe::default() };
+    for own in chain.into_iter().rev() {
+        whole.copies.extend(own.copies);
+        whole.is_changed |= own.is_changed;
+        whole.runs_more |= own.runs_more;
+        whole.has_foreign_files |= own.has_foreign_files;
+    }
+    whole
+}
+
+/// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
+/// or is a script.
+fn changes_files(command: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
+    let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
+    let names_main = command.contains("php-fpm") && has(&[" -y", "\"-y", "--fpm-config"]);
+    edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 
 /// The instructions, continued lines put together.
@@ -73,7 +116,7 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 /// What `COPY` takes out of the context; nothing when it takes from another image or from the Dockerfile itself.
-fn copy(rest: &str, directory: &str) -> Option<(Vec<String>, String)> {
+fn copy(rest: &str, directory: Option<&str>) -> Option<(Vec<String>, String)> {
     let mut rest = rest;
     while let Some(option) = rest.split_whitespace().next().filter(|word| word.starts_with("--")) {
         if option.starts_with("--from") {
@@ -87,14 +130,16 @@ fn copy(rest: &str, directory: &str) -> Option<(Vec<String>, String)> {
     };
     let is_plain = |word: &String| !word.contains('$') && !word.starts_with("<<") && !word.contains("://");
     let (to, from) = words.split_last().filter(|(_, from)| !from.is_empty() && words.iter().all(is_plain))?;
-    Some((from.to_vec(), below(directory, to)))
+    Some((from.to_vec(), below(directory, to)?))
 }
 
-fn below(directory: &str, path: &str) -> String {
-    match path.starts_with('/') {
+/// A path below a directory; none where it is too long, as the directory may be.
+fn below(directory: Option<&str>, path: &str) -> Option<String> {
+    let path = match path.starts_with('/') {
         true => path.to_owned(),
-        false => format!("{}/{}", directory.trim_end_matches('/'), path.trim_start_matches("./")),
-    }
+        false => format!("{}/{}", directory?.trim_end_matches('/'), path.trim_start_matches("./")),
+    };
+    (path.len() < MAX_PATH).then_some(path)
 }
 
 #[cfg(test)]
@@ -115,12 +160,35 @@ mod tests {
             (vec!["x y".to_owned()], "/z".to_owned()),
         ];
         assert_eq!(recipe.copies, copies);
-        assert_eq!(recipe.commands, ["a  && b", "[\"c\"]"]);
+        assert!(!recipe.is_changed);
+        assert!(
+            Recipe::read("FROM a AS b\nRUN x \\\n  && sed -i s/a/b/ \\\n  www.conf\nFROM b\nCMD y\n", None).is_changed
+        );
     }
 
     #[test]
     fn relative_targets_begin_at_the_working_directory() {
         let recipe = Recipe::read("FROM a\nWORKDIR /etc\nWORKDIR nginx\nCOPY x ./conf.d/\n", None);
         assert_eq!(recipe.copies[0].1, "/etc/nginx/conf.d/");
+    }
+
+    #[test]
+    fn stages_that_begin_with_each_other_do_not_multiply() {
+        let stage = |n: usize| format!("FROM s{n} AS s{}\nCOPY {n} /a/\n", n + 1);
+        let recipe = Recipe::read(&(0..20_000).map(stage).collect::<String>(), None);
+        assert_eq!((recipe.base.as_str(), recipe.copies.len()), ("s0", 20_000));
+        assert_eq!(recipe.copies[1].0, ["1"]);
+        // A name that is given again stands for the stage that had it first.
+        let again = Recipe::read("FROM a AS b\nFROM b AS b\nCOPY x /x\nFROM b\nCOPY y /y\n", None);
+        assert_eq!((again.base.as_str(), again.copies), ("a", vec![(vec!["y".to_owned()], "/y".to_owned())]));
+    }
+
+    #[test]
+    fn a_path_ends_where_linux_takes_no_longer_one() {
+        let copied = |length: usize| {
+            let directory = "x".repeat(length - "//a".len());
+            Recipe::read(&format!("FROM a\nWORKDIR {directory}\nCOPY a a\nWORKDIR b\nCOPY c /d\n"), None).copies.len()
+        };
+        assert_eq!([copied(MAX_PATH - 1), copied(MAX_PATH), copied(MAX_PATH * 2)], [2, 1, 1]);
     }
 }

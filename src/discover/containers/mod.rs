@@ -3,16 +3,16 @@
 //! Each container is looked at with its files in the places that they have inside of it. An nginx is joined with
 //! the PHP-FPMs of the services that its compose file describes, as far as images and commands leave no doubt
 //! about what those read.
-#![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::root::inside;
-use super::walk::{Found, is_dockerfile};
-use crate::deployment::Plan;
-use crate::host::{normalize, shown};
+use super::walk::{Found, MAX_SIZE, is_dockerfile};
+use crate::deployment::{Network, Plan};
+use crate::host::disk::Disk;
+use crate::host::{Host, normalize, shown};
 
 mod compose;
 mod container;
@@ -27,6 +27,22 @@ use dockerfile::Recipe;
 use env::Env;
 use networks::Project;
 
+/// Containers are looked at while no more files than this go into all of them together: a pattern may name many
+/// files, and many containers the same ones.
+const MAX_MAPS: usize = 100_000;
+
+/// What the files of containers are taken out of.
+struct Repository<'a> {
+    root: &'a Path,
+    disk: &'a Disk,
+    /// Its files that may be configuration of nginx or PHP-FPM.
+    files: BTreeSet<PathBuf>,
+    /// The Dockerfiles that were read for services.
+    recipes: HashMap<PathBuf, Option<Rc<Recipe>>>,
+    /// How many files may still go into containers.
+    left: usize,
+}
+
 /// A compose file that was read.
 struct Compose {
     path: PathBuf,
@@ -36,45 +52,79 @@ struct Compose {
 
 /// The plans of the containers that a repository describes, with a note on each.
 pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
+    let Ok(disk) = Disk::new(root) else { return Vec::new() };
+    let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
+    let files = files.into_iter().flatten().map(|path| inside(root, path)).collect();
+    let mut repository = Repository { root, disk: &disk, files, recipes: HashMap::new(), left: MAX_MAPS };
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (dockerfiles, composes): (Vec<_>, Vec<_>) =
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
-    let read = |path: &PathBuf| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let env = path.parent().and_then(|directory| fs::read_to_string(directory.join(".env")).ok());
-        let env = env.map(|text| Env::read(&text)).unwrap_or_default();
-        Compose { path: path.clone(), file: compose::read(&text, &env), text }
-    };
-    let composes: Vec<Compose> = composes.into_iter().map(read).collect();
-    let mut built = Vec::new();
-    let mut plans: Vec<(String, Plan)> = Vec::new();
+    let composes: Vec<Compose> = composes.into_iter().map(|path| repository.compose(path)).collect();
+    let mut described = Vec::new();
     for compose in &composes {
-        let containers = compose.file.services.iter().map(|service| compose.container(root, service, &mut built));
-        let containers: Vec<Container> = containers.collect();
-        for (name, plan) in compose.plans(root, found, &containers, &composes) {
-            // Several compose files often describe the same containers.
-            if plans.iter().all(|(_, known)| !is_same(known, &plan)) {
-                plans.push((name, plan));
-            }
+        let services = compose.file.services.iter();
+        let containers: Vec<Container> = services.map(|service| compose.container(service, &mut repository)).collect();
+        described.extend(compose.plans(&repository, &containers, &composes));
+    }
+    for path in dockerfiles {
+        if repository.recipes.get(path).is_some_and(Option::is_some) {
+            continue;
         }
+        let recipe = Recipe::read(&repository.read(path).unwrap_or_default(), None);
+        let name = shown(&inside(root, path));
+        let container = Container::new(&recipe, path.parent().unwrap_or(root), name, &mut repository);
+        let holds = container.holds(&repository).filter(|holds| holds.is_given);
+        described.extend(holds.map(|holds| (container.name, holds.plan)));
     }
-    for path in dockerfiles.into_iter().filter(|path| !built.contains(path)) {
-        let recipe = Recipe::read(&fs::read_to_string(path).unwrap_or_default(), None);
-        let container = Container::new(&recipe, path.parent().unwrap_or(root), shown(&inside(root, path)), root);
-        let holds = container.holds(root, found).filter(|holds| holds.is_given);
-        let new = holds.filter(|new| plans.iter().all(|(_, known)| !is_same(known, &new.plan)));
-        plans.extend(new.map(|new| (container.name, new.plan)));
-    }
-    plans
+    // Several compose files often describe the same containers.
+    let mut known: HashMap<_, Vec<Option<Network>>> = HashMap::new();
+    described.retain(|(_, plan)| {
+        let alike = known.entry(plan.maps.clone()).or_default();
+        let is_new = alike.iter().all(|other| !is_like(other.as_ref(), plan.network.as_ref()));
+        if is_new {
+            alike.push(plan.network.clone());
+        }
+        is_new
+    });
+    described
 }
 
-/// Whether two containers are described alike.
-fn is_same(known: &Plan, plan: &Plan) -> bool {
-    let networks = match (&known.network, &plan.network) {
+/// Whether containers with the same files meet the same services.
+fn is_like(known: Option<&Network>, network: Option<&Network>) -> bool {
+    match (known, network) {
         (Some(known), Some(network)) => known.is_like(network),
         (known, network) => known.is_none() && network.is_none(),
-    };
-    known.maps == plan.maps && networks
+    }
+}
+
+impl Repository<'_> {
+    /// The text of a file. Links are followed inside the repository only, as they are in the configuration itself.
+    fn read(&self, path: &Path) -> Option<String> {
+        let bytes = path.starts_with(self.root).then(|| self.disk.read(&inside(self.root, path)).ok()).flatten()?;
+        String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_SIZE)
+    }
+
+    /// A compose file, with the variables that the `.env` beside it sets.
+    fn compose(&self, path: &Path) -> Compose {
+        let text = self.read(path).unwrap_or_default();
+        let env = path.parent().and_then(|directory| self.read(&directory.join(".env")));
+        let env = env.map(|text| Env::read(&text)).unwrap_or_default();
+        Compose { path: path.to_owned(), file: compose::read(&text, &env), text }
+    }
+
+    /// The Dockerfile of a service that is built here, and the directory that it is built in.
+    fn recipe(&mut self, service: &Service, directory: &Path) -> Option<(Rc<Recipe>, PathBuf)> {
+        let build = service.build.as_ref()?;
+        let context = normalize(&directory.join(&build.context));
+        let path = normalize(&context.join(&build.dockerfile));
+        let read = || self.read(&path).map(|text| Rc::new(Recipe::read(&text, build.target.as_deref())));
+        let recipe = match self.recipes.get(&path) {
+            Some(known) if build.target.is_none() => known.clone(),
+            _ => read(),
+        };
+        self.recipes.insert(path, recipe.clone());
+        Some((recipe?, context))
+    }
 }
 
 /// Tells the plan of nginx's container, by its number in the project, of the containers around it.
@@ -94,26 +144,25 @@ fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container]
 }
 
 impl Compose {
-    /// The container of a service. `built` takes the Dockerfiles that are read for it.
-    fn container(&self, root: &Path, service: &Service, built: &mut Vec<PathBuf>) -> Container {
-        let directory = self.path.parent().unwrap_or(root);
-        let recipe = service.build.as_ref().and_then(|build| {
-            let context = normalize(&directory.join(&build.context));
-            let path = normalize(&context.join(&build.dockerfile));
-            let text = fs::read_to_string(&path).ok().filter(|_| path.starts_with(root))?;
-            built.push(path);
-            Some((Recipe::read(&text, build.target.as_deref()), context))
-        });
-        let name = format!("service {} of {}", service.name, shown(&inside(root, &self.path)));
-        Container::of_service(service, recipe, name, root, directory)
+    /// The container of a service.
+    fn container(&self, service: &Service, repository: &mut Repository<'_>) -> Container {
+        let directory = self.path.parent().unwrap_or(repository.root);
+        let recipe = repository.recipe(service, directory);
+        let name = format!("service {} of {}", service.name, shown(&inside(repository.root, &self.path)));
+        Container::of_service(service, recipe, name, directory, repository)
     }
 
     /// The plans of its containers: each nginx with the PHP-FPMs that it may dial, and the PHP-FPMs of which no
     /// nginx is in view.
-    fn plans(&self, root: &Path, found: &Found, containers: &[Container], composes: &[Compose]) -> Vec<(String, Plan)> {
-        let holds: Vec<Option<Holds>> = containers.iter().map(|container| container.holds(root, found)).collect();
+    fn plans(
+        &self,
+        repository: &Repository<'_>,
+        containers: &[Container],
+        composes: &[Compose],
+    ) -> Vec<(String, Plan)> {
+        let holds: Vec<Option<Holds>> = containers.iter().map(|container| container.holds(repository)).collect();
         let has_front = holds.iter().flatten().any(|holds| holds.has_nginx && holds.is_given);
-        let project = self.project(root, composes);
+        let project = self.project(repository.root, composes);
         let mut plans = Vec::new();
         for (number, (container, held)) in containers.iter().zip(&holds).enumerate() {
             let Some(own) = held.as_ref().filter(|own| own.is_given) else { continue };

@@ -1,12 +1,15 @@
 //! A YAML document as values. Aliases share what they name, so that nothing multiplies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser};
 
-/// Values nested deeper are not read.
+/// Values nested deeper are not read, be it through aliases: nobody writes more than some ten levels.
 const MAX_DEPTH: usize = 64;
+
+/// So many mappings are asked for a key that `<<` may bring: each may bring others, and those the same ones.
+const MAX_MERGED: usize = 1000;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +37,8 @@ pub(super) struct Entry {
 struct Open {
     anchor: usize,
     value: Value,
+    /// How deep the values in it are nested.
+    depth: usize,
     key: Option<(String, usize)>,
     is_key_next: bool,
 }
@@ -41,36 +46,45 @@ struct Open {
 impl Value {
     /// Reads the first document of a text; none where the text is no YAML.
     pub fn read(text: &str) -> Option<Rc<Value>> {
-        let mut anchors: HashMap<usize, Rc<Value>> = HashMap::new();
+        let mut anchors: HashMap<usize, (Rc<Value>, usize)> = HashMap::new();
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
+            if open.len() > MAX_DEPTH {
+                return None;
+            }
             let (event, place) = event.ok()?;
-            let (anchor, value) = match event {
-                Event::Scalar(text, _, anchor, _) => (anchor, Rc::new(Value::Text(text.into_owned()))),
-                Event::Alias(id) => (0, anchors.get(&id)?.clone()),
+            let (anchor, value, depth) = match event {
+                Event::Scalar(text, _, anchor, _) => (anchor, Rc::new(Value::Text(text.into_owned())), 0),
+                Event::Alias(id) => {
+                    let (value, depth) = anchors.get(&id)?.clone();
+                    (0, value, depth)
+                }
                 Event::SequenceStart(anchor, _) => {
-                    open.push(Open { anchor, value: Value::List(Vec::new()), key: None, is_key_next: false });
+                    open.push(Open::new(anchor, Value::List(Vec::new())));
                     continue;
                 }
                 Event::MappingStart(anchor, _) => {
-                    open.push(Open { anchor, value: Value::Map(Vec::new()), key: None, is_key_next: true });
+                    open.push(Open { is_key_next: true, ..Open::new(anchor, Value::Map(Vec::new())) });
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let closed = open.pop()?;
-                    (closed.anchor, Rc::new(closed.value))
+                    (closed.anchor, Rc::new(closed.value), closed.depth + 1)
                 }
                 _ => continue,
             };
-            if open.len() > MAX_DEPTH {
+            if depth > MAX_DEPTH {
                 return None;
             }
             if anchor > 0 {
-                anchors.insert(anchor, value.clone());
+                anchors.insert(anchor, (value.clone(), depth));
             }
             match open.last_mut() {
                 None => return Some(value),
-                Some(inside) => inside.take(value, place.start.line()),
+                Some(inside) => {
+                    inside.depth = inside.depth.max(depth);
+                    inside.take(value, place.start.line());
+                }
             }
         }
         None
@@ -78,17 +92,28 @@ impl Value {
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        Some(&self.entry(key)?.value)
+        self.entry(key).map(|entry| &*entry.value)
     }
 
     /// The entry of a key; `<<` brings in other mappings.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        let Value::Map(entries) = self else { return None };
-        let own = entries.iter().rev().find(|entry| entry.key == key);
-        own.or_else(|| match &*entries.iter().find(|entry| entry.key == "<<")?.value {
-            Value::List(all) => all.iter().find_map(|one| one.entry(key)),
-            one => one.entry(key),
-        })
+        let mut asked = vec![self];
+        let mut known = HashSet::new();
+        while known.len() < MAX_MERGED {
+            let next = asked.pop()?;
+            let Value::Map(entries) = next else { continue };
+            if !known.insert(std::ptr::from_ref(next)) {
+                continue;
+            }
+            if let Some(own) = entries.iter().rev().find(|entry| entry.key == key) {
+                return Some(own);
+            }
+            match entries.iter().find(|entry| entry.key == "<<").map(|merged| &*merged.value) {
+                Some(Value::List(all)) => asked.extend(all.iter().rev().map(|one| &**one)),
+                one => asked.extend(one),
+            }
+        }
+        None
     }
 
     /// The text of a key.
@@ -123,6 +148,10 @@ impl Value {
 }
 
 impl Open {
+    fn new(anchor: usize, value: Value) -> Self {
+        Open { anchor, value, depth: 0, key: None, is_key_next: false }
+    }
+
     fn take(&mut self, value: Rc<Value>, line: usize) {
         match &mut self.value {
             Value::List(members) => members.push(value),
@@ -161,5 +190,31 @@ mod tests {
     fn aliases_do_not_multiply() {
         let lines: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1)).collect();
         assert!(Value::read(&format!("a0: &a0 x\n{lines}")).is_some());
+    }
+
+    #[test]
+    fn depth_counts_through_aliases() {
+        let nested = |depth: usize| {
+            let lines: String = (2..depth).map(|n| format!("- &a{n} [*a{}]\n", n - 1)).collect();
+            Value::read(&format!("- &a1 [x]\n{lines}")).is_some()
+        };
+        assert!(nested(MAX_DEPTH) && !nested(MAX_DEPTH + 1) && !nested(100_000));
+        let blocks = |depth: usize| Value::read(&format!("{}x{}", "[".repeat(depth), "]".repeat(depth))).is_some();
+        assert!(blocks(MAX_DEPTH) && !blocks(MAX_DEPTH + 1) && !blocks(1_000_000));
+    }
+
+    #[test]
+    fn merges_that_double_come_to_an_end() {
+        let merged = |count: usize| {
+            let all: String = (0..count).map(|n| format!("m{n}: &m{n} {{k{n}: x}}\n")).collect();
+            let list: Vec<_> = (0..count).map(|n| format!("*m{n}")).collect();
+            let value = Value::read(&format!("{all}s: {{<<: [{}]}}\n", list.join(", "))).unwrap();
+            value.get("s").unwrap().text(&format!("k{}", count - 1)).is_some()
+        };
+        // The mapping itself is one of them.
+        assert!(merged(MAX_MERGED - 1) && !merged(MAX_MERGED));
+        let lines: String = (1..30).map(|n| format!("a{n}: &a{n} {{<<: [*a{0}, *a{0}]}}\n", n - 1)).collect();
+        let value = Value::read(&format!("a0: &a0 {{x: y}}\n{lines}")).unwrap();
+        assert_eq!((value.get("a29").unwrap().text("x"), value.get("a29").unwrap().text("z")), (Some("y"), None));
     }
 }

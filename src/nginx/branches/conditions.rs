@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Rest, Values, Variables, is_group};
 use crate::nginx::ast::Directive;
-use crate::nginx::groups;
 use crate::nginx::levels::{Context, LevelId};
 use crate::nginx::regex::Patterns;
 use crate::nginx::variables::{names, split};
@@ -51,11 +50,12 @@ impl<'a> Variables<'a> {
     pub(super) fn sets(&self, level: LevelId, name: &str) -> Vec<(LevelId, &'a Directive)> {
         let mut found = Vec::new();
         for id in self.config.outwards(level) {
-            let inside = self.config.level(id).blocks.iter().filter(|block| self.is_condition(**block));
+            let inside = self.config.level(id).conditions.iter();
             for id in std::iter::once(id).chain(inside.copied()) {
-                let here = self.config.level(id).settings.iter();
-                let here = here.filter(|directive| directive.name() != "map" && assigns(directive, name));
-                found.extend(here.map(|directive| (id, directive.as_ref())));
+                let here = self.config.level(id);
+                let Some(assigned) = here.assignments.as_ref().and_then(|all| all.get(name)) else { continue };
+                let statements = assigned.sets.iter().chain(&assigned.rewrites).map(|at| &here.settings[*at as usize]);
+                found.extend(statements.map(|directive| (id, directive.as_ref())));
             }
         }
         found.sort_by_key(|(id, directive)| (*id, directive.span()));
@@ -172,15 +172,6 @@ impl<'a> Variables<'a> {
         let (variable, operator) = (variable.to_owned(), operator.to_owned());
         Some(Condition { text: inside.to_owned(), variable, operator, operand: operand.trim().to_owned() })
     }
-}
-
-/// Whether a statement assigns a variable, or an expression in it has a group of that name.
-fn assigns(directive: &Directive, name: &str) -> bool {
-    let sets = matches!(directive.name(), "set" | "auth_request_set" | "perl_set" | "js_set")
-        || directive.name().starts_with("set_");
-    let first = directive.arg(0).and_then(|argument| argument.strip_prefix('$'));
-    sets && first == Some(name)
-        || directive.name() == "rewrite" && directive.args.iter().any(|word| groups::has(&word.text, name))
 }
 
 /// Whether the value of a `set` holds groups of an expression by their numbers: of the one that was matched last.

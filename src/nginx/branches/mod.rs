@@ -36,7 +36,7 @@ pub const MAX_VALUES: usize = 200_000;
 /// So often the expressions of maps are tried in a whole configuration.
 pub const MAX_TRIES: usize = 2_000_000;
 
-/// Variables in values of variables are followed so far.
+/// Variables in values of variables are followed so far: people write two or three `map`s in a row.
 const MAX_DEPTH: usize = 16;
 
 /// One value of an argument, and when it is taken.

@@ -229,3 +229,15 @@ fn what_is_not_literal_stays_unknown() {
     let circle = "map $a $b { default $c; } map $b $c { default $b; x $c; }";
     assert!(texts(circle, "$c").is_empty());
 }
+
+#[test]
+fn maps_of_maps_are_followed_so_far() {
+    let chain = |maps: usize| {
+        let map = |n: usize| format!("map $p{n} $p{} {{ default $p{n}; }}", n + 1);
+        let first = "map $host $p0 { default /run/a; }".to_owned();
+        texts(&(1..maps).map(|n| map(n - 1)).fold(first, |all, map| all + &map), &format!("$p{}", maps - 1))
+    };
+    // `$host` is the last of the variables.
+    assert_eq!(chain(MAX_DEPTH - 1).len(), 1);
+    assert!(chain(MAX_DEPTH).is_empty());
+}

@@ -165,6 +165,8 @@ struct Examiner<'a> {
     sessions: sessions::Sessions,
     upstreams: BTreeMap<(names::Family, String), Span>,
     references: references::References,
+    /// The record with which the `split_clients` at hand comes to more than the whole.
+    beyond_whole: Option<Span>,
 }
 
 impl<'a> Examiner<'a> {
@@ -195,6 +197,7 @@ impl<'a> Examiner<'a> {
             sessions: sessions::Sessions::default(),
             upstreams: BTreeMap::new(),
             references: references::References::default(),
+            beyond_whole: None,
         }
     }
 

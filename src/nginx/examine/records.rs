@@ -15,6 +15,7 @@ use crate::source::Span;
 impl Examiner<'_> {
     pub(super) fn records(&mut self, opener: &Directive, records: &[Arc<Directive>], place: Places) {
         let mut keys = BTreeMap::new();
+        self.beyond_whole = if opener.name() == "split_clients" { beyond_whole(records) } else { None };
         self.each_record(opener, records, place, &mut keys);
     }
 
@@ -155,13 +156,8 @@ impl Examiner<'_> {
             let refusal = format!("invalid percent value \"{}\"", record.name());
             return self.refuse_record(opener, record, 0, "a share such as `0.5%` or `*`", refusal);
         }
-        // The sum is looked at when the block ends.
-        let before = opener.block().iter().take_while(|other| other.head != record.head);
-        let shares = |records: &mut dyn Iterator<Item = &Arc<Directive>>| -> u64 {
-            records.filter_map(|record| percent(record.name())).sum()
-        };
-        let (earlier, share) = (shares(&mut before.into_iter()), percent(record.name()).unwrap_or(0));
-        if earlier <= WHOLE && earlier + share > WHOLE {
+        // nginx looks at the sum when the block ends.
+        if self.beyond_whole == Some(record.head) {
             let refusal = "percent total is greater than 100%".to_owned();
             let end = Span { start: opener.span().end.saturating_sub(1), ..opener.span() };
             self.refuse_word(
@@ -227,6 +223,16 @@ fn entries_of(key: &str, has_hostnames: bool) -> Vec<String> {
 
 /// The whole of the clients that `split_clients` splits, in hundredths of a percent.
 const WHOLE: u64 = 10_000;
+
+/// The record with which shares come to more than the whole.
+fn beyond_whole(records: &[Arc<Directive>]) -> Option<Span> {
+    let mut sum = 0;
+    let beyond = |record: &&Arc<Directive>| {
+        sum += percent(record.name()).unwrap_or(0);
+        sum > WHOLE
+    };
+    records.iter().find(beyond).map(|record| record.head)
+}
 
 /// A share in hundredths of a percent; none where nginx refuses it.
 fn percent(text: &str) -> Option<u64> {

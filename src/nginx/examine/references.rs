@@ -14,6 +14,8 @@ use crate::values::address::{Address, AddressError};
 #[derive(Debug, Default)]
 pub(super) struct References {
     formats: BTreeMap<(Family, EcoString), Span>,
+    /// Their names in lower case, as `access_log` looks for them.
+    format_names: BTreeSet<(Family, EcoString)>,
     cache_zones: BTreeSet<EcoString>,
     caches: Vec<(String, Word)>,
     passes: Vec<(String, String, Span, Span)>,
@@ -55,16 +57,15 @@ impl Examiner<'_> {
                     let flaw = Flaw::Duplicate { first: *before };
                     self.refuse_directive(directive, flaw, format!("duplicate \"log_format\" name \"{}\"", first.text));
                 }
-                _ => drop(self.references.formats.insert((family, first.text.clone()), directive.head)),
+                _ => {
+                    self.references.format_names.insert((family, first.text.to_ascii_lowercase()));
+                    self.references.formats.insert((family, first.text.clone()), directive.head);
+                }
             },
             "access_log" => {
                 let Some(format) = args.get(1).filter(|_| first.text != "off") else { return };
                 let known = format.text.eq_ignore_ascii_case("combined") && family == Family::Http
-                    || self
-                        .references
-                        .formats
-                        .keys()
-                        .any(|(of, name)| *of == family && name.eq_ignore_ascii_case(&format.text));
+                    || self.references.format_names.contains(&(family, format.text.to_ascii_lowercase()));
                 if !known && self.build.is_whole && !self.lost.may_define(&format.text) {
                     let refusal = format!("unknown log format \"{}\"", format.text);
                     let wanted = "the name of a `log_format` that stands before it".to_owned();

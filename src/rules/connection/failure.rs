@@ -4,9 +4,7 @@
 use crate::deployment::access::{Verdict, WRITE};
 use crate::deployment::{Dial, HandOver, Machine, Nginx, PoolId, Reach};
 use crate::finding::{Finding, Severity};
-use crate::nginx::ast::Directive;
 use crate::nginx::levels::LevelId;
-use crate::nginx::locations::{Found, Locations};
 use crate::values::address::Address;
 
 /// What a request gets, and how much that matters.
@@ -95,7 +93,7 @@ fn page_status(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u
     let target = target.text.split('?').next().unwrap_or_default();
     let change = words.last().and_then(|word| word.text.strip_prefix('='));
     let locations = nginx.sites.get(hand_over.server).map(|site| &site.locations);
-    let place = locations.and_then(|locations| place(locations, target));
+    let place = locations.and_then(|locations| locations.place(target));
     // A location that is not in view may be in a file that is not.
     if target.starts_with('@') && place.is_none() {
         return if locations.is_some() && nginx.is_whole { 500 } else { 200 };
@@ -109,17 +107,6 @@ fn page_status(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u
         Some("") if fails => 502,
         Some("") => place.and_then(|place| returned(nginx, place)).unwrap_or(200),
         Some(code) => code.parse().unwrap_or(200),
-    }
-}
-
-/// The location of a literal URI or of a name.
-fn place(locations: &Locations, target: &str) -> Option<LevelId> {
-    match target.starts_with('@') {
-        true => locations.named(target),
-        false => match locations.find(target) {
-            Found::At(location, _) if !target.contains('$') => Some(location.level),
-            _ => None,
-        },
     }
 }
 
@@ -144,26 +131,12 @@ fn returned(nginx: &Nginx, level: LevelId) -> Option<u16> {
 /// The directive that asks for the location of a hand-over beside a request of the client: `auth_request` or `mirror`.
 /// Of a location that clients may ask for too, only `auth_request` counts.
 fn asked_by(nginx: &Nginx, hand_over: &HandOver) -> Option<&'static str> {
-    let locations = &nginx.sites.get(hand_over.server)?.locations;
-    let is_internal = nginx.config.effective(hand_over.level, "internal").is_some();
-    let names = |asks: &Directive| {
-        let uri = asks.arg(0)?.split('?').next()?;
-        Some(place(locations, uri)? == hand_over.level)
-    };
-    let server = nginx.servers.get(hand_over.server)?.level;
-    let mut pending: Vec<LevelId> = nginx.config.outwards(server).collect();
-    let mut seen = None;
-    while let Some(level) = pending.pop() {
-        let here = nginx.config.level(level);
-        for asks in here.settings.iter().filter(|asks| names(asks) == Some(true)) {
-            match asks.name() {
-                "auth_request" => return Some("auth_request"),
-                "mirror" if is_internal => seen = Some("mirror"),
-                _ => {}
-            }
-        }
-        let inside = nginx.config.outwards(level).any(|id| id == server);
-        pending.extend(here.blocks.iter().filter(|_| inside));
+    let asked = &nginx.sites.get(hand_over.server)?.asked;
+    let is_internal = || nginx.config.effective(hand_over.level, "internal").is_some();
+    let is_asked = |by| asked.contains(&(hand_over.level, by));
+    match () {
+        () if is_asked("auth_request") => Some("auth_request"),
+        () if is_asked("mirror") && is_internal() => Some("mirror"),
+        () => None,
     }
-    seen
 }

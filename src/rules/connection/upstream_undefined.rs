@@ -1,18 +1,19 @@
 //! A pass names an upstream group that does not exist.
 
 use super::{host_or_server, label_variable};
-use crate::deployment::nearest::distance;
 use crate::deployment::{Deployment, HandOver, Nginx, Peer};
 use crate::finding::{Edit, Finding, Fix, Program};
 use crate::nginx::examine::{Flaw, Refusal};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 use crate::values::address::{Address, AddressError};
+use crate::values::spelling::Nearest;
 
 pub(super) static RULE: Rule =
     rule!(connection / "upstream-undefined", Error, "a pass names an upstream group that does not exist");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    let mut nearest = Nearest::default();
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         if !nginx.is_whole {
             findings.unchecked(&RULE, "the files that may define upstream groups", "--root");
@@ -22,7 +23,9 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             for peer in hand_over.named() {
                 let found = match &peer.address {
                     Err(AddressError::NoPort) if is_lost(nginx, &peer.written, sources) => None,
-                    Err(AddressError::NoPort) if is_name(&peer.written) => Some(undefined(nginx, hand_over, peer)),
+                    Err(AddressError::NoPort) if is_name(&peer.written) => {
+                        Some(undefined(nginx, hand_over, peer, &mut nearest))
+                    }
                     Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
                     _ => None,
                 };
@@ -49,16 +52,14 @@ fn is_name(text: &str) -> bool {
     text.chars().any(|char| char.is_alphabetic()) && !text.starts_with('[')
 }
 
-fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer) -> Finding {
+fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, nearest: &mut Nearest) -> Finding {
     let (name, directive) = (&peer.written, hand_over.directive.name());
     let message = format!("no upstream group is called {name}, and without a port it cannot be a host");
     let mut finding = RULE.finding(message, peer.span, format!("`{directive}` names it here"));
     for span in &hand_over.evaluated.via {
         finding = finding.label(*span, "the value comes from here");
     }
-    let close = nginx.upstreams.iter().min_by_key(|group| distance(&group.name, name));
-    let close = close.filter(|group| distance(&group.name, name) <= 2.max(name.chars().count() / 4));
-    finding = match close {
+    finding = match nearest.of(name, &nginx.upstreams, |group| &group.name) {
         Some(group) => {
             let title = format!("Name the group {}", group.name);
             let span = hand_over.evaluated.via.last().copied().unwrap_or(peer.span);

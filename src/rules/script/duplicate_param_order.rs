@@ -13,13 +13,12 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
-            let sent: Vec<&Param> = script.params.sent().collect();
             let is_own = |param: &Param| param.span().file == hand_over.span.file && !param.is_packaged();
-            for (at, own) in sent.iter().enumerate().filter(|(_, own)| is_own(own)) {
+            for (own, later) in script.params.repeated().filter(|(own, later)| is_own(own) && !is_own(later)) {
                 // An empty value that is left out replaces nothing.
-                let replaces = |later: &&&Param| !later.if_not_empty() && value(later) != value(own);
-                let last = sent[at + 1..].iter().rfind(|later| later.name() == own.name());
-                let Some(later) = last.filter(replaces).filter(|later| !is_own(later)) else { continue };
+                if later.if_not_empty() || value(later) == value(own) {
+                    continue;
+                }
                 // A script that is found all the same was not lost.
                 let is_found = own.name() == "SCRIPT_FILENAME"
                     && script.sample.as_ref().is_some_and(|sample| sample.path() == sample.mapped.as_deref());

@@ -1,13 +1,13 @@
 //! `try_files` or `error_page` sends a request to a named location that is not there.
 
 use super::sites;
-use crate::deployment::{Deployment, Nginx, Server, Site};
+use crate::deployment::{Deployment, Nginx, Server};
 use crate::finding::Severity;
 use crate::nginx::ast::{Key, Word};
 use crate::nginx::levels::LevelId;
 use crate::nginx::locations::Takes;
 use crate::rules::{Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule =
     rule!(script / "named-location-missing", Error, "a named location to which requests are sent is not there");
@@ -15,19 +15,26 @@ pub(super) static RULE: Rule =
 /// The directives that send requests to a location by its name.
 const SENDERS: [(Key, &str); 2] = [(Key::of("try_files"), "try_files"), (Key::of("error_page"), "error_page")];
 
+/// So many named locations that are there are shown beside one that is not.
+const MOST_SHOWN: usize = 3;
+
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (nginx, server, site) in sites(machine) {
             if !is_in_view(nginx, server) {
                 continue;
             }
-            for level in site.locations.all().into_iter().map(|location| location.level).chain([server.level]) {
+            let named_ones = site.locations.all().filter(|other| matches!(other.takes, Takes::Named));
+            let levels = named_ones.take(MOST_SHOWN).map(|other| nginx.config.level(other.level));
+            let others: Vec<Span> =
+                levels.filter_map(|level| level.opener.as_ref()).map(|opener| opener.head).collect();
+            for level in site.locations.all().map(|location| location.level).chain([server.level]) {
                 if nginx.config.last_of(level, &SENDERS).is_none() {
                     continue;
                 }
                 for (name, severity) in named(nginx, level) {
                     if site.locations.named(&name.text).is_none() {
-                        told(server, site, nginx, name, severity, findings);
+                        told(server, &others, name, severity, findings);
                     }
                 }
             }
@@ -59,7 +66,8 @@ fn named(nginx: &Nginx, level: LevelId) -> Vec<(&Word, Severity)> {
     words.filter(|(word, _)| word.text.starts_with('@') && !word.text.contains('$')).collect()
 }
 
-fn told(server: &Server, site: &Site, nginx: &Nginx, name: &Word, severity: Severity, findings: &mut Findings) {
+/// `others` are named locations that are there.
+fn told(server: &Server, others: &[Span], name: &Word, severity: Severity, findings: &mut Findings) {
     let (when, label) = match severity {
         Severity::Error => ("requests for what is no file fail", "everything that is no file is sent there"),
         _ => ("the page for this error cannot be shown", "the error is sent there"),
@@ -68,10 +76,8 @@ fn told(server: &Server, site: &Site, nginx: &Nginx, name: &Word, severity: Seve
         .finding(format!("{when}: there is no location {}", name.text), name.span, label)
         .severity(severity)
         .predict(500, format!("could not find named location \"{}\"", name.text));
-    let others = site.locations.all().into_iter().filter(|other| matches!(other.takes, Takes::Named));
-    let others = others.filter_map(|other| nginx.config.level(other.level).opener.as_ref());
-    for other in others.take(3) {
-        finding = finding.label(other.head, "the server has this one");
+    for other in others {
+        finding = finding.label(*other, "the server has this one");
     }
     findings.push_for(
         server.shown_name(),

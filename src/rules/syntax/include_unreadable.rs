@@ -94,6 +94,8 @@ fn unread(error: &ReadError) -> Option<Why> {
         ReadError::TooManyLinks => "let one of the links name a file",
         ReadError::Directory | ReadError::NotAFile => "include a file",
         ReadError::TooLarge { .. } => "split the file",
+        // The run ends without findings.
+        ReadError::TooMuch => return None,
         ReadError::PermissionDenied | ReadError::Io(_) => "run the check as a user who may read it",
     };
     Some((error.to_string(), help))
