@@ -377,6 +377,32 @@ fn a_deployment_that_holds_nothing_is_told_by_its_place() {
 }
 
 #[test]
+fn a_deployment_whose_files_are_gone_is_named() {
+    let here = tempfile::tempdir().unwrap();
+    for key in ["files = [\"gone.conf\"]", "root = \"gone\""] {
+        write(here.path(), "gatelint.toml", format!("[[deployment]]\nname = \"shop\"\n{key}\n"));
+        let (status, text) = run(here.path(), "check . --format compact");
+        assert_eq!((status, text.contains("error: deployment shop: cannot read ")), (2, true), "{text}");
+    }
+}
+
+#[test]
+fn a_root_without_main_files_is_its_files() {
+    let here = tempfile::tempdir().unwrap();
+    let wrong = SITE.replace("fastcgi_pass", "fastcgi_pas");
+    for (root, prefix) in [("tree", "sites-available"), ("host", "etc/nginx/sites-available")] {
+        for name in ["one", "two"] {
+            write(here.path(), &format!("{root}/{prefix}/{name}"), &wrong);
+        }
+        let (status, text) = run(here.path(), &format!("check --root {root} --format compact"));
+        let places = ["one", "two"].map(|name| text.contains(&format!("{prefix}/{name}:1:")));
+        assert_eq!((status, places, text.lines().count()), (1, [true; 2], 2), "{text}");
+    }
+    fs::create_dir(here.path().join("empty")).unwrap();
+    assert_eq!(run(here.path(), "check --root empty").0, 2);
+}
+
+#[test]
 fn a_map_that_also_follows_from_an_include_is_listed_once() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "a/nginx.conf", MAIN);
@@ -492,6 +518,22 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     let (status, text) = run(here.path(), "check dump root --format compact");
     assert_eq!(status, 1, "{text}");
     assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+}
+
+#[test]
+fn a_dump_that_was_pasted_somewhere_is_read() {
+    let here = tempfile::tempdir().unwrap();
+    let pools = example().join("etc/php/8.2/fpm/pool.d");
+    fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
+    let dump = fs::read_to_string(dump("nginx-T.txt")).unwrap();
+    let (_, expected) = run_reading(here.path(), "check - www.conf --format compact", &self::dump("nginx-T.txt"));
+    for mark in ["    ", "> "] {
+        let quoted: String = dump.lines().map(|line| format!("{mark}{line}\n")).collect();
+        write(here.path(), "dump", format!("Why do I get 502?\n\n{quoted}"));
+        let (status, text) = run(here.path(), "check dump www.conf --format compact");
+        // What is taken off shows in no column.
+        assert_eq!((status, text), (1, expected.clone()));
+    }
 }
 
 #[test]

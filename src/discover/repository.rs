@@ -56,12 +56,22 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     }
 }
 
+/// Plans what the tree of a host holds, and says what is passed over there.
+pub fn root(plan: Plan, plans: &mut Plans) {
+    let root = plan.root.clone();
+    let (own, held) = of_root(plan);
+    plans.plans.extend(own);
+    tell_what_is_passed_over(&root, &held, plans);
+}
+
 /// The plans of a host's tree: itself, and what neither of its programs loads. Returns what it holds, too.
-pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
+fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
     let (mut held, has_main) = root::complete(&mut plan);
     let (host, prefix, in_container) = (plan.root.clone(), plan.shown_prefix.clone(), plan.in_container);
     // Of a whole tree with a main file, it is told what that does not load.
     let is_told = plan.view == View::Root && has_main;
+    let layouts = Disk::new(&host).map(|host| layout::masters(&host)).unwrap_or_default();
+    let has_programs = has_main || !plan.added.is_empty() || !layouts.is_empty();
     let mut plans = vec![plan];
     if !is_told {
         let rest = |selection| Plan {
@@ -71,7 +81,6 @@ pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
             ..Plan::new(host.clone(), View::Files, selection)
         };
         // What lies where PHP-FPM's packages look for it is loaded or told by its master.
-        let layouts = Disk::new(&host).map(|host| layout::masters(&host)).unwrap_or_default();
         let is_elsewhere = |path: &PathBuf| {
             let path = inside(&host, path);
             !layouts.iter().any(|layout| layout.main == path || glob::matches_path(&layout.pools, &path))
@@ -79,6 +88,10 @@ pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
         held.fpm_mains.retain(is_elsewhere);
         held.fpm_pools.retain(is_elsewhere);
         each_on_its_own(&host, &held, &pool_sets(&host, &held), rest, &mut plans);
+    }
+    // A tree of files that no main file loads is no more than those.
+    if !has_programs && plans.len() > 1 {
+        plans.remove(0);
     }
     (plans, held)
 }
