@@ -860,6 +860,39 @@ fn what_to_do_about_an_include_depends_on_why_it_was_not_read() {
 }
 
 #[test]
+fn what_stands_inside_of_other_files_is_checked_at_its_place() {
+    let here = tempfile::tempdir().unwrap();
+    let site = SITE.replace("fastcgi_pass unix", "fastcgi_pas unix");
+    let indented = site.replace("server {", "server {\n     ");
+    let map = format!(
+        "kind: ConfigMap\ndata:\n  site.conf: |\n    {indented}  www.conf: |\n    [www]\n    listen = 9000\n    pm = dynamik\n    pm.max_children = 1\n    user = a\n"
+    );
+    write(here.path(), "map.yaml", map);
+    write(
+        here.path(),
+        "chart.yaml",
+        format!("kind: ConfigMap\ndata:\n  a.conf: |\n    listen {{{{ .P }}}};\n    {site}"),
+    );
+    write(here.path(), "Dockerfile", format!("FROM nginx\nCOPY <<'EOF' /etc/nginx/conf.d/a.conf\n{site}EOF\n"));
+    let script =
+        format!("cat > /etc/nginx/conf.d/a.conf <<'EOF'\n{site}EOF\ncat > /etc/nginx/b.conf <<EOF\n{site}EOF\n");
+    write(here.path(), "install.sh", script.replace("$request_method", "GET"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        (status, places),
+        (1, vec!["Dockerfile:3:41", "install.sh:2:41", "map.yaml:5:38", "map.yaml:9:6"]),
+        "{text}"
+    );
+    let (status, text) = run(here.path(), "check map.yaml --format compact");
+    assert_eq!((status, text.lines().count()), (1, 2), "{text}");
+    assert_eq!(run(here.path(), "check chart.yaml").0, 2);
+    // What something fills in first is told, once for each file.
+    let (_, text) = run(here.path(), "check . --color never");
+    assert!(text.contains("what is made of 2 templates, such as chart.yaml"), "{text}");
+}
+
+#[test]
 fn a_compose_file_beats_a_root_shaped_folder() {
     let here = tempfile::tempdir().unwrap();
     let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());

@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
+use super::embedded;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
-use crate::host::MAX_FILE;
 use crate::host::overlay::Added;
+use crate::host::{MAX_FILE, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -76,7 +77,21 @@ impl Files {
         let mut files = Vec::new();
         for (named, path) in absolute {
             let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
-            files.push(NamedFile { text: read_file(&named, &path)?, named, inside });
+            let text = read_file(&named, &path)?;
+            let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&text));
+            if !parts.is_empty() && parts.iter().all(|part| part.is_filled_in) {
+                return Err(DiscoverError::Template { path: named });
+            }
+            if parts.is_empty() {
+                files.push(NamedFile { text, named, inside });
+                continue;
+            }
+            for part in parts.into_iter().filter(|part| !part.is_filled_in) {
+                let added = part.added(&inside, shown(&inside));
+                files.push(NamedFile { text: added.text.clone(), named: named.clone(), inside: added.path.clone() });
+                plan.added.push(added);
+            }
         }
         if let Some(text) = self.stdin {
             let inside = Path::new("/").join(STDIN_SHOWN);

@@ -19,6 +19,7 @@ use crate::host::{Host, ReadError, normalize};
 
 pub mod capture;
 mod containers;
+mod embedded;
 mod files;
 mod implied;
 pub mod recognise;

@@ -16,6 +16,7 @@ use super::{DiscoverError, Plans, containers, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;
+use crate::host::overlay::Added;
 use crate::host::{glob, layout, shown};
 
 /// Walks a repository and plans its deployments.
@@ -44,6 +45,11 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         plans.plans.push(Plan { unpaired, ..plan });
     }
     pair(&root, &found, plans);
+    for plan in &mut plans.plans[before..] {
+        let is_named = |added: &&Added| plan.selection.files().any(|file| *file == added.path);
+        let own: Vec<Added> = found.embedded.iter().filter(is_named).cloned().collect();
+        plan.added.extend(own);
+    }
     tell_what_is_passed_over(&root, &found, plans);
     plans.plans[before..].iter_mut().for_each(|plan| plan.repository = Some(root.clone()));
     match plans.plans.len() > before {
