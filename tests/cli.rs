@@ -893,6 +893,36 @@ fn what_stands_inside_of_other_files_is_checked_at_its_place() {
 }
 
 #[test]
+fn a_template_of_the_environment_is_checked_as_far_as_it_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    let site = "server {\n    listen ${PORT};\n    server_name $HOST;\n    client_max_body_size ${MAX};\n    location ~ [.]php$ {\n        \
+        include fastcgi_params;\n        fastcgi_param SCRIPT_FILENAME /srv$fastcgi_script_name;\n        \
+        fastcgi_buffers ${N} 4k;\n        fastcgi_busy_buffers_size 256k;\n        fastcgi_pass ${PHP}:9000;\n    }\n}\n";
+    write(here.path(), "templates/site.conf.template", site);
+    write(here.path(), "templates/mail.template", "Dear ${NAME},\n");
+    for path in [".", "templates/site.conf.template"] {
+        let (status, text) = run(here.path(), &format!("check {path} --color never"));
+        let told = text.contains("what the environment fills into templates/site.conf.template (the rendered file)");
+        assert_eq!((status, told), (0, true), "{text}");
+    }
+    write(here.path(), "templates/site.conf.template", site.replace("${PHP}:9000;", "${PHP}"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.as_str()), (0, ""), "the word may bring its `;`");
+    write(
+        here.path(),
+        "templates/site.conf.template",
+        site.replace("server_name", "servername").replace("9000;", "9000"),
+    );
+    let (status, text) = run(here.path(), "check . --format compact");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        (status, places),
+        (1, vec!["templates/site.conf.template:3:5", "templates/site.conf.template:10:9"]),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_compose_file_beats_a_root_shaped_folder() {
     let here = tempfile::tempdir().unwrap();
     let main = MAIN.replace("include /etc/nginx/conf.d/*.conf;", SITE.trim_end());

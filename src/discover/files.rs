@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
-use super::embedded;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
+use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
+use crate::finding::Unchecked;
 use crate::host::overlay::Added;
 use crate::host::{MAX_FILE, shown};
 use crate::nginx::levels::Context;
@@ -120,6 +121,14 @@ impl Files {
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
                 Recognised::Nothing if selection.context.is_some() => {
+                    plan.selection.fragments.push(Fragment::at(inside.clone()));
+                }
+                Recognised::Template if environment::is_template_of_nginx(inside, text) => {
+                    if environment::is_filled_in(text) {
+                        let needs = format!("what the environment fills into {}", named.display());
+                        let option = "the rendered file".into();
+                        plans.passed_over.push(Unchecked { rule: "placeholder-left", needs, option });
+                    }
                     plan.selection.fragments.push(Fragment::at(inside.clone()));
                 }
                 Recognised::Template => return Err(DiscoverError::Template { path: named.clone() }),

@@ -20,6 +20,7 @@ use crate::host::{Host, ReadError, normalize};
 pub mod capture;
 mod containers;
 mod embedded;
+pub mod environment;
 mod files;
 mod implied;
 pub mod recognise;

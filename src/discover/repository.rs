@@ -35,6 +35,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         let (own, held) = of_root(Plan { shown_prefix: format!("{name}/"), in_container, ..plan });
         plans.plans.extend(own);
         found.templates.extend(held.templates);
+        found.filled_in.extend(held.filled_in);
         found.fixtures.extend(held.fixtures);
         found.closed.extend(held.closed);
     }
@@ -123,7 +124,7 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
             fpm_pools: pools.iter().flatten().map(|path| inside(root, path)).collect(),
             ..Selection::default()
         }));
-        let rest = Found { fragments: rest, ..Found::default() };
+        let rest = Found { fragments: rest, by_environment: found.by_environment.clone(), ..Found::default() };
         each_on_its_own(root, &rest, &[], plan, &mut plans.plans);
         tell(root, found, &pools, plans);
         return;
@@ -150,7 +151,7 @@ fn each_on_its_own(
     let inside = |path: &PathBuf| inside(root, path);
     let nginx = found.nginx.iter().map(|main| Selection { nginx_mains: vec![inside(main)], ..Selection::default() });
     plans.extend(nginx.map(&plan));
-    for path in &found.fragments {
+    for path in found.fragments.iter().chain(&found.by_environment) {
         let selection = Selection { fragments: vec![fragment(root, path)], ..Selection::default() };
         plans.push(Plan { unless_loaded: true, ..plan(selection) });
     }
@@ -176,6 +177,7 @@ fn tell(root: &Path, found: &Found, pools: &[Vec<PathBuf>], plans: &mut Plans) {
         (&found.nginx, "nginx's main file"),
         (&found.fragments, "nginx, a fragment"),
         (&found.fpm_mains, "PHP-FPM's main file"),
+        (&found.by_environment, "nginx, a template that the environment fills in"),
         (&found.containers, "what containers are made of"),
     ];
     for (paths, kind) in kinds {
@@ -190,6 +192,15 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
     let name = |path: &PathBuf| shown(&inside(root, path));
     plans.notes.extend(found.templates.iter().map(|path| format!("{}: a template, which is passed over", name(path))));
     plans.notes.extend(found.fixtures.iter().map(|path| format!("{}: test data, which is passed over", name(path))));
+    let filled_in = match &found.filled_in[..] {
+        [] => None,
+        [only] => Some((format!("what the environment fills into {}", name(only)), "the rendered file")),
+        [first, ..] => {
+            let what =
+                format!("what the environment fills into {} templates, such as {}", found.filled_in.len(), name(first));
+            Some((what, "the rendered files"))
+        }
+    };
     let count = found.templates.len();
     let templates = match &found.templates[..] {
         [] => None,
@@ -205,7 +216,8 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
         [first, ..] => Some(format!("what is in {count} closed files and folders, such as {}", name(first))),
     };
     let closed = closed.map(|what| (what, "an account that may read it"));
-    for (rule, passed_over) in [("placeholder-left", templates), ("include-unreadable", closed)] {
+    let all = [("placeholder-left", templates), ("placeholder-left", filled_in), ("include-unreadable", closed)];
+    for (rule, passed_over) in all {
         plans.passed_over.extend(passed_over.map(|(needs, option)| Unchecked { rule, needs, option: option.into() }));
     }
 }

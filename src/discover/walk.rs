@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::embedded;
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
 use super::root::inside;
 use super::template::{is_of_configuration, may_be_of_configuration};
+use super::{embedded, environment};
 use super::{has_compose_file, is_root};
 use crate::host::overlay::Added;
 use crate::host::shown;
@@ -59,6 +59,10 @@ pub(super) struct Found {
     pub containers: Vec<PathBuf>,
     /// Files that must be rendered first.
     pub templates: Vec<PathBuf>,
+    /// Templates of nginx's configuration that the environment fills in: what is written there is checked.
+    pub by_environment: Vec<PathBuf>,
+    /// Those of them with something to be filled in.
+    pub filled_in: Vec<PathBuf>,
     /// Texts that stand inside of other files, at the paths under which they are among the rest.
     pub embedded: Vec<Added>,
     /// Folders with test data, which were not walked.
@@ -143,6 +147,10 @@ impl Found {
             Recognised::Nginx(_) if is_evidently_nginx(bytes) => self.fragments.push(path),
             Recognised::FpmMain => self.fpm_mains.push(path),
             Recognised::FpmPool => self.fpm_pools.push(path),
+            Recognised::Template if environment::is_template_of_nginx(&path, bytes) => {
+                self.filled_in.extend(environment::is_filled_in(bytes).then(|| path.clone()));
+                self.by_environment.push(path);
+            }
             Recognised::Template if is_of_configuration(bytes) => self.templates.push(path),
             Recognised::Nginx(_) | Recognised::PhpIni | Recognised::Nothing | Recognised::Template => return false,
         }
