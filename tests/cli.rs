@@ -509,6 +509,32 @@ fn a_deployment_that_holds_nothing_is_told_by_its_place() {
 }
 
 #[test]
+fn a_deployment_whose_files_are_gone_is_named() {
+    let here = tempfile::tempdir().unwrap();
+    for key in ["files = [\"gone.conf\"]", "root = \"gone\""] {
+        write(here.path(), "gatelint.toml", format!("[[deployment]]\nname = \"shop\"\n{key}\n"));
+        let (status, text) = run(here.path(), "check . --format compact");
+        assert_eq!((status, text.contains("error: deployment shop: cannot read ")), (2, true), "{text}");
+    }
+}
+
+#[test]
+fn a_root_without_main_files_is_its_files() {
+    let here = tempfile::tempdir().unwrap();
+    let wrong = SITE.replace("fastcgi_pass", "fastcgi_pas");
+    for (root, prefix) in [("tree", "sites-available"), ("host", "etc/nginx/sites-available")] {
+        for name in ["one", "two"] {
+            write(here.path(), &format!("{root}/{prefix}/{name}"), &wrong);
+        }
+        let (status, text) = run(here.path(), &format!("check --root {root} --format compact"));
+        let places = ["one", "two"].map(|name| text.contains(&format!("{prefix}/{name}:1:")));
+        assert_eq!((status, places, text.lines().count()), (1, [true; 2], 2), "{text}");
+    }
+    fs::create_dir(here.path().join("empty")).unwrap();
+    assert_eq!(run(here.path(), "check --root empty").0, 2);
+}
+
+#[test]
 fn a_map_that_also_follows_from_an_include_is_listed_once() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "a/nginx.conf", MAIN);
@@ -624,6 +650,22 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     let (status, text) = run(here.path(), "check dump root --format compact");
     assert_eq!(status, 1, "{text}");
     assert!(text.lines().any(|line| line.starts_with(found)), "{text}");
+}
+
+#[test]
+fn a_dump_that_was_pasted_somewhere_is_read() {
+    let here = tempfile::tempdir().unwrap();
+    let pools = example().join("etc/php/8.2/fpm/pool.d");
+    fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
+    let dump = fs::read_to_string(dump("nginx-T.txt")).unwrap();
+    let (_, expected) = run_reading(here.path(), "check - www.conf --format compact", &self::dump("nginx-T.txt"));
+    for mark in ["    ", "> "] {
+        let quoted: String = dump.lines().map(|line| format!("{mark}{line}\n")).collect();
+        write(here.path(), "dump", format!("Why do I get 502?\n\n{quoted}"));
+        let (status, text) = run(here.path(), "check dump www.conf --format compact");
+        // What is taken off shows in no column.
+        assert_eq!((status, text), (1, expected.clone()));
+    }
 }
 
 #[test]
@@ -947,6 +989,69 @@ fn what_to_do_about_an_include_depends_on_why_it_was_not_read() {
         assert!(text.contains(why) && text.contains(help), "{text}");
     }
     assert!(!text.contains("as a user who may read it"), "{text}");
+}
+
+#[test]
+fn what_stands_inside_of_other_files_is_checked_at_its_place() {
+    let here = tempfile::tempdir().unwrap();
+    let site = SITE.replace("fastcgi_pass unix", "fastcgi_pas unix");
+    let indented = site.replace("server {", "server {\n     ");
+    let map = format!(
+        "kind: ConfigMap\ndata:\n  site.conf: |\n    {indented}  www.conf: |\n    [www]\n    listen = 9000\n    pm = dynamik\n    pm.max_children = 1\n    user = a\n"
+    );
+    write(here.path(), "map.yaml", map);
+    write(
+        here.path(),
+        "chart.yaml",
+        format!("kind: ConfigMap\ndata:\n  a.conf: |\n    listen {{{{ .P }}}};\n    {site}"),
+    );
+    write(here.path(), "Dockerfile", format!("FROM nginx\nCOPY <<'EOF' /etc/nginx/conf.d/a.conf\n{site}EOF\n"));
+    let script =
+        format!("cat > /etc/nginx/conf.d/a.conf <<'EOF'\n{site}EOF\ncat > /etc/nginx/b.conf <<EOF\n{site}EOF\n");
+    write(here.path(), "install.sh", script.replace("$request_method", "GET"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        (status, places),
+        (1, vec!["Dockerfile:3:41", "install.sh:2:41", "map.yaml:5:38", "map.yaml:9:6"]),
+        "{text}"
+    );
+    let (status, text) = run(here.path(), "check map.yaml --format compact");
+    assert_eq!((status, text.lines().count()), (1, 2), "{text}");
+    assert_eq!(run(here.path(), "check chart.yaml").0, 2);
+    // What something fills in first is told, once for each file.
+    let (_, text) = run(here.path(), "check . --color never");
+    assert!(text.contains("what is made of 2 templates, such as chart.yaml"), "{text}");
+}
+
+#[test]
+fn a_template_of_the_environment_is_checked_as_far_as_it_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    let site = "server {\n    listen ${PORT};\n    server_name $HOST;\n    client_max_body_size ${MAX};\n    location ~ [.]php$ {\n        \
+        include fastcgi_params;\n        fastcgi_param SCRIPT_FILENAME /srv$fastcgi_script_name;\n        \
+        fastcgi_buffers ${N} 4k;\n        fastcgi_busy_buffers_size 256k;\n        fastcgi_pass ${PHP}:9000;\n    }\n}\n";
+    write(here.path(), "templates/site.conf.template", site);
+    write(here.path(), "templates/mail.template", "Dear ${NAME},\n");
+    for path in [".", "templates/site.conf.template"] {
+        let (status, text) = run(here.path(), &format!("check {path} --color never"));
+        let told = text.contains("what the environment fills into templates/site.conf.template (the rendered file)");
+        assert_eq!((status, told), (0, true), "{text}");
+    }
+    write(here.path(), "templates/site.conf.template", site.replace("${PHP}:9000;", "${PHP}"));
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.as_str()), (0, ""), "the word may bring its `;`");
+    write(
+        here.path(),
+        "templates/site.conf.template",
+        site.replace("server_name", "servername").replace("9000;", "9000"),
+    );
+    let (status, text) = run(here.path(), "check . --format compact");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        (status, places),
+        (1, vec!["templates/site.conf.template:3:5", "templates/site.conf.template:10:9"]),
+        "{text}"
+    );
 }
 
 #[test]

@@ -8,9 +8,11 @@ use super::capture::Capture;
 use super::encoding::not_text;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
+use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
+use crate::finding::Unchecked;
 use crate::host::overlay::Added;
-use crate::host::{MAX_FILE, ReadError, disk};
+use crate::host::{MAX_FILE, ReadError, disk, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -72,7 +74,21 @@ impl Files {
         let mut files = Vec::new();
         for (named, path) in absolute {
             let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
-            files.push(NamedFile { text: read_file(&named, &path)?, named, inside });
+            let text = read_file(&named, &path)?;
+            let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&text));
+            if !parts.is_empty() && parts.iter().all(|part| part.is_filled_in) {
+                return Err(DiscoverError::Template { path: named });
+            }
+            if parts.is_empty() {
+                files.push(NamedFile { text, named, inside });
+                continue;
+            }
+            for part in parts.into_iter().filter(|part| !part.is_filled_in) {
+                let added = part.added(&inside, shown(&inside));
+                files.push(NamedFile { text: added.text.clone(), named: named.clone(), inside: added.path.clone() });
+                plan.added.push(added);
+            }
         }
         if let Some(text) = self.stdin {
             let inside = Path::new("/").join(STDIN_SHOWN);
@@ -104,6 +120,14 @@ impl Files {
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
                 Recognised::Nothing if selection.context.is_some() => {
+                    plan.selection.fragments.push(Fragment::at(inside.clone()));
+                }
+                Recognised::Template if environment::is_template_of_nginx(inside, text) => {
+                    if environment::is_filled_in(text) {
+                        let needs = format!("what the environment fills into {}", named.display());
+                        let option = "the rendered file".into();
+                        plans.passed_over.push(Unchecked { rule: "placeholder-left", needs, option });
+                    }
                     plan.selection.fragments.push(Fragment::at(inside.clone()));
                 }
                 Recognised::Template => return Err(DiscoverError::Template { path: named.clone() }),

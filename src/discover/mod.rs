@@ -19,7 +19,9 @@ use crate::host::{Host, ReadError, normalize};
 
 pub mod capture;
 mod containers;
+mod embedded;
 mod encoding;
+pub mod environment;
 mod files;
 mod implied;
 pub mod recognise;
@@ -83,6 +85,14 @@ pub enum DiscoverError {
         /// How many.
         count: usize,
     },
+    /// A deployment of the configuration file cannot be planned.
+    #[error("deployment {name}: {error}")]
+    InDeployment {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: Box<DiscoverError>,
+    },
     /// Nothing to check.
     #[error("{}: found no nginx and no PHP-FPM configuration here", path.display())]
     Nothing {
@@ -110,7 +120,14 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
     let selection = &given.selection;
     let root = given.root.as_deref().or(paths.is_empty().then_some(Path::new("/")));
     if let Some(root) = root {
-        plans.plans.push(root_plan(root, selection.clone())?);
+        let plan = root_plan(root, selection.clone())?;
+        let is_pinned = !selection.nginx_mains.is_empty() || !selection.fpm_mains.is_empty();
+        match plan.view {
+            // This host is not walked: other deployments may lie anywhere on it.
+            View::Live => plans.plans.push(plan),
+            _ if is_pinned => plans.plans.push(plan),
+            _ => repository::root(plan, &mut plans),
+        }
     }
     let mut files = Files::default();
     for path in paths {
@@ -139,8 +156,7 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             }
         } else {
             plans.notes.push(format!("{}: the root of a host", path.display()));
-            let plan = root_plan(path, selection.clone())?;
-            plans.plans.extend(repository::of_root(plan).0);
+            repository::root(root_plan(path, selection.clone())?, &mut plans);
         }
     }
     if !files.is_empty() {
@@ -155,45 +171,52 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
 pub fn named(deployments: &[&Deployment], base: &Path, given: &Given) -> Result<Plans, DiscoverError> {
     let mut plans = Plans::default();
     for deployment in deployments {
-        let profile = given.profile.or(deployment.profile);
-        let maps = given.maps.iter().chain(&deployment.maps).cloned().collect();
-        let mut selection = given.selection.clone();
-        selection.nginx_mains.extend_from_slice(&deployment.nginx_conf);
-        selection.fpm_mains.extend_from_slice(&deployment.fpm_conf);
-        selection.php_inis.extend_from_slice(&deployment.php_ini);
-        let given = Given { root: None, selection, maps, profile };
-        let mut own = Plans::default();
-        match &deployment.root {
-            Some(root) => {
-                let mut plan = root_plan(root, given.selection.clone())?;
-                let whole = deployment.complete.unwrap_or(true);
-                plan.view = if whole { View::Root } else { View::Overlay };
-                let canonical = base.canonicalize().unwrap_or_else(|_| base.to_owned());
-                let shown = plan.root.strip_prefix(&canonical).ok().filter(|shown| !shown.as_os_str().is_empty());
-                plan.shown_prefix = shown.map_or_else(String::new, |shown| format!("{}/", shown.display()));
-                own.plans.push(plan);
-            }
-            None => {
-                let mut files = Files::default();
-                for path in &deployment.files {
-                    let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
-                    match metadata.is_dir() {
-                        true => files.named.extend(configuration_files(path)),
-                        false => files.named.push(path.clone()),
-                    }
-                }
-                files.plan(base, &given.selection, &mut own)?;
-                if deployment.complete == Some(true) {
-                    own.plans.iter_mut().for_each(|plan| plan.view = View::Root);
-                }
-            }
-        }
-        finish(&mut own.plans, &given)?;
+        let in_deployment =
+            |error| DiscoverError::InDeployment { name: deployment.name.clone(), error: Box::new(error) };
+        let own = one_named(deployment, base, given).map_err(in_deployment)?;
         let said = |note: &String| format!("deployment {}: {note}", deployment.name);
         plans.notes.extend(own.notes.iter().map(said));
         plans.plans.extend(own.plans.into_iter().map(|plan| Plan { name: Some(deployment.name.clone()), ..plan }));
     }
     Ok(plans)
+}
+
+fn one_named(deployment: &Deployment, base: &Path, given: &Given) -> Result<Plans, DiscoverError> {
+    let profile = given.profile.or(deployment.profile);
+    let maps = given.maps.iter().chain(&deployment.maps).cloned().collect();
+    let mut selection = given.selection.clone();
+    selection.nginx_mains.extend_from_slice(&deployment.nginx_conf);
+    selection.fpm_mains.extend_from_slice(&deployment.fpm_conf);
+    selection.php_inis.extend_from_slice(&deployment.php_ini);
+    let given = Given { root: None, selection, maps, profile };
+    let mut own = Plans::default();
+    match &deployment.root {
+        Some(root) => {
+            let mut plan = root_plan(root, given.selection.clone())?;
+            let whole = deployment.complete.unwrap_or(true);
+            plan.view = if whole { View::Root } else { View::Overlay };
+            let canonical = base.canonicalize().unwrap_or_else(|_| base.to_owned());
+            let shown = plan.root.strip_prefix(&canonical).ok().filter(|shown| !shown.as_os_str().is_empty());
+            plan.shown_prefix = shown.map_or_else(String::new, |shown| format!("{}/", shown.display()));
+            own.plans.push(plan);
+        }
+        None => {
+            let mut files = Files::default();
+            for path in &deployment.files {
+                let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+                match metadata.is_dir() {
+                    true => files.named.extend(configuration_files(path)),
+                    false => files.named.push(path.clone()),
+                }
+            }
+            files.plan(base, &given.selection, &mut own)?;
+            if deployment.complete == Some(true) {
+                own.plans.iter_mut().for_each(|plan| plan.view = View::Root);
+            }
+        }
+    }
+    finish(&mut own.plans, &given)?;
+    Ok(own)
 }
 
 /// Puts into plans what was said besides the paths.

@@ -16,6 +16,7 @@ use super::{DiscoverError, Plans, containers, unreadable};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;
+use crate::host::overlay::Added;
 use crate::host::{glob, layout, shown};
 
 /// Walks a repository and plans its deployments.
@@ -34,6 +35,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         let (own, held) = of_root(Plan { shown_prefix: format!("{name}/"), in_container, ..plan });
         plans.plans.extend(own);
         found.templates.extend(held.templates);
+        found.filled_in.extend(held.filled_in);
         found.fixtures.extend(held.fixtures);
         found.closed.extend(held.closed);
     }
@@ -44,6 +46,11 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         plans.plans.push(Plan { unpaired, ..plan });
     }
     pair(&root, &found, plans);
+    for plan in &mut plans.plans[before..] {
+        let is_named = |added: &&Added| plan.selection.files().any(|file| *file == added.path);
+        let own: Vec<Added> = found.embedded.iter().filter(is_named).cloned().collect();
+        plan.added.extend(own);
+    }
     tell_what_is_passed_over(&root, &found, plans);
     plans.plans[before..].iter_mut().for_each(|plan| plan.repository = Some(root.clone()));
     match plans.plans.len() > before {
@@ -56,12 +63,22 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     }
 }
 
+/// Plans what the tree of a host holds, and says what is passed over there.
+pub fn root(plan: Plan, plans: &mut Plans) {
+    let root = plan.root.clone();
+    let (own, held) = of_root(plan);
+    plans.plans.extend(own);
+    tell_what_is_passed_over(&root, &held, plans);
+}
+
 /// The plans of a host's tree: itself, and what neither of its programs loads. Returns what it holds, too.
-pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
+fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
     let (mut held, has_main) = root::complete(&mut plan);
     let (host, prefix, in_container) = (plan.root.clone(), plan.shown_prefix.clone(), plan.in_container);
     // Of a whole tree with a main file, it is told what that does not load.
     let is_told = plan.view == View::Root && has_main;
+    let layouts = Disk::new(&host).map(|host| layout::masters(&host)).unwrap_or_default();
+    let has_programs = has_main || !plan.added.is_empty() || !layouts.is_empty();
     let mut plans = vec![plan];
     if !is_told {
         let rest = |selection| Plan {
@@ -71,7 +88,6 @@ pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
             ..Plan::new(host.clone(), View::Files, selection)
         };
         // What lies where PHP-FPM's packages look for it is loaded or told by its master.
-        let layouts = Disk::new(&host).map(|host| layout::masters(&host)).unwrap_or_default();
         let is_elsewhere = |path: &PathBuf| {
             let path = inside(&host, path);
             !layouts.iter().any(|layout| layout.main == path || glob::matches_path(&layout.pools, &path))
@@ -79,6 +95,10 @@ pub(super) fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
         held.fpm_mains.retain(is_elsewhere);
         held.fpm_pools.retain(is_elsewhere);
         each_on_its_own(&host, &held, &pool_sets(&host, &held), rest, &mut plans);
+    }
+    // A tree of files that no main file loads is no more than those.
+    if !has_programs && plans.len() > 1 {
+        plans.remove(0);
     }
     (plans, held)
 }
@@ -104,7 +124,7 @@ fn pair(root: &Path, found: &Found, plans: &mut Plans) {
             fpm_pools: pools.iter().flatten().map(|path| inside(root, path)).collect(),
             ..Selection::default()
         }));
-        let rest = Found { fragments: rest, ..Found::default() };
+        let rest = Found { fragments: rest, by_environment: found.by_environment.clone(), ..Found::default() };
         each_on_its_own(root, &rest, &[], plan, &mut plans.plans);
         tell(root, found, &pools, plans);
         return;
@@ -131,7 +151,7 @@ fn each_on_its_own(
     let inside = |path: &PathBuf| inside(root, path);
     let nginx = found.nginx.iter().map(|main| Selection { nginx_mains: vec![inside(main)], ..Selection::default() });
     plans.extend(nginx.map(&plan));
-    for path in &found.fragments {
+    for path in found.fragments.iter().chain(&found.by_environment) {
         let selection = Selection { fragments: vec![fragment(root, path)], ..Selection::default() };
         plans.push(Plan { unless_loaded: true, ..plan(selection) });
     }
@@ -157,6 +177,7 @@ fn tell(root: &Path, found: &Found, pools: &[Vec<PathBuf>], plans: &mut Plans) {
         (&found.nginx, "nginx's main file"),
         (&found.fragments, "nginx, a fragment"),
         (&found.fpm_mains, "PHP-FPM's main file"),
+        (&found.by_environment, "nginx, a template that the environment fills in"),
         (&found.containers, "what containers are made of"),
     ];
     for (paths, kind) in kinds {
@@ -171,6 +192,15 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
     let name = |path: &PathBuf| shown(&inside(root, path));
     plans.notes.extend(found.templates.iter().map(|path| format!("{}: a template, which is passed over", name(path))));
     plans.notes.extend(found.fixtures.iter().map(|path| format!("{}: test data, which is passed over", name(path))));
+    let filled_in = match &found.filled_in[..] {
+        [] => None,
+        [only] => Some((format!("what the environment fills into {}", name(only)), "the rendered file")),
+        [first, ..] => {
+            let what =
+                format!("what the environment fills into {} templates, such as {}", found.filled_in.len(), name(first));
+            Some((what, "the rendered files"))
+        }
+    };
     let count = found.templates.len();
     let templates = match &found.templates[..] {
         [] => None,
@@ -186,7 +216,8 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
         [first, ..] => Some(format!("what is in {count} closed files and folders, such as {}", name(first))),
     };
     let closed = closed.map(|what| (what, "an account that may read it"));
-    for (rule, passed_over) in [("placeholder-left", templates), ("include-unreadable", closed)] {
+    let all = [("placeholder-left", templates), ("placeholder-left", filled_in), ("include-unreadable", closed)];
+    for (rule, passed_over) in all {
         plans.passed_over.extend(passed_over.map(|(needs, option)| Unchecked { rule, needs, option: option.into() }));
     }
 }

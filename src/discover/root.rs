@@ -31,7 +31,7 @@ pub(super) fn complete(plan: &mut Plan) -> (Found, bool) {
     let found = match plan.view {
         // A whole host with its main file says itself what it loads, and may be large.
         View::Root if has_main => return (Found::default(), true),
-        View::Root => walk(&plan.root.join("etc")),
+        View::Root if plan.root.join("etc").is_dir() => walk(&plan.root.join("etc")),
         _ => walk(&plan.root),
     };
     let fragments: Vec<PathBuf> = found.fragments.iter().map(|path| inside(&plan.root, path)).collect();

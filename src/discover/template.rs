@@ -61,15 +61,20 @@ pub(super) fn may_be_of_configuration(name: &str) -> bool {
 
 /// Whether a file is a template of configuration, by its name (in lower case) or by marks in its text.
 pub(super) fn is_template(name: &str, bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
+    ENDINGS.iter().chain(&ENDINGS_OF_PAGES).any(|ending| name.ends_with(ending))
+        || has_marks(&String::from_utf8_lossy(bytes))
+}
+
+/// Whether a text has marks that only a template engine understands.
+pub(super) fn has_marks(text: &str) -> bool {
     // Comments do not count: people show examples of templates in them.
-    let lines = || text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
     let marks: &[&str] = if text.contains("_by_lua") { &MARKS_BESIDE_LUA } else { &MARKS };
     let has_lua = marks.len() == MARKS_BESIDE_LUA.len();
     let is_marked = |line: &str| {
         marks.iter().any(|mark| line.contains(mark)) || !has_lua && (has_slot(line) || has_hashed_word(line))
     };
-    ENDINGS.iter().chain(&ENDINGS_OF_PAGES).any(|ending| name.ends_with(ending)) || lines().any(is_marked)
+    lines.any(is_marked)
 }
 
 /// Whether a template is one of nginx's or PHP-FPM's configuration: many other files are made of templates.

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
+use super::root::inside;
 use super::template::{is_of_configuration, may_be_of_configuration};
+use super::{embedded, environment};
 use super::{has_compose_file, is_root};
+use crate::host::overlay::Added;
+use crate::host::shown;
 use crate::nginx::levels::Context;
 
 /// Folders that hold no configuration of the repository's own: what others have written, what is built.
@@ -55,6 +59,12 @@ pub(super) struct Found {
     pub containers: Vec<PathBuf>,
     /// Files that must be rendered first.
     pub templates: Vec<PathBuf>,
+    /// Templates of nginx's configuration that the environment fills in: what is written there is checked.
+    pub by_environment: Vec<PathBuf>,
+    /// Those of them with something to be filled in.
+    pub filled_in: Vec<PathBuf>,
+    /// Texts that stand inside of other files, at the paths under which they are among the rest.
+    pub embedded: Vec<Added>,
     /// Folders with test data, which were not walked.
     pub fixtures: Vec<PathBuf>,
     /// Folders, and files that may be configuration, which this account may not read.
@@ -76,7 +86,7 @@ pub(super) fn walk(root: &Path) -> Found {
             }
         };
         if !entry.file_type().is_dir() {
-            sort_in(&entry, &mut found);
+            sort_in(root, &entry, &mut found);
             continue;
         }
         let name = entry.file_name().to_string_lossy();
@@ -105,9 +115,10 @@ fn has_root_folder(directory: &Path) -> bool {
     ["etc", "usr", "opt"].iter().any(|name| directory.join(name).is_dir())
 }
 
-fn sort_in(entry: &DirEntry, found: &mut Found) {
+fn sort_in(root: &Path, entry: &DirEntry, found: &mut Found) {
     let path = entry.path().to_owned();
     let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+    sort_embedded_in(root, entry, &name, found);
     if is_dockerfile(&name) || name.contains("compose") && name.contains(".y") {
         found.containers.push(path);
         return;
@@ -125,14 +136,52 @@ fn sort_in(entry: &DirEntry, found: &mut Found) {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return;
     }
-    match recognise(&path, &bytes) {
-        Recognised::Nginx(Context::Main) => found.nginx.push(path),
-        Recognised::Nginx(_) if is_evidently_nginx(&bytes) => found.fragments.push(path),
-        Recognised::Nginx(_) | Recognised::PhpIni | Recognised::Nothing => {}
-        Recognised::FpmMain => found.fpm_mains.push(path),
-        Recognised::FpmPool => found.fpm_pools.push(path),
-        Recognised::Template if is_of_configuration(&bytes) => found.templates.push(path),
-        Recognised::Template => {}
+    found.take(path, &bytes);
+}
+
+impl Found {
+    /// Puts a file where it belongs by what it holds; `false` where it holds no configuration.
+    fn take(&mut self, path: PathBuf, bytes: &[u8]) -> bool {
+        match recognise(&path, bytes) {
+            Recognised::Nginx(Context::Main) => self.nginx.push(path),
+            Recognised::Nginx(_) if is_evidently_nginx(bytes) => self.fragments.push(path),
+            Recognised::FpmMain => self.fpm_mains.push(path),
+            Recognised::FpmPool => self.fpm_pools.push(path),
+            Recognised::Template if environment::is_template_of_nginx(&path, bytes) => {
+                self.filled_in.extend(environment::is_filled_in(bytes).then(|| path.clone()));
+                self.by_environment.push(path);
+            }
+            Recognised::Template if is_of_configuration(bytes) => self.templates.push(path),
+            Recognised::Nginx(_) | Recognised::PhpIni | Recognised::Nothing | Recognised::Template => return false,
+        }
+        true
+    }
+}
+
+/// Sorts in what stands inside of a ConfigMap, a Dockerfile or a script.
+fn sort_embedded_in(root: &Path, entry: &DirEntry, name: &str, found: &mut Found) {
+    let is_small = || entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SIZE);
+    if !embedded::may_hold_some(name) || !is_small() {
+        return;
+    }
+    let Ok(text) = fs::read_to_string(entry.path()) else { return };
+    let mut holds = false;
+    for one in embedded::inside_of(name, &text) {
+        if one.is_filled_in {
+            if is_of_configuration(&one.text) && !found.templates.contains(&entry.path().to_owned()) {
+                found.templates.push(entry.path().to_owned());
+            }
+            continue;
+        }
+        let file = inside(root, entry.path());
+        if found.take(one.path(entry.path()), &one.text) {
+            found.embedded.push(one.added(&file, shown(&file)));
+            holds = true;
+        }
+    }
+    // What containers are made of is not joined by chance.
+    if holds && embedded::is_yaml(name) {
+        found.containers.push(entry.path().to_owned());
     }
 }
 
@@ -157,7 +206,7 @@ const ENDINGS: [&str; 10] = [
 
 /// Names under which people keep configuration: `*.conf` and its kin, templates of it, and names without an ending
 /// in a folder that has to do with nginx.
-fn may_be_configuration(path: &Path, name: &str) -> bool {
+pub(super) fn may_be_configuration(path: &Path, name: &str) -> bool {
     let in_nginx = || {
         let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))

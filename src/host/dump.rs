@@ -3,6 +3,7 @@
 //! Each file stands behind a line `# configuration file PATH:` and ends with one line break more than
 //! it has. What nginx says on the standard error may stand anywhere between the lines.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ impl Dump {
     /// The files of a dump; none when the text is something else.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-        let text = without_prompt(text);
+        let text = unquoted(text);
+        let text = without_prompt(&text);
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             match (header(line), parts.last_mut()) {
                 (Some(path), _) => parts.push((path, Vec::new())),
@@ -55,6 +57,38 @@ fn mains(text: &[u8]) -> BTreeSet<&[u8]> {
     text.split(|byte| *byte == b'\n')
         .filter_map(|line| line.strip_prefix(begin)?.split(|byte| *byte == b' ').next())
         .collect()
+}
+
+/// The text without what an issue, a mail or a log puts before each of its lines (`> `, `web-1 | `, four blanks), and
+/// without what stands around a fence of Markdown.
+fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
+    let lines = || text.split_inclusive(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+    let mark = lines().enumerate().find_map(|(at, line)| {
+        let mark = &line[..line.find(HEADER)?];
+        let is_mark = mark.chars().all(|char| " \t>|".contains(char)) || mark.ends_with("| ");
+        let is_header = header(line[mark.len()..].as_bytes()).is_some_and(|path| path.is_absolute());
+        (is_mark && is_header).then(|| (at, mark.to_owned()))
+    });
+    let Some((first, mark)) = mark else { return Cow::Borrowed(text) };
+    let is_fence = |line: &str| line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
+    let inside = |line: &str| match line.strip_prefix(&mark) {
+        Some(rest) => Some(rest.to_owned()),
+        None => (line.trim_end() == mark.trim_end() || line.trim().is_empty()).then(|| "\n".to_owned()),
+    };
+    let before: Vec<_> = lines().take(first).collect();
+    let has_fence = before.iter().any(|line| inside(line).is_some_and(|line| is_fence(&line)));
+    // A comment inside of a configuration is no mark.
+    let is_comment = || before.iter().any(|line| line.contains(['{', ';']));
+    if !has_fence && (mark.is_empty() || is_comment()) {
+        return Cow::Borrowed(text);
+    }
+    let mut bare = Vec::new();
+    let mut is_open = true;
+    for line in lines().skip(first).filter_map(|line| inside(&line)) {
+        is_open = header(line.as_bytes()).is_some() || is_open && !(has_fence && is_fence(&line));
+        bare.extend_from_slice(if is_open { line.as_bytes() } else { b"" });
+    }
+    Cow::Owned(bare)
 }
 
 /// The text without the prompt of a shell or the fence that was copied along at its end.
@@ -144,6 +178,29 @@ mod tests {
         assert_eq!(text(DUMP, "/c/sites/b"), "server { }\n");
         assert_eq!(Dump::read(DUMP.as_bytes()).unwrap().main, Path::new("/c/nginx.conf"));
         assert_eq!(text(&DUMP.replace('\n', "\r\n"), "/c/a"), "types { a b; }");
+    }
+
+    #[test]
+    fn marks_and_fences_around_a_dump_are_taken_off() {
+        let texts = |dump: &str| {
+            let dump = Dump::read(dump.as_bytes()).unwrap();
+            ["/c/nginx.conf", "/c/a", "/c/sites/b"]
+                .map(|path| String::from_utf8(dump.read(Path::new(path)).unwrap()).unwrap().trim_end().to_owned())
+        };
+        let marked =
+            |mark: &str| DUMP.lines().map(|line| format!("{mark}{line}").trim_end().to_owned() + "\n").collect();
+        let around = |text: &str| format!("My configuration; what is wrong?\n\n{text}\n\nThanks {{anyone}};\n");
+        let marked: [String; 4] = ["    ", "> ", "\t", "web-1  | "].map(marked);
+        for text in &marked {
+            assert_eq!(texts(text), texts(DUMP), "{text}");
+        }
+        assert_eq!(texts(&around(&format!("```nginx\n{DUMP}```"))), texts(DUMP));
+        assert_eq!(
+            texts(&around(&marked[1].replacen("> ", "> ```\n> ", 1).replacen(" { }", " { }\n> ```", 1))),
+            texts(DUMP)
+        );
+        let comment = "http {\n    # configuration file /c/a:\n    server { }\n}\n";
+        assert!(Dump::read(comment.as_bytes()).is_none());
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub fn has(expression: &str, name: &str) -> bool {
     names(expression).any(|found| found == name)
 }
 
+/// How many groups of an expression capture.
+pub fn count(expression: &str) -> usize {
+    groups(expression).map_or(0, |groups| groups.len())
+}
+
 /// The texts that a group can hold, by number or name, where it is a list of literals: `(shop|blog)`.
 pub fn alternatives(expression: &str, group: &str) -> Option<Vec<String>> {
     let groups = groups(expression)?;

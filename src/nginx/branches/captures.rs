@@ -1,7 +1,7 @@
 //! What groups of expressions hold: of a location, of a `rewrite` in it, of a condition.
 
 use super::conditions::Condition;
-use super::sample::sample;
+use super::sample::{sample, samples};
 use super::{Rest, Value, Values, Variables, is_group};
 use crate::nginx::ast::Directive;
 use crate::nginx::groups;
@@ -17,7 +17,7 @@ impl Variables<'_> {
         let Some((expression, caseless, span)) = self.expression(level, name) else { return anything };
         let Some(texts) = groups::alternatives(&expression, name).filter(|_| !caseless) else { return anything };
         let Some(server) = self.server(level) else { return anything };
-        let locations = Locations::new(self.config, server, &mut self.patterns.borrow_mut());
+        let locations = self.locations(server);
         let mut values = Values::only(Vec::new());
         for text in texts {
             match self.is_taken(&locations, level, &expression, (name, &text)) {
@@ -32,7 +32,7 @@ impl Variables<'_> {
     }
 
     /// The expression that gives a group its text at a level, whether it is matched without case, and its place.
-    fn expression(&self, level: LevelId, name: &str) -> Option<(String, bool, Option<Span>)> {
+    pub(super) fn expression(&self, level: LevelId, name: &str) -> Option<(String, bool, Option<Span>)> {
         let is_number = name.starts_with(|char: char| char.is_ascii_digit());
         // A number stands for the expression that was matched last; conditions match others in between.
         let matches =
@@ -77,8 +77,8 @@ impl Variables<'_> {
         let subjects = self.of_variable(level, &condition.variable, depth + 1);
         let pattern = self.patterns.borrow_mut().get(&condition.operand, condition.operator == "~*");
         let mut found: Vec<Value> = Vec::new();
-        let mut add = |subject: &str, key: String, via: Vec<Span>| {
-            let Some(Some(captures)) = pattern.captures(subject) else { return };
+        let mut add = |subject: &str, key: String, via: Vec<Span>| -> bool {
+            let Some(Some(captures)) = pattern.captures(subject) else { return false };
             let mut filled = String::new();
             for piece in split(text) {
                 match piece {
@@ -93,6 +93,7 @@ impl Variables<'_> {
             if let Some(value) = self.single(level, &filled, depth).filter(|_| !known) {
                 found.push(Value { key: Some(key), via, ..value });
             }
+            true
         };
         for subject in subjects.all.iter().filter(|subject| !subject.implied) {
             add(&subject.text, subject.key.clone().unwrap_or_else(|| subject.text.clone()), subject.via.clone());
@@ -101,11 +102,10 @@ impl Variables<'_> {
             let groups = names(text).filter(|name| is_group(&format!("~{}", condition.operand), name));
             for group in groups {
                 for listed in groups::alternatives(&condition.operand, group).unwrap_or_default() {
-                    let subject = sample(&condition.operand, group, &listed);
-                    let admitted = subject.filter(|subject| self.admits(level, &condition.variable, subject));
-                    if let Some(subject) = admitted {
-                        add(&subject, format!("{} with {listed}", condition.text), Vec::new());
-                    }
+                    let subjects = samples(&condition.operand, Some((group, &listed)));
+                    self.arrives(level, &condition.variable, Box::new(subjects), &mut |subject| {
+                        add(subject, format!("{} with {listed}", condition.text), Vec::new())
+                    });
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::arrivals::{ANY, Likes};
+use super::sample::samples;
 use super::{Rest, Values, Variables, is_group};
 use crate::nginx::ast::Directive;
 use crate::nginx::levels::{Context, LevelId};
@@ -121,7 +123,8 @@ impl<'a> Variables<'a> {
             let Some(word) = directive.args.get(1).filter(|word| !mentions(&word.text, name)) else { continue };
             let never = asked.as_ref().is_some_and(|asked| asked.rest == Rest::Nothing)
                 && holds(condition).is_some_and(|holds| !holds.contains(&true));
-            if never {
+            let is_known = holds(condition).is_some_and(|holds| holds.contains(&true));
+            if never || !is_known && !self.may_hold(level, condition, true) {
                 continue;
             }
             let groups = format!("~{}", condition.operand);
@@ -137,8 +140,10 @@ impl<'a> Variables<'a> {
             values.all.extend(inner.map(|value| value.behind(word.span, &condition.text)));
         }
         let only_one = match conditions.as_slice() {
-            [condition] if asked.is_some() => holds(condition).is_some_and(|holds| holds.contains(&false)),
-            [condition] => condition.variable != "host",
+            [condition] => {
+                let is_known = holds(condition).is_some_and(|holds| holds.contains(&false));
+                is_known || self.may_hold(level, condition, false)
+            }
             _ => false,
         };
         if let Some((_, directive)) = base.filter(|_| only_one) {
@@ -149,6 +154,19 @@ impl<'a> Variables<'a> {
             }
         }
         values
+    }
+
+    /// Whether a request may come for which a condition holds, or does not.
+    fn may_hold(&self, level: LevelId, condition: &Condition, wanted: bool) -> bool {
+        let likes: Likes<'_> = match condition.operator.as_str() {
+            operator if operator.starts_with('!') == wanted => Box::new(ANY.into_iter().map(str::to_owned)),
+            operator if operator.contains('~') => Box::new(samples(&condition.operand, None)),
+            "" => Box::new(ANY.into_iter().map(str::to_owned)),
+            _ => Box::new([condition.operand.clone()].into_iter()),
+        };
+        let mut holds =
+            |value: &str| condition.holds(value, &mut self.patterns.borrow_mut()).is_some_and(|holds| holds == wanted);
+        self.is_free(level, &condition.variable) || self.arrives(level, &condition.variable, likes, &mut holds)
     }
 
     /// The hosts, schemes or ports that come to a level, where conditions ask for them.

@@ -7,24 +7,29 @@
 //!
 //! This file puts an argument together of its variables. Where each gets its values is told in `records` (`map`,
 //! `geo`, `split_clients`), `conditions` (`set` and `if`), `captures` (groups of expressions) and `requests` (hosts,
-//! schemes, ports).
+//! schemes, ports). Whether a request comes that takes a value is told in `arrivals`, by way of `names`, which server
+//! takes a host, and `sample`, texts that an expression matches.
 
+mod arrivals;
 mod captures;
 mod conditions;
+mod names;
 mod records;
 mod requests;
 mod sample;
 mod table;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::groups;
 use super::levels::{Config, LevelId};
+use super::locations::Locations;
 use super::regex::Patterns;
 use super::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
+use names::Names;
 use table::Table;
 
 /// An argument with more values than this is not followed.
@@ -38,6 +43,9 @@ pub const MAX_TRIES: usize = 2_000_000;
 
 /// Variables in values of variables are followed so far: people write two or three `map`s in a row.
 const MAX_DEPTH: usize = 16;
+
+/// The variables that hold the host that a request asks for.
+const HOST: [&str; 3] = ["host", "http_host", "server_name"];
 
 /// One value of an argument, and when it is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +65,9 @@ pub struct Variables<'a> {
     config: &'a Config,
     /// The blocks of records by the variable that they define.
     blocks: OnceCell<HashMap<&'a str, Vec<LevelId>>>,
-    /// The servers that take requests for other names than their own.
-    defaults: OnceCell<HashSet<LevelId>>,
+    /// The names of all servers.
+    names: OnceCell<Names<'a>>,
+    locations: RefCell<HashMap<LevelId, Rc<Locations>>>,
     tables: RefCell<HashMap<LevelId, Rc<Table<'a>>>>,
     patterns: RefCell<Patterns>,
     /// The host of the request that is looked at, where several variables hang on it.
@@ -110,7 +119,8 @@ impl<'a> Variables<'a> {
         Variables {
             config,
             blocks: OnceCell::new(),
-            defaults: OnceCell::new(),
+            names: OnceCell::new(),
+            locations: RefCell::default(),
             tables: RefCell::default(),
             patterns: RefCell::default(),
             fixed_host: RefCell::default(),

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::arrivals::{ANY, Likes, only_variable};
+use super::sample::samples;
 use super::table::{Found, Table};
-use super::{MAX_BRANCHES, Rest, Value, Values, Variables, is_group, sample};
+use super::{MAX_BRANCHES, Rest, Value, Values, Variables, is_group};
 use crate::nginx::groups;
 use crate::nginx::levels::{Context, LevelId};
 use crate::nginx::regex::Captures;
@@ -27,7 +29,7 @@ impl<'a> Variables<'a> {
         })
     }
 
-    fn table(&self, block: LevelId) -> Rc<Table<'a>> {
+    pub(super) fn table(&self, block: LevelId) -> Rc<Table<'a>> {
         let known = self.tables.borrow().get(&block).cloned();
         known.unwrap_or_else(|| {
             let table = Rc::new(Table::new(self.config, block));
@@ -61,11 +63,9 @@ impl<'a> Variables<'a> {
     fn looked_up(&self, level: LevelId, table: &Table<'_>, keys: Vec<Value>, depth: usize) -> Values {
         let mut values = Values::only(Vec::new());
         for subject in keys {
-            let Some(left) = self.tries.get().checked_sub(table.expressions.len()) else {
-                self.has_more.set(true);
+            if !self.may_try(table.expressions.len()) {
                 return Values::default();
-            };
-            self.tries.set(left);
+            }
             let key = subject.key.clone().unwrap_or_else(|| subject.text.clone());
             let via = subject.via.iter().copied().chain(subject.span).collect();
             let found = table.find(&subject.text, &mut self.patterns.borrow_mut());
@@ -101,26 +101,21 @@ impl<'a> Variables<'a> {
         }
         let opener = self.config.level(block).opener.as_ref();
         let source = opener.and_then(|opener| opener.arg(0)).filter(|_| table.is_map).unwrap_or_default();
-        let variable = names(source).next().filter(|name| source.len() <= name.len() + 3).unwrap_or_default();
+        let is_free = names(source).all(|name| self.is_free(level, name));
         let mut values = Values::only(Vec::new());
         for (at, (key, _)) in table.records.iter().enumerate() {
-            let is_literal = !key.starts_with(['~', '*', '.']) && *key != "default" && !key.ends_with(".*");
-            if is_literal && !variable.is_empty() && !self.admits(level, variable, key) {
+            let Some(value) = self.value_of(level, table, at, None, depth) else {
+                values.rest = Rest::Anything;
+                self.with_groups(level, table, at, source, known, depth, &mut values.all);
                 continue;
-            }
-            if let Some(value) = self.value_of(level, table, at, None, depth) {
-                values.all.push(value);
-                continue;
-            }
-            values.rest = Rest::Anything;
-            for (subject, name) in self.subjects(level, table, at, variable, known) {
-                let found = table.find(&subject, &mut self.patterns.borrow_mut());
-                let Found::Record(found, Some(captures)) = found else { continue };
-                let value = self.value_of(level, table, found, Some(&captures), depth).filter(|_| found == at);
-                let is_new = |value: &Value| values.all.iter().all(|other| other.text != value.text);
-                if let Some(value) = value.filter(is_new) {
-                    values.all.push(Value { key: Some(name), ..value });
-                }
+            };
+            let mut is_taken = |subject: &str| self.find(table, subject).is_some_and(|(found, _)| found == at);
+            let is_known = known.iter().any(|value| is_taken(&value.text));
+            let arrives = |name| self.arrives(level, name, likes(key), &mut is_taken);
+            match is_free || is_known || only_variable(source).is_some_and(arrives) {
+                true => values.all.push(value),
+                // It is not known whether a request takes it.
+                false => values.rest = Rest::Anything,
             }
         }
         if table.default.is_none() {
@@ -129,26 +124,67 @@ impl<'a> Variables<'a> {
         values
     }
 
-    /// Keys that bring a request to a record whose value holds groups of its expression, each with what to call it.
-    fn subjects(
+    /// The values of a record that hold groups of its expression: those of requests that are sure to come, where the
+    /// expression lists what a group can hold.
+    #[allow(clippy::too_many_arguments, reason = "one half of a loop")]
+    fn with_groups(
         &self,
         level: LevelId,
         table: &Table<'_>,
         at: usize,
-        variable: &str,
+        source: &str,
         known: &[Value],
-    ) -> Vec<(String, String)> {
+        depth: usize,
+        all: &mut Vec<Value>,
+    ) {
         let (key, word) = table.records[at];
-        let name = |value: &Value| value.key.clone().unwrap_or_else(|| value.text.clone());
-        let mut subjects: Vec<(String, String)> = known.iter().map(|value| (value.text.clone(), name(value))).collect();
-        let Some(expression) = key.strip_prefix('~').filter(|rest| !rest.starts_with('*')) else { return subjects };
-        for group in names(&word.text).filter(|name| is_group(key, name)) {
-            let texts = groups::alternatives(expression, group).unwrap_or_default();
-            let samples = texts.iter().filter_map(|text| sample::sample(expression, group, text));
-            let admitted = samples.filter(|sample| variable.is_empty() || self.admits(level, variable, sample));
-            subjects.extend(admitted.map(|sample| (sample.clone(), sample)));
+        let mut add = |subject: &str, name: String| -> bool {
+            let Some((found, Some(captures))) = self.find(table, subject) else { return false };
+            let value = self.value_of(level, table, found, Some(&captures), depth).filter(|_| found == at);
+            let Some(value) = value else { return false };
+            if all.iter().all(|other| other.text != value.text) {
+                all.push(Value { key: Some(name), ..value });
+            }
+            true
+        };
+        for value in known {
+            add(&value.text, value.key.clone().unwrap_or_else(|| value.text.clone()));
         }
-        subjects
+        let Some(expression) = key.strip_prefix('~').filter(|rest| !rest.starts_with('*')) else { return };
+        for group in names(&word.text).filter(|name| is_group(key, name)) {
+            for text in groups::alternatives(expression, group).unwrap_or_default() {
+                let mut subjects = samples(expression, Some((group, &text)));
+                match only_variable(source) {
+                    Some(name) => {
+                        self.arrives(level, name, Box::new(subjects), &mut |subject| add(subject, subject.to_owned()));
+                    }
+                    None => {
+                        subjects.next().map(|subject| add(&subject, subject.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The record of a table for a key, with the groups where it is an expression.
+    pub(super) fn find(&self, table: &Table<'_>, subject: &str) -> Option<(usize, Option<Captures>)> {
+        if !self.may_try(table.tries(subject)) {
+            return None;
+        }
+        match table.find(subject, &mut self.patterns.borrow_mut()) {
+            Found::Record(at, captures) => Some((at, captures)),
+            Found::Nothing | Found::Unknown => None,
+        }
+    }
+
+    /// Counts how often expressions are tried; `false` when that is too often.
+    pub(super) fn may_try(&self, count: usize) -> bool {
+        let left = self.tries.get().checked_sub(count);
+        match left {
+            Some(left) => self.tries.set(left),
+            None => self.has_more.set(true),
+        }
+        left.is_some()
     }
 
     /// The value of one record.
@@ -173,5 +209,24 @@ impl<'a> Variables<'a> {
             }
         }
         Some(self.single(level, &text, depth)?.behind(word.span, key))
+    }
+}
+
+/// Values for which a `map` may take a record, made of its key.
+fn likes(key: &str) -> Likes<'_> {
+    let expression = key.strip_prefix('~').map(|rest| rest.strip_prefix('*').unwrap_or(rest));
+    match expression {
+        Some(expression) => Box::new(samples(expression, None)),
+        None if key == "default" => Box::new(ANY.into_iter().map(str::to_owned)),
+        None => {
+            let plain = key.strip_prefix('\\').unwrap_or(key);
+            let more =
+                ANY.into_iter().filter_map(move |any| match (plain.strip_prefix('*'), plain.strip_suffix('*')) {
+                    (Some(end), _) => Some(format!("{any}{end}")),
+                    (None, Some(start)) => Some(format!("{start}{any}")),
+                    (None, None) => plain.starts_with('.').then(|| format!("{any}{plain}")),
+                });
+            Box::new([plain.trim_start_matches('.').to_owned()].into_iter().chain(more))
+        }
     }
 }

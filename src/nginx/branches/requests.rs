@@ -2,26 +2,24 @@
 
 use std::collections::HashSet;
 
-use super::sample::sample;
-use super::{Rest, Value, Values, Variables, is_host};
+use super::names::{Names, address};
+use super::sample::samples;
+use super::{HOST, Rest, Value, Values, Variables, is_host};
 use crate::nginx::ast::{Directive, Word};
 use crate::nginx::groups;
 use crate::nginx::levels::{Context, LevelId};
 use crate::nginx::locations::parts;
 use crate::values::address::Address;
 
-/// The names under which a condition may ask for the host.
-const HOST: [&str; 3] = ["host", "http_host", "server_name"];
-
 /// The names under which a condition may ask for what follows of the address that took the request.
 const ADDRESS: [&str; 3] = ["scheme", "https", "server_port"];
 
-impl Variables<'_> {
+impl<'a> Variables<'a> {
     pub(super) fn server(&self, level: LevelId) -> Option<LevelId> {
         self.config.outwards(level).find(|id| self.config.level(*id).context == Context::Server)
     }
 
-    fn names(&self, server: LevelId) -> Vec<&Word> {
+    pub(super) fn server_names(&self, server: LevelId) -> Vec<&'a Word> {
         self.config.own(server, "server_name").flat_map(|names| &names.args).collect()
     }
 
@@ -32,13 +30,10 @@ impl Variables<'_> {
         if let Some(host) = self.fixed_host.borrow().as_ref() {
             return Values::only(vec![named(host)]);
         }
-        let words = self.names(server);
+        let words = self.server_names(server);
         let all: Vec<Value> = words.iter().filter(|word| is_host(&word.text)).map(|word| named(&word.text)).collect();
-        let rest = match all.len() == words.len() && !all.is_empty() {
-            _ if self.defaults().contains(&server) => Rest::Anything,
-            true => Rest::Nothing,
-            false => Rest::Unknown,
-        };
+        let is_whole = all.len() == words.len() && !all.is_empty() && !self.defaults().contains(&server);
+        let rest = if is_whole { Rest::Nothing } else { Rest::Anything };
         self.let_in(level, &HOST, Values { all, rest })
     }
 
@@ -87,7 +82,7 @@ impl Variables<'_> {
     }
 
     /// Of the values of a variable, those whose requests come as far as a level: a condition may send others away.
-    fn let_in(&self, level: LevelId, aliases: &[&str], mut values: Values) -> Values {
+    pub(super) fn let_in(&self, level: LevelId, aliases: &[&str], mut values: Values) -> Values {
         let path: Vec<LevelId> = self.config.outwards(level).collect();
         for id in path.iter().flat_map(|id| &self.config.level(*id).blocks).filter(|block| self.is_condition(**block)) {
             let is_inside = path.contains(id);
@@ -122,6 +117,11 @@ impl Variables<'_> {
         !blocks.any(by_own)
     }
 
+    /// The servers that are asked where no name fits, at one address at least.
+    fn defaults(&self) -> &HashSet<LevelId> {
+        &self.names.get_or_init(|| Names::new(self)).defaults
+    }
+
     /// The path of a request where one exact location takes it.
     pub(super) fn uri(&self, level: LevelId) -> Values {
         let here = self.config.level(level);
@@ -151,31 +151,16 @@ impl Variables<'_> {
         self.blocks().contains_key(name) || !self.sets(level, name).is_empty()
     }
 
-    /// Whether requests with this value of a variable can come to a server; only what is sure not to come is left out.
-    pub(super) fn admits(&self, level: LevelId, variable: &str, key: &str) -> bool {
-        let Some(server) = self.server(level) else { return true };
-        match variable {
-            "host" | "http_host" => !self.is_taken_elsewhere(server, &key.to_ascii_lowercase()),
-            group => self.server_regex(server, group).is_none_or(|expression| {
-                let host = sample(expression, group, key);
-                host.is_none_or(|host| {
-                    self.captured(expression, &host, group).as_deref() == Some(key)
-                        && !self.is_taken_elsewhere(server, &host)
-                })
-            }),
-        }
-    }
-
     /// The only expression among the names of a server that has a group of this name.
-    fn server_regex(&self, server: LevelId, group: &str) -> Option<&str> {
-        let names = self.names(server);
+    pub(super) fn server_regex(&self, server: LevelId, group: &str) -> Option<&'a str> {
+        let names = self.server_names(server);
         let mut having = names.iter().filter(|word| groups::has(&word.text, group));
         let expression = having.next()?.text.strip_prefix('~')?;
         having.next().is_none().then_some(expression)
     }
 
     /// What a group of an expression holds for a host.
-    fn captured(&self, expression: &str, host: &str, group: &str) -> Option<String> {
+    pub(super) fn captured(&self, expression: &str, host: &str, group: &str) -> Option<String> {
         // Names of servers are compared without case.
         let pattern = self.patterns.borrow_mut().get(expression, true);
         pattern.captures(host)??.get(group).map(str::to_owned)
@@ -184,7 +169,7 @@ impl Variables<'_> {
     /// The values of a group of the expression that is a server's name; none where it has no such group.
     pub(super) fn server_group(&self, level: LevelId, group: &str) -> Option<Values> {
         let server = self.server(level)?;
-        if !self.names(server).iter().any(|word| groups::has(&word.text, group)) {
+        if !self.server_names(server).iter().any(|word| groups::has(&word.text, group)) {
             return None;
         }
         let Some(expression) = self.server_regex(server, group) else { return Some(Values::default()) };
@@ -193,85 +178,18 @@ impl Variables<'_> {
         };
         let mut values = Values::only(Vec::new());
         for text in texts {
-            match sample(expression, group, &text) {
-                Some(host) if self.captured(expression, &host, group).as_deref() == Some(text.as_str()) => {
-                    if !self.is_taken_elsewhere(server, &host) {
-                        values.all.push(Value { text, key: Some(host), is_certain: true, ..Value::default() });
-                    }
+            let holds = |host: &String| self.captured(expression, host, group).as_deref() == Some(text.as_str());
+            let comes = |host: &String| self.comes(level, server, host) == Some(Some(expression));
+            let host = samples(expression, Some((group, &text))).find(|host| holds(host) && comes(host));
+            match host {
+                Some(host) => {
+                    values.all.push(Value { text, key: Some(host), is_certain: true, ..Value::default() });
                 }
-                _ => values.rest = Rest::Anything,
+                None => values.rest = Rest::Anything,
             }
         }
         Some(values)
     }
-
-    /// Whether other servers take the requests for a host at each address of a server, by an exact name or, before an
-    /// expression of this one, by a pattern.
-    fn is_taken_elsewhere(&self, server: LevelId, host: &str) -> bool {
-        let own = self.names(server);
-        if own.iter().any(|word| word.text.eq_ignore_ascii_case(host)) {
-            return false;
-        }
-        let claims = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            let behind = |suffix: &str| host.ends_with(suffix) && host.len() > suffix.len();
-            name == host
-                || name.strip_prefix('*').is_some_and(behind)
-                || name.strip_prefix('.').is_some_and(|bare| bare == host || behind(&name))
-                || name.strip_suffix('*').is_some_and(|start| host.starts_with(start) && host.len() > start.len())
-        };
-        if own.iter().any(|word| claims(&word.text)) {
-            return false;
-        }
-        let others: Vec<(LevelId, HashSet<String>)> = self
-            .config
-            .levels(Context::Server)
-            .filter(|id| *id != server && self.names(*id).iter().any(|word| claims(&word.text)))
-            .map(|id| (id, self.addresses(id)))
-            .collect();
-        !others.is_empty() && self.addresses(server).iter().all(|own| others.iter().any(|(_, them)| them.contains(own)))
-    }
-
-    /// The addresses of a server's `listen` lines.
-    fn addresses(&self, server: LevelId) -> HashSet<String> {
-        let mut all: HashSet<String> =
-            self.config.own(server, "listen").map(|listen| address(listen.arg(0).unwrap_or_default())).collect();
-        if all.is_empty() {
-            all.insert("80".into());
-        }
-        all
-    }
-
-    /// The servers that are asked where no name matches: of those at one address, the one that says so, or
-    /// the first.
-    pub(super) fn defaults(&self) -> &HashSet<LevelId> {
-        self.defaults.get_or_init(|| {
-            let mut first: std::collections::HashMap<String, (LevelId, bool)> = std::collections::HashMap::new();
-            for server in self.config.levels(Context::Server) {
-                let mut listens: Vec<(&str, bool)> = Vec::new();
-                for listen in self.config.own(server, "listen") {
-                    let says_so =
-                        listen.args.iter().any(|word| matches!(word.text.as_str(), "default_server" | "default"));
-                    listens.push((listen.arg(0).unwrap_or_default(), says_so));
-                }
-                if listens.is_empty() {
-                    listens.push(("80", false));
-                }
-                for (written, says_so) in listens {
-                    let known = first.entry(address(written)).or_insert((server, says_so));
-                    if says_so && !known.1 {
-                        *known = (server, true);
-                    }
-                }
-            }
-            first.into_values().map(|(server, _)| server).collect()
-        })
-    }
-}
-
-/// The argument of `listen`, every address of IPv4 as the port alone.
-fn address(written: &str) -> String {
-    written.trim_start_matches("*:").trim_start_matches("0.0.0.0:").to_owned()
 }
 
 /// The port of a `listen`, if it is one port.

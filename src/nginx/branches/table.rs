@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::names::spellings;
 use crate::nginx::ast::Word;
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::regex::{Captures, Patterns};
@@ -69,16 +70,23 @@ impl<'a> Table<'a> {
         table
     }
 
+    /// The record for a key that needs no expression.
+    fn plain(&self, subject: &str) -> Option<usize> {
+        let lower = subject.to_ascii_lowercase();
+        let exact = self.exact.get(&lower);
+        let by_host = || spellings(lower.trim_end_matches('.')).find_map(|key| self.exact.get(&key));
+        exact.or_else(|| self.hostnames.then(by_host).flatten()).copied()
+    }
+
+    /// How many expressions are tried for a key at most.
+    pub(super) fn tries(&self, subject: &str) -> usize {
+        if self.plain(subject).is_some() { 0 } else { self.expressions.len() }
+    }
+
     /// The record for a key: exact, then with an asterisk, then the first expression, then the default.
     pub(super) fn find(&self, subject: &str, patterns: &mut Patterns) -> Found {
-        let lower = subject.to_ascii_lowercase();
-        if let Some(at) = self.exact.get(&lower) {
-            return Found::Record(*at, None);
-        }
-        if self.hostnames {
-            if let Some(at) = self.wildcard(lower.trim_end_matches('.')) {
-                return Found::Record(at, None);
-            }
+        if let Some(at) = self.plain(subject) {
+            return Found::Record(at, None);
         }
         for (at, expression, caseless) in self.expressions.iter().copied() {
             match patterns.get(expression, caseless).captures(subject) {
@@ -88,18 +96,6 @@ impl<'a> Table<'a> {
             }
         }
         self.default.map_or(Found::Nothing, |at| Found::Record(at, None))
-    }
-
-    /// The longest `*.example.com` or `.example.com`, then the longest `mail.*`.
-    fn wildcard(&self, host: &str) -> Option<usize> {
-        if let Some(at) = self.exact.get(&format!(".{host}")) {
-            return Some(*at);
-        }
-        let dots: Vec<usize> = host.match_indices('.').map(|(at, _)| at).collect();
-        let behind = dots.iter().map(|at| &host[*at..]);
-        let behind = behind.flat_map(|rest| [format!("*{rest}"), rest.to_owned()]);
-        let before = dots.iter().rev().map(|at| format!("{}.*", &host[..*at]));
-        behind.chain(before).find_map(|key| self.exact.get(&key).copied())
     }
 }
 

@@ -42,13 +42,15 @@ fn blocks_of_records_give_branches() {
 fn one_map_may_lead_to_another() {
     let maps = "map $uri $kind { default blue; /shop green; ~^/(x|y)$ $1; }
         map $kind $p { blue a; green b; red c; default d; }";
-    // The group of the expression may hold what the second map has a key for.
-    assert_eq!(texts(maps, "$p"), ["blue=a", "green=b", "red=c", "default=d"]);
+    // The group of the expression holds `x` or `y`, which the second map has no keys for.
+    assert_eq!(texts(maps, "$p"), ["blue=a", "green=b", "default=d"]);
+    let free = maps.replace("~^/(x|y)$ $1", "~^/k-([a-z]+)$ $1").replace("green b;", "green b; 7 e;");
+    assert_eq!(texts(&free, "$p"), ["blue=a", "green=b", "red=c", "default=d"]);
     let maps = "map $uri $kind { default blue; /shop green; } map $kind $p { blue a; green b; red c; }";
     assert_eq!(texts(maps, "$p"), ["default=a", "/shop=b"]);
     let maps = "map $uri $kind { /shop green; } map $kind $p { green b; default a; }";
     assert_eq!(texts(maps, "$p"), ["/shop=b"]);
-    assert_eq!(texts("map $uri $p { default $q; x b; } map $uri $q { x c; default d; }", "$p"), ["x=b"]);
+    assert_eq!(texts("map $uri $p { default $q; /x b; } map $uri $q { x c; default d; }", "$p"), ["/x=b"]);
 }
 
 #[test]
@@ -84,7 +86,9 @@ fn a_server_is_asked_for_its_names() {
     };
     assert_eq!(server("a.test x.b.test c12.test"), ["a.test=a", "x.b.test=b", "c12.test=c2"]);
     assert_eq!(server("e.test"), ["e.test=d"]);
-    assert!(server("*.test").is_empty());
+    assert_eq!(server("*.test"), ["default=d", "a.test=a", "*.b.test=b"]);
+    assert_eq!(server("*.b.test"), ["*.b.test=b"]);
+    assert_eq!(server("z.*"), ["default=d", "*.b.test=b"]);
     // The server that takes the rest may be asked for everything.
     let all = values(&format!("{map} server {{ server_name e.test; fastcgi_pass $p; }}"));
     assert_eq!(all, ["default=d", "a.test=a", "*.b.test=b", "z=z"]);
@@ -115,6 +119,62 @@ fn groups_that_list_texts_give_branches() {
     // What a number stands for outside of a location is not what it stands for inside.
     assert!(location("set $p $1; location ~ ^/(shop)/ { fastcgi_pass unix:/run/$p.sock; }").is_empty());
     assert!(location("location ~ ^/(shop)/ { if ($uri ~ (x)) { } fastcgi_pass unix:/run/$1.sock; }").is_empty());
+}
+
+#[test]
+fn keys_that_are_expressions_need_a_request_that_takes_them() {
+    let map = "map $tenant $p { ~^[0-9]+$ dead; ~^shop live; ~o$ end; default other; }";
+    let server = |name: &str| {
+        let server = format!("server {{ server_name {name}; fastcgi_pass $p; }}");
+        values(&format!("{map} server {{ listen 80 default_server; }} {server}"))
+    };
+    assert_eq!(server("~^(?<tenant>[a-z]+)[.]test$"), ["~^shop=live", "~o$=end", "default=other"]);
+    assert_eq!(server("'~^(?<tenant>[0-9]{2})[.]test$'"), ["~^[0-9]+$=dead"]);
+    let map = "map $host $p { ~^[0-9]+[.] dead; ~^shop[.] live; ~[.](b|c)[.]test$ part; default other; }";
+    let server = |names: &str, others: &str| {
+        let others = format!("server {{ listen 80 default_server; }} {others}");
+        values(&format!("{map} {others} server {{ server_name {names}; fastcgi_pass $p; }}"))
+    };
+    let all = ["~^[0-9]+[.]=dead", "~^shop[.]=live", "~[.](b|c)[.]test$=part", "default=other"];
+    assert_eq!(server("*.test", ""), all);
+    assert_eq!(server("~^[a-z]+[.]test$", ""), ["~^shop[.]=live", "default=other"]);
+    assert_eq!(server("*.b.test", "server { server_name shop.b.test; }"), [all[0], all[2]]);
+    // An expression of another server that comes first takes the host.
+    assert_eq!(server("~^.+[.]test$", "server { server_name ~^shop ~^[0-9]; }"), [all[2], all[3]]);
+}
+
+#[test]
+fn keys_need_a_uri_that_comes_to_the_location() {
+    let map = |uri: &str, keys: &str, server: &str| values(&format!("map {uri} $p {{ {keys} }} server {{ {server} }}"));
+    let keys = "default d; ~^/app/ a; ~^/shop s; /blog b; ~[.]php$ p;";
+    let server =
+        |location: &str| map("$uri", keys, &format!("location / {{ }} location {location} {{ fastcgi_pass $p; }}"));
+    assert_eq!(server("/app/"), ["~^/app/=a"]);
+    // Each URI there ends as the last key says.
+    assert_eq!(server("~ [.]php$"), ["~^/app/=a", "~^/shop=s", "~[.]php$=p"]);
+    assert_eq!(server("^~ /blog"), ["default=d", "/blog=b", "~[.]php$=p"]);
+    // What the front controller gets still has the URI of the request, and a named location has both.
+    let front = "location / { try_files $uri /index.php?$args; } location = /index.php { fastcgi_pass $p; }";
+    assert_eq!(map("$request_uri", keys, front), ["default=d", "~^/app/=a", "~^/shop=s", "/blog=b", "~[.]php$=p"]);
+    let named = "location /app/ { try_files $uri @php; } location @php { fastcgi_pass $p; }";
+    assert_eq!(map("$uri", keys, named), ["~^/app/=a"]);
+    let group = "location ~ ^/(?<app>[a-z]+)/ { fastcgi_pass $p; }";
+    assert_eq!(map("$app", "a1 x; shop y; ~^s.o z; ~[0-9] w; default d;", group), ["shop=y", "~^s.o=z", "default=d"]);
+}
+
+#[test]
+fn conditions_need_a_request_that_meets_them() {
+    let server = |names: &str, condition: &str| {
+        values(&format!(
+            "server {{ listen 80 default_server; }} server {{ server_name {names};
+            set $p a; if ({condition}) {{ set $p b; }} location /x/ {{ fastcgi_pass $p; }} }}"
+        ))
+    };
+    assert_eq!(server("*.a.test", "$host = b.test"), ["all but $host = b.test=a"]);
+    assert_eq!(server("*.a.test", "$host ~ ^b[.]"), ["$host ~ ^b[.]=b", "all but $host ~ ^b[.]=a"]);
+    assert_eq!(server("*.a.test", "$host ~ test$"), ["$host ~ test$=b"]);
+    assert_eq!(server("a.test", "$uri ~ ^/y"), ["all but $uri ~ ^/y=a"]);
+    assert_eq!(server("a.test", "$uri ~ ^/x/y"), ["$uri ~ ^/x/y=b", "all but $uri ~ ^/x/y=a"]);
 }
 
 #[test]
@@ -162,8 +222,8 @@ fn the_listen_lines_decide_the_scheme_and_the_port() {
 fn a_condition_gives_its_groups() {
     let server = |body: &str| values(&format!("server {{ {body} fastcgi_pass $p; }}"));
     let listed = "set $p d; if ($host ~ ^(a|b)[.]) { set $p $1; }";
-    let both = ["$host ~ ^(a|b)[.] with a=a", "$host ~ ^(a|b)[.] with b=b"];
-    assert_eq!(server(listed), both);
+    let all = ["$host ~ ^(a|b)[.] with a=a", "$host ~ ^(a|b)[.] with b=b", "all but $host ~ ^(a|b)[.]=d"];
+    assert_eq!(server(listed), all);
     let named = "server_name a.test c.test; set $p d; if ($host ~ ^(a|c)[.]) { set $p $1; }";
     let other = "server { listen 80 default_server; }";
     assert_eq!(values(&format!("server {{ {named} fastcgi_pass $p; }} {other}")), ["a.test=a", "c.test=c"]);

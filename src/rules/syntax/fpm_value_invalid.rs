@@ -23,7 +23,13 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 findings.findings.extend(without_edges(master));
                 findings.findings.extend(master.pools.iter().filter_map(endless));
             }
-            for one in invalid {
+            // Where the grammar ends a value, what is left of it is told as that.
+            let is_cut = |one: &Invalid<'_>| {
+                let here = one.span.file;
+                let mut problems = master.configuration.problems.iter().filter(|problem| problem.span.file == here);
+                problems.any(|problem| (one.span.start..=one.span.end).contains(&problem.span.start))
+            };
+            for one in invalid.into_iter().filter(|one| !is_cut(one)) {
                 // A file of a repository may be a template by another name.
                 match one.at.text.as_deref().filter(|text| is_placeholder(text)) {
                     Some(text) if machine.view.is_partial() => {
