@@ -25,6 +25,9 @@ const ENDS: [&str; 6] = ["", "/", "/index.php", "index.php", ".php", "x.php"];
 /// The variables that hold the URI of a request.
 const URI: [&str; 3] = ["uri", "document_uri", "request_uri"];
 
+/// What it costs to make a text up, in expressions that are tried.
+const COST: usize = 8;
+
 /// Variables that are followed one behind the other.
 const MAX_DEPTH: usize = 4;
 
@@ -47,7 +50,9 @@ impl<'a> Variables<'a> {
         likes: Likes<'_>,
         fits: &mut dyn FnMut(&str) -> bool,
     ) -> bool {
-        self.arrives_behind(level, variable, likes, fits, 0)
+        // Where there are too many values already, no more are looked for.
+        !self.has_more.get()
+            && self.arrives_behind(level, variable, Box::new(likes.take_while(|_| self.may_try(COST))), fits, 0)
     }
 
     fn arrives_behind(
@@ -62,7 +67,7 @@ impl<'a> Variables<'a> {
             return likes.any(|like| fits(&like));
         };
         if matches!(variable, "host" | "http_host") {
-            let mut hosts = likes.flat_map(|like| self.hosts_like(server, &like));
+            let mut hosts = likes.flat_map(|like| self.hosts_like(server, &like)).chain(self.hosts_of(server));
             return hosts.any(|host| fits(&host) && self.comes(level, server, &host).is_some());
         }
         if URI.contains(&variable) {
@@ -134,6 +139,9 @@ impl<'a> Variables<'a> {
 
     /// Hosts that a server's names take and that are made of a text.
     fn hosts_like(&self, server: LevelId, like: &str) -> Vec<String> {
+        if !self.may_try(COST) {
+            return Vec::new();
+        }
         let like = like.to_ascii_lowercase();
         // Of names, an expression often has the beginning or the end only.
         let whole = format!(
@@ -147,7 +155,7 @@ impl<'a> Variables<'a> {
             if let Some(expression) = word.text.strip_prefix('~') {
                 let count = groups::count(expression).min(9);
                 let held = (1..=count).flat_map(|group| samples(expression, Some((&group.to_string(), &like))).next());
-                hosts.extend(held.chain(samples(expression, None)).map(|host| host.to_ascii_lowercase()));
+                hosts.extend(held.map(|host| host.to_ascii_lowercase()));
             } else if let Some(suffix) = name.strip_prefix('*').or(Some(&*name).filter(|name| name.starts_with('.'))) {
                 hosts.push(format!("{}{suffix}", like.trim_end_matches('.')));
             } else if let Some(start) = name.strip_suffix('*') {
@@ -155,6 +163,14 @@ impl<'a> Variables<'a> {
             }
         }
         hosts
+    }
+
+    /// Hosts that the expressions among a server's names take.
+    fn hosts_of(&self, server: LevelId) -> impl Iterator<Item = String> {
+        let names = self.server_names(server).into_iter();
+        let hosts =
+            names.filter_map(|word| word.text.strip_prefix('~')).flat_map(|name| samples(name, None).take(COST));
+        hosts.map(|host| host.to_ascii_lowercase())
     }
 
     /// Whether a request for a URI that is made of a text comes to a level. Which files there are nobody knows: it is

@@ -109,7 +109,12 @@ impl<'a> Variables<'a> {
                 self.with_groups(level, table, at, source, known, depth, &mut values.all);
                 continue;
             };
-            let mut is_taken = |subject: &str| self.find(table, subject).is_some_and(|(found, _)| found == at);
+            let own = table.own_expression(at).map(|(text, caseless)| self.patterns.borrow_mut().get(text, caseless));
+            let mut is_taken = |subject: &str| {
+                // Its own expression is asked first: most that are tried fail there.
+                let is_own = own.as_ref().is_none_or(|own| self.may_try(1) && own.matches(subject) == Some(true));
+                is_own && self.find(table, subject).is_some_and(|(found, _)| found == at)
+            };
             let is_known = known.iter().any(|value| is_taken(&value.text));
             let arrives = |name| self.arrives(level, name, likes(key), &mut is_taken);
             match is_free || is_known || only_variable(source).is_some_and(arrives) {

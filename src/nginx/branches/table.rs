@@ -78,6 +78,12 @@ impl<'a> Table<'a> {
         exact.or_else(|| self.hostnames.then(by_host).flatten()).copied()
     }
 
+    /// The expression of a record, and whether case means nothing to it.
+    pub(super) fn own_expression(&self, at: usize) -> Option<(&'a str, bool)> {
+        let own = self.expressions.binary_search_by_key(&at, |(number, ..)| *number).ok()?;
+        Some((self.expressions[own].1, self.expressions[own].2))
+    }
+
     /// How many expressions are tried for a key at most.
     pub(super) fn tries(&self, subject: &str) -> usize {
         if self.plain(subject).is_some() { 0 } else { self.expressions.len() }
