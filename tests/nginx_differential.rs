@@ -9,7 +9,7 @@ mod real;
 #[path = "real/verdict.rs"]
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -58,7 +58,14 @@ impl Examiner<'_> {
 
     /// Whether a list goes on behind its `off`, or an `off` stands behind a list.
     pub(super) fn switched(&mut self, entry: &'static Entry, directive: &Directive, level: &mut Level) -> bool {
-        let lists = ["proxy_redirect", "proxy_cookie_domain", "proxy_cookie_path", "proxy_cookie_flags", "mirror"];
+        let lists = [
+            "proxy_redirect",
+            "proxy_cookie_domain",
+            "proxy_cookie_path",
+            "proxy_cookie_flags",
+            "mirror",
+            "http2_push",
+        ];
         if !lists.contains(&entry.name) {
             return false;
         }

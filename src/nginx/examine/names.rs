@@ -136,11 +136,38 @@ impl Names {
             (_, "if") => args,
             (
                 _,
-                "return" | "try_files" | "root" | "alias" | "access_log" | "index" | "expires" | "limit_req_zone"
-                | "limit_conn_zone" | "sub_filter" | "proxy_pass" | "fastcgi_pass" | "uwsgi_pass" | "scgi_pass"
-                | "grpc_pass" | "memcached_pass" | "fastcgi_cache_key" | "proxy_cache_key" | "uwsgi_cache_key"
-                | "scgi_cache_key" | "proxy_set_body" | "hash" | "proxy_store" | "fastcgi_store" | "uwsgi_store"
-                | "scgi_store" | "fastcgi_cache" | "proxy_cache" | "uwsgi_cache" | "scgi_cache" | "aio",
+                "return"
+                | "try_files"
+                | "root"
+                | "alias"
+                | "access_log"
+                | "index"
+                | "expires"
+                | "limit_req_zone"
+                | "limit_conn_zone"
+                | "sub_filter"
+                | "proxy_pass"
+                | "fastcgi_pass"
+                | "uwsgi_pass"
+                | "scgi_pass"
+                | "grpc_pass"
+                | "memcached_pass"
+                | "fastcgi_cache_key"
+                | "proxy_cache_key"
+                | "uwsgi_cache_key"
+                | "scgi_cache_key"
+                | "proxy_set_body"
+                | "hash"
+                | "proxy_store"
+                | "fastcgi_store"
+                | "uwsgi_store"
+                | "scgi_store"
+                | "fastcgi_cache"
+                | "proxy_cache"
+                | "uwsgi_cache"
+                | "scgi_cache"
+                | "aio"
+                | "auth_basic_user_file",
             ) => args,
             _ => &[],
         };

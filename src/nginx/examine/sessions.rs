@@ -80,7 +80,9 @@ impl Examiner<'_> {
         };
         let is_on = |directive: &Arc<Directive>| directive.arg(0).and_then(literals::flag) == Some(true);
         let speaks = |listen: &&Arc<Directive>| listen.args.iter().skip(1).any(|word| word.text == "ssl");
-        let starts = |directive: &Arc<Directive>| matches!(directive.arg(0), Some("on" | "only"));
+        let starts = |directive: &Arc<Directive>| {
+            directive.arg(0).is_some_and(|mode| mode.eq_ignore_ascii_case("on") || mode.eq_ignore_ascii_case("only"))
+        };
         let mode = of("ssl").filter(|directive| is_mail && is_on(directive)).map(|at| (at, "ssl"));
         let mode = mode.or_else(|| of("starttls").filter(|at| is_mail && starts(at)).map(|at| (at, "starttls")));
         let mode =
