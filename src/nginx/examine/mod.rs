@@ -577,6 +577,7 @@ impl<'a> Examiner<'a> {
             {
                 self.servers.tls(directive, level.server);
             }
+            "server_names_hash_bucket_size" if is_right => self.servers.bucket(directive),
             "server_name" if place == Places::SERVER => self.servers.name(directive, level.server),
             "hash" | "ip_hash" | "least_conn" | "random" => level.method = Some(entry.name),
             _ => {}

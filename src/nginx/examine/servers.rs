@@ -49,6 +49,8 @@ pub(super) struct Servers {
     servers: Vec<Server>,
     /// What `http` says of TLS for all of them.
     common: Tls,
+    /// `server_names_hash_bucket_size` in bytes.
+    bucket: Option<u64>,
     /// The `listen` of each address that has options of the socket.
     options: BTreeMap<String, Span>,
 }
@@ -95,6 +97,11 @@ impl Servers {
             "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
             _ => tls.rejects = literals::flag(value) == Some(true),
         }
+    }
+
+    /// Notes how many bytes a name may need.
+    pub(super) fn bucket(&mut self, directive: &Directive) {
+        self.bucket = directive.arg(0).and_then(literals::size);
     }
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
@@ -221,6 +228,7 @@ impl Examiner<'_> {
     pub(super) fn end_servers(&mut self) {
         let servers = std::mem::take(&mut self.servers.servers);
         self.end_tls(&servers);
+        self.end_long_names(&servers);
         let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
         let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
         // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
@@ -317,6 +325,44 @@ impl Examiner<'_> {
                 let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
                 self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });
             }
+        }
+    }
+}
+
+/// The lines of a processor's cache on nearly every machine, in bytes: buckets of names are made of such.
+const CACHE_LINE: u64 = 64;
+
+/// What a name needs of a bucket besides its letters, in bytes: two pointers, a length and a zero.
+const BESIDE_NAME: u64 = 18;
+
+impl Examiner<'_> {
+    /// Names that do not fit into a bucket of the table of names, which nginx makes where servers share an address.
+    fn end_long_names(&mut self, servers: &[Server]) {
+        if !self.build.is_whole {
+            return;
+        }
+        let bucket = self.servers.bucket.unwrap_or(CACHE_LINE).div_ceil(CACHE_LINE) * CACHE_LINE;
+        let most = bucket.saturating_sub(BESIDE_NAME);
+        let is_long = |name: &str| name.len() as u64 > most && !name.starts_with('~') && !name.contains('*');
+        let mut shared: HashMap<&str, usize> = HashMap::new();
+        let has_long = servers.iter().flat_map(|server| &server.names).any(|(name, _)| is_long(name));
+        for address in servers.iter().filter(|_| has_long).flat_map(|server| server.listens.keys()) {
+            *shared.entry(address).or_default() += 1;
+        }
+        for server in servers {
+            if !server.listens.keys().any(|address| shared.get(address.as_str()).is_some_and(|count| *count > 1)) {
+                continue;
+            }
+            let Some((name, span)) = server.names.iter().find(|(name, _)| is_long(name)) else { continue };
+            let needed = (name.len() as u64 + BESIDE_NAME).div_ceil(CACHE_LINE) * CACHE_LINE;
+            let wanted =
+                format!("names of up to {most} bytes, until `http` has `server_names_hash_bucket_size {needed};`");
+            let refusal = format!(
+                "could not build server_names_hash, you should increase server_names_hash_bucket_size: {bucket}"
+            );
+            let flaw = Flaw::Value(Box::new(Refused { argument: 0, wanted, refusal: refusal.clone() }));
+            let name = "server_name".to_owned();
+            return self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
         }
     }
 }
