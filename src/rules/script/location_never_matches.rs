@@ -7,6 +7,7 @@ use crate::nginx::ast::Directive;
 use crate::nginx::locations::{Found, Location, Takes};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::placeholder::is_placeholder;
 
 pub(super) static RULE: Rule =
     rule!(script / "location-never-matches", Error, "no request can reach a location, by how its text is written");
@@ -30,7 +31,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn no_slash(location: &Location, opener: &Directive) -> Option<Finding> {
     let text = location.text.as_str();
     let is_text = matches!(location.takes, Takes::Prefix | Takes::FinalPrefix | Takes::Exact);
-    if !is_text || text.is_empty() || text.starts_with(['/', '$']) {
+    // A template's word such as `__PATH__` or `@PREFIX@` may bring the slash.
+    let begins = |char: char| char.is_ascii_alphanumeric() || matches!(char, '\\' | '^' | '.' | '(' | '[' | '*');
+    if !is_text || !text.starts_with(begins) || is_placeholder(text) {
         return None;
     }
     let label = match location.takes {

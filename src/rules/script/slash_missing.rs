@@ -8,6 +8,7 @@ use crate::nginx::levels::LevelId;
 use crate::nginx::locations::Found;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::placeholder::is_placeholder;
 
 pub(super) static RULE: Rule =
     rule!(script / "slash-missing", Error, "an address that nginx goes on with lacks its first slash");
@@ -75,8 +76,9 @@ fn error_page(setting: &Directive) -> Option<Finding> {
 
 /// Whether a text is an address without its slash: no status, no name, no variable, no other host.
 fn lacks_slash(text: &str) -> bool {
-    let begins = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
-    text.starts_with(begins) && !text.contains("://") && text.contains(['.', '/'])
+    // A template's word such as `__PATH__` or `@PREFIX@` may bring the slash.
+    let begins = |char: char| char.is_ascii_alphanumeric() || char == '.';
+    text.starts_with(begins) && !is_placeholder(text) && !text.contains("://") && text.contains(['.', '/'])
 }
 
 fn path(target: &Word) -> &str {
