@@ -1,6 +1,6 @@
 //! What listens on a host besides the pools: other servers that facts, units or nginx itself name.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -19,6 +19,19 @@ pub struct BackEnd {
     pub what: String,
     /// The line that says so, where one does.
     pub span: Option<Span>,
+    /// Where nginx itself listens: how its `listen` lines for the address want to be spoken to.
+    pub listen: Option<Listen>,
+}
+
+/// How the `listen` lines of nginx's `http` for one address want to be spoken to: an option of one holds for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listen {
+    /// The address as it is written.
+    pub text: String,
+    /// TLS.
+    pub is_tls: bool,
+    /// The line that asks for a PROXY line in front of each request.
+    pub proxy_protocol: Option<Span>,
 }
 
 /// Everything but pools that is known to listen on the host.
@@ -27,10 +40,11 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
     for (name, unit) in facts.units.iter() {
         for (address, protocol) in from_command(&unit.start_command()) {
             let what = format!("{protocol_name} server of {name}", protocol_name = protocol.name());
-            found.extend(endpoint(&address).map(|place| (place, BackEnd { protocol, what, span: None })));
+            found.extend(endpoint(&address).map(|place| (place, BackEnd { protocol, what, span: None, listen: None })));
         }
         for address in unit.settings.get("Socket.ListenStream").into_iter().flatten() {
-            let other = BackEnd { protocol: Protocol::Unknown, what: format!("the unit {name}"), span: None };
+            let other =
+                BackEnd { protocol: Protocol::Unknown, what: format!("the unit {name}"), span: None, listen: None };
             found.extend(endpoint(address).map(|place| (place, other)));
         }
     }
@@ -39,18 +53,38 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
         for level in nginx.config.levels(Context::Other) {
             for listen in nginx.config.own(level, "listen").filter_map(|listen| listen.args.first()) {
                 let (what, span) = ("nginx's stream or mail".to_owned(), Some(listen.span));
-                let other = BackEnd { protocol: Protocol::Unknown, what, span };
+                let other = BackEnd { protocol: Protocol::Unknown, what, span, listen: None };
                 found.extend(nginx_listen(&listen.text).map(|place| (place, other)));
             }
         }
     }
     // Thousands of servers listen in the same places.
-    let mut seen = HashSet::new();
-    for server in nginx.iter().flat_map(|nginx| &nginx.servers) {
-        for listen in server.listens.iter().filter(|listen| seen.insert(&listen.text)) {
-            let span = Some(listen.span);
-            let other = BackEnd { protocol: Protocol::Http, what: "nginx itself".into(), span };
+    for nginx in nginx {
+        let mut listens = listens(nginx);
+        for listen in nginx.servers.iter().flat_map(|server| &server.listens) {
+            let Some(found_here) = listens.remove(listen.text.as_str()) else { continue };
+            let (what, span) = ("nginx itself".to_owned(), Some(listen.span));
+            let other = BackEnd { protocol: Protocol::Http, what, span, listen: Some(found_here) };
             found.extend(nginx_listen(&listen.text).map(|place| (place, other)));
+        }
+    }
+    found
+}
+
+/// The addresses of an nginx's servers, as they are written.
+fn listens(nginx: &Nginx) -> HashMap<&str, Listen> {
+    let mut found: HashMap<&str, Listen> = HashMap::new();
+    for server in &nginx.servers {
+        let by_server = nginx.config.effective(server.level, "ssl").and_then(|ssl| ssl.arg(0)) == Some("on");
+        for listen in nginx.config.own(server.level, "listen") {
+            let Some(address) = server.listens.iter().find(|word| Some(word.text.as_str()) == listen.arg(0)) else {
+                continue;
+            };
+            let known = found.entry(&address.text).or_default();
+            let has = |option: &str| listen.args.iter().skip(1).any(|word| word.text == option);
+            known.text = address.text.to_string();
+            known.is_tls |= by_server || has("ssl") || has("quic");
+            known.proxy_protocol = known.proxy_protocol.or(has("proxy_protocol").then_some(listen.head));
         }
     }
     found
@@ -58,7 +92,7 @@ pub fn known(facts: &Facts, nginx: &[Nginx]) -> Vec<(Endpoint, BackEnd)> {
 
 fn from_fact(fact: &ListenerFact) -> Option<(Endpoint, BackEnd)> {
     let process = fact.process.clone().unwrap_or_else(|| format!("a server that speaks {}", fact.protocol.name()));
-    let other = BackEnd { protocol: fact.protocol, what: format!("{process} (facts file)"), span: None };
+    let other = BackEnd { protocol: fact.protocol, what: format!("{process} (facts file)"), span: None, listen: None };
     Some((endpoint(&fact.address)?, other))
 }
 

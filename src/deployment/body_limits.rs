@@ -109,7 +109,12 @@ impl BodyLimits {
     }
 
     fn php_drops(&self) -> bool {
-        let chosen = self.nginx.is_written() || Sizes::is_chosen(&self.php.post, STOCK_SIZES[0].1);
+        let post_is_chosen = Sizes::is_chosen(&self.php.post, STOCK_SIZES[0].1);
+        // A file that was to be let through says more: the limit of the form was forgotten.
+        if self.upload_above_post() && !post_is_chosen {
+            return false;
+        }
+        let chosen = self.nginx.is_written() || post_is_chosen;
         chosen && or_endless(self.nginx.value) > or_endless(self.php.post.value)
     }
 

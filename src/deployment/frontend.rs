@@ -204,6 +204,17 @@ impl Nginx {
         self.servers.binary_search_by_key(&level, |server| server.level).ok().map(|at| &self.servers[at])
     }
 
+    /// The server that answers on the address of a `listen`, as written, where no name decides: of those that
+    /// listen there, the one that says so, or the first.
+    pub fn default_of(&self, address: &str) -> Option<&Server> {
+        let sharing = || self.servers.iter().filter(|it| it.listens.iter().any(|listen| listen.text == address));
+        let says_so = |server: &&Server| {
+            let mut listens = self.config.own(server.level, "listen").filter(|it| it.arg(0) == Some(address));
+            listens.any(|it| it.args.iter().any(|word| matches!(word.text.as_str(), "default_server" | "default")))
+        };
+        sharing().find(says_so).or_else(|| sharing().next())
+    }
+
     /// The hand-overs of a server.
     pub fn hand_overs_of(&self, server: usize) -> impl Iterator<Item = &HandOver> {
         self.hand_overs[self.numbers_of(server)].iter()

@@ -13,7 +13,7 @@ use crate::host::{Host, Kind, normalize};
 use crate::nginx::ast::{Directive, Key};
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::locations::{Found, Locations, Takes, parts};
+use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
 use crate::nginx::regex::{Pattern, Patterns};
 use crate::nginx::variables::{cut, evaluate};
 use crate::parallel;
@@ -119,7 +119,7 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     }
     // How much is listed is bounded for all servers together, the first ones first.
     let mut shelf = Shelf::new(host, MAX_LISTED);
-    let files = |site: &Site| if site.serves_php(nginx) { site.files(&nginx.config, &mut shelf) } else { Vec::new() };
+    let files = |site: &Site| if site.serves_php(nginx) { site.files(nginx, &mut shelf) } else { Vec::new() };
     let files: Vec<Vec<String>> = sites.iter().map(files).collect();
     let asked: Vec<_> = sites.iter().zip(files).collect();
     let followed = parallel::map(&asked, BATCH, |(site, files)| site.follow_all(nginx, host, files));
@@ -155,6 +155,12 @@ impl Site {
         }
     }
 
+    /// Whether a level, or one inside of it, hands over to PHP.
+    pub fn hands_over(&self, nginx: &Nginx, level: LevelId) -> bool {
+        let mut own = nginx.hand_overs_of(self.number).filter(|hand_over| hand_over.serves_php);
+        own.any(|hand_over| nginx.config.outwards(hand_over.level).any(|around| around == level))
+    }
+
     /// Whether the expression of a location for PHP takes a URI, did no other location come first.
     pub fn is_meant(&self, nginx: &Nginx, uri: &str) -> bool {
         let config = &nginx.config;
@@ -179,10 +185,13 @@ impl Site {
         Following { site: self, nginx, host, is_partial: nginx.is_partial, known: RefCell::default() }
     }
 
-    /// The URIs of the PHP files in the server's directories.
-    fn files(&self, config: &Config, shelf: &mut Shelf) -> Vec<String> {
-        let mut found = Vec::new();
-        for (directory, prefix) in self.directories(config) {
+    /// The URIs of the PHP files in the server's directories, and of those that an exact location asks for.
+    fn files(&self, nginx: &Nginx, shelf: &mut Shelf) -> Vec<String> {
+        let is_script = |it: &&Location| matches!(it.takes, Takes::Exact) && it.text.ends_with(".php");
+        let exact = self.locations.all().filter(is_script).take(MAX_NAMED);
+        let exact = exact.filter(|it| self.has_file(nginx, shelf.host, it.level, &it.text));
+        let mut found: Vec<String> = exact.map(|location| location.text.to_string()).collect();
+        for (directory, prefix) in self.directories(&nginx.config) {
             found.extend(shelf.scripts(&directory).iter().map(|file| format!("{prefix}{file}")));
         }
         found

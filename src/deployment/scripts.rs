@@ -241,7 +241,7 @@ impl Reader<'_> {
         script.endings = endings(hand_over, &script, self.site);
         if let Some(front) = &self.site.front {
             let comes_here = |way: &Way, uri: &str| way.end == End::Passed(hand_over.level) && way.uri == uri;
-            script.statuses = self.statuses(&script.pools, |path| comes_here(&self.router.follow(path), path));
+            script.statuses = self.statuses(&script.pools, |path| comes_here(&self.router.follow_page(path), path));
             script.takes_assets = ASSETS.iter().all(|asset| comes_here(&self.router.follow(asset), asset));
             script.front = Some(&front.0).filter(|way| comes_here(way, "/")).and_then(|way| {
                 let front = self.asked(hand_over, &script, ("/".to_owned(), false, way.clone()));

@@ -122,6 +122,9 @@ pub enum ProblemKind {
     UnfinishedStatement,
     /// The file ends while the block that opens at the span is open.
     UnclosedBlock,
+    /// The braces of a repetition in an expression without quotes, as `{4}`: nginx takes the first one for the start of
+    /// a block. What nginx says, where that is known.
+    Repetition(String),
     /// A word or a comment longer than nginx's buffer.
     TooLong,
     /// Blocks nested deeper than this program follows.
@@ -228,6 +231,7 @@ impl ProblemKind {
                 "unexpected end of file, expecting \";\" or \"}\"".into()
             }
             ProblemKind::UnclosedBlock => "unexpected end of file, expecting \"}\"".into(),
+            ProblemKind::Repetition(words) => words.clone(),
             ProblemKind::TooLong => "too long parameter".into(),
             ProblemKind::ByteOrderMark => "unknown directive".into(),
             ProblemKind::TooDeep | ProblemKind::Binary | ProblemKind::LostSemicolon | ProblemKind::NoBlock => {

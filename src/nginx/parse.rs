@@ -106,6 +106,7 @@ impl<'a> Parser<'a> {
                 Token::Quoted(raw, quote) => self.quoted(raw, quote, end, &token),
                 Token::Semicolon if self.words.is_empty() => self.problem(end - 1, end, ProblemKind::Unexpected(';')),
                 Token::Semicolon => self.end_statement(Ending::Semicolon, end),
+                Token::Open if self.repetition(end) => {}
                 Token::Open if self.open.len() >= MAX_DEPTH => {
                     self.problem(end - 1, end, ProblemKind::TooDeep);
                     self.words.clear();

@@ -9,12 +9,24 @@ use std::sync::Arc;
 use super::ast::{Body, Directive, ProblemKind, Tree, Word};
 use super::directives::{Entry, Places, entries, holds_records};
 use super::examine::{Location, misnested};
+use super::lexer::is_blank;
 use super::parse::{Braces, MAX_DEPTH, OpenBlock, Parser, begins_line, head, indent, tail, text};
 use crate::source::Span;
 
 /// In a statement of more words than this nothing is looked for that was forgotten: each repair goes through
 /// all of them.
 pub(super) const MAX_WORDS: usize = 2000;
+
+/// Whether a text goes on as the number of repetitions in an expression: `4}`, `2,}`, `2,4}`.
+fn counts(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let first = digits(text);
+    let rest = match text[first..].strip_prefix(b",") {
+        Some(rest) => &rest[digits(rest)..],
+        None => &text[first..],
+    };
+    first > 0 && rest.first() == Some(&b'}')
+}
 
 /// What ends the words of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +83,44 @@ impl Parser<'_> {
         }
         // The next statement has room in what this one leaves.
         self.words = words;
+    }
+
+    /// A `{` that is glued to a word and counts in an expression, as in `[0-9]{4}`: takes the rest of the word in. `end` is
+    /// behind the brace.
+    pub(super) fn repetition(&mut self, end: usize) -> bool {
+        let bytes = self.bytes;
+        let brace = end - 1;
+        let is_glued = |word: &&Word| !word.quoted && word.span.end as usize == brace;
+        let Some(start) = self.words.last().filter(is_glued).map(|word| word.span.start as usize) else { return false };
+        if !counts(&bytes[end..]) {
+            return false;
+        }
+        let mut at = end;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'{' if counts(&bytes[at + 1..]) => {}
+                b';' | b'{' => break,
+                byte if is_blank(*byte) => break,
+                _ => {}
+            }
+            at += 1;
+        }
+        let behind = bytes[end..at].split(|byte| *byte == b'{').next().unwrap_or_default();
+        let before = &bytes[start..brace];
+        let count = |sign: u8| before.iter().filter(|byte| **byte == sign).count();
+        let refusal = match self.words[0].text.as_str() {
+            "location" if count(b'(') == count(b')') => {
+                format!("unknown directive \"{}\"", String::from_utf8_lossy(behind))
+            }
+            name @ "rewrite" => format!("directive \"{name}\" is not terminated by \";\""),
+            _ => String::new(),
+        };
+        self.problem_noticed(start, at, ProblemKind::Repetition(refusal), Span::new(self.file, brace, end));
+        self.flawed = true;
+        self.words.pop();
+        self.words.push(Word { text: text(&bytes[start..at]), span: Span::new(self.file, start, at), quoted: false });
+        self.rest = &bytes[at..];
+        true
     }
 
     fn open(&mut self, words: Vec<Word>, ender: Span) {

@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = rule!(
 const REFUSED: &str = "client intended to send too large body";
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
+    outer_servers(deployment, findings);
     let mut told = ByCause::default();
     for link in deployment.machines.iter().flat_map(|machine| machine.chains()) {
         let Some(nginx) = link.hand_over.limits.body else { continue };
@@ -36,6 +37,32 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             let found = limits.contradictions(deployment.thresholds.form_memory);
             found.filter_map(|found| finding(limits, found, sources)).collect::<Vec<_>>()
         });
+    }
+}
+
+/// Servers of the same host that hand over to a server which hands over to PHP, and that take less.
+fn outer_servers(deployment: &Deployment, findings: &mut Findings) {
+    let outer = deployment.machines.iter().flat_map(|machine| machine.outer_hand_overs());
+    for (nginx, outer, link) in outer {
+        let (Some(least), Some(inner)) = (outer.limits.body, link.hand_over.limits.body) else { continue };
+        let is_less = least.value > 0 && (inner.value == 0 || least.value < inner.value);
+        let Some(wanted) = inner.written_at().filter(|_| is_less) else { continue };
+        let Some(place) = least.origin.span() else { continue };
+        let (most, takes) = (shown_size(least.value), shown_size(inner.value));
+        let takes = if inner.value == 0 { "any size".to_owned() } else { takes };
+        let label = match least.is_written() {
+            true => format!("the outer server refuses more than {most}"),
+            false => format!("the outer server refuses more than {most}: the default of client_max_body_size"),
+        };
+        let finding = RULE
+            .finding(format!("the inner server takes {takes}; the outer one refuses more than {most}"), place, label)
+            .label(wanted, format!("the inner server takes {takes}"))
+            .help(match inner.value {
+                0 => "set `client_max_body_size 0` in the outer server as well".to_owned(),
+                _ => format!("set `client_max_body_size {takes}` in the outer server as well"),
+            })
+            .predict(413, REFUSED.to_owned());
+        findings.push_for(server_name(nginx, outer), finding);
     }
 }
 

@@ -40,6 +40,14 @@ impl Failure {
         Failure { status, severity: if status < 400 { Severity::Warning } else { Severity::Error } }
     }
 
+    /// What requests get where a script answers with a status: `auth_request` takes 2xx, 401 and 403 only.
+    pub fn after(nginx: &Nginx, hand_over: &HandOver, status: u16) -> u16 {
+        match (asked_by(nginx, hand_over), status) {
+            (Some("auth_request"), 402 | 404..) => 500,
+            _ => status,
+        }
+    }
+
     /// Predicts it for a finding, with what nginx logs.
     pub fn predict(self, finding: Finding, log: String) -> Finding {
         finding.severity(self.severity).predict(self.status, log)

@@ -1,7 +1,8 @@
 //! The two ends of a hand-over speak different protocols.
 
 use super::{Failure, host_of, label_hand_over, listens_here};
-use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
+use crate::deployment::back_ends::BackEnd;
+use crate::deployment::{Deployment, Dial, HandOver, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Prediction};
 use crate::host::facts::Protocol as Speaks;
 use crate::rules::{Findings, Rule, rule};
@@ -50,9 +51,32 @@ fn to_pool(machine: &Machine, dial: &Dial, pools: &[PoolId]) -> Option<Finding> 
     )
 }
 
+/// nginx's own listener that wants a PROXY line, which no pass of `http` sends.
+fn to_proxy_protocol(hand_over: &HandOver, dial: &Dial, other: &BackEnd) -> Option<Finding> {
+    let line = other.listen.as_ref()?.proxy_protocol?;
+    if !matches!(hand_over.protocol, Protocol::Http | Protocol::Grpc) {
+        return None;
+    }
+    let pass = hand_over.directive.name();
+    Some(
+        RULE.finding(
+            format!("`{pass}` sends no PROXY line to {}, which waits for one", dial.address),
+            dial.span,
+            "nginx begins with the request itself",
+        )
+        .label(line, "`proxy_protocol`: every connection must begin with a PROXY line")
+        .note("nginx logs of the inner server: broken header: \"…\" while reading PROXY protocol")
+        .help("give nginx itself a `listen` without `proxy_protocol`, or remove it from this one")
+        .predict(502, "upstream prematurely closed connection while reading response header from upstream".to_owned()),
+    )
+}
+
 fn to_other(machine: &Machine, dial: &Dial) -> Option<Finding> {
     let (_, hand_over) = machine.hand_over(dial);
     let Reach::Other(other) = &dial.reach else { return None };
+    if let Some(finding) = to_proxy_protocol(hand_over, dial, other) {
+        return Some(finding);
+    }
     let fits = match (hand_over.protocol, other.protocol) {
         (_, Speaks::Unknown) => true,
         (Protocol::Http, speaks) => speaks == Speaks::Http,

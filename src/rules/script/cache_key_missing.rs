@@ -14,8 +14,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for hand_over in nginx.hand_overs.iter().filter(|hand_over| hand_over.protocol == Protocol::Fastcgi) {
             let cache = config.effective(hand_over.level, "fastcgi_cache");
             let Some(cache) = cache.filter(|cache| cache.arg(0) != Some("off")) else { continue };
-            let is_known = config.outwards(hand_over.level).all(|level| config.level(level).unread.is_empty());
-            if !is_known || config.effective(hand_over.level, "fastcgi_cache_key").is_some() {
+            if nginx.is_open(hand_over.level) || config.effective(hand_over.level, "fastcgi_cache_key").is_some() {
                 continue;
             }
             let finding = RULE

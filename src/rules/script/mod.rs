@@ -16,6 +16,7 @@ mod handler_in_condition;
 mod handler_replaced;
 mod index_missing;
 mod limit_extensions_malformed;
+mod location_never_matches;
 mod named_location_missing;
 mod open_basedir_excludes_script;
 mod params_dropped;
@@ -25,6 +26,7 @@ mod php_value_leaks;
 mod request_body_dropped;
 mod script_filename_missing;
 mod script_path_wrong;
+mod slash_missing;
 mod source_served;
 mod static_to_php;
 mod status_page_public;
@@ -46,6 +48,7 @@ pub const RULES: &[&Rule] = &[
     &handler_replaced::RULE,
     &index_missing::RULE,
     &limit_extensions_malformed::RULE,
+    &location_never_matches::RULE,
     &named_location_missing::RULE,
     &open_basedir_excludes_script::RULE,
     &params_dropped::RULE,
@@ -55,6 +58,7 @@ pub const RULES: &[&Rule] = &[
     &request_body_dropped::RULE,
     &script_filename_missing::RULE,
     &script_path_wrong::RULE,
+    &slash_missing::RULE,
     &source_served::RULE,
     &static_to_php::RULE,
     &status_page_public::RULE,

@@ -1,7 +1,8 @@
 //! A location for PHP gets no request: another one takes them first.
 
 use super::scripts;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Nginx};
+use crate::nginx::levels::LevelId;
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -26,7 +27,21 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "of expressions the first that matches wins, and `^~` lets none be asked: move this location up, \
                      narrow the other, or remove one of the two",
                 );
+            let finding = match refusal(nginx, *level) {
+                Some(status) => finding.predict(status, None),
+                None => finding,
+            };
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
+}
+
+/// The status with which a location turns everybody away.
+fn refusal(nginx: &Nginx, level: LevelId) -> Option<u16> {
+    let own = |name| nginx.config.own(level, name);
+    if let Some(answer) = own("return").next() {
+        return answer.arg(0)?.parse().ok().filter(|status| *status != 444);
+    }
+    let denies = own("deny").any(|rule| rule.arg(0) == Some("all"));
+    (denies && own("allow").next().is_none()).then_some(403)
 }

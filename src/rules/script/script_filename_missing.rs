@@ -4,7 +4,7 @@ use super::{UNKNOWN, is_before_8, scripts};
 use crate::deployment::params::Lack;
 use crate::deployment::{Deployment, Machine, Script, Sent};
 use crate::finding::Finding;
-use crate::rules::connection::server_name;
+use crate::rules::connection::{Failure, server_name};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -76,7 +76,13 @@ pub(super) fn predict(finding: Finding, machine: &Machine, script: &Script, name
         }
         "SCRIPT_FILENAME" => finding
             .note("PHP-FPM answers 404 with \"File not found.\"; before PHP 8 it was 200 with a blank page")
-            .predict(404, UNKNOWN.to_owned()),
+            .predict(asked_status(machine, script), UNKNOWN.to_owned()),
         _ => finding.note(blank).predict(200, None),
     }
+}
+
+/// What the client sees of PHP-FPM's 404.
+fn asked_status(machine: &Machine, script: &Script) -> u16 {
+    let (nginx, hand_over) = machine.of_script(script);
+    Failure::after(nginx, hand_over, 404)
 }

@@ -20,6 +20,11 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             findings.unchecked(&RULE, needs, "");
         }
         for (script, nginx, hand_over) in scripts(machine) {
+            if let Some(finding) = with_arguments(script) {
+                let finding = finding.label(hand_over.directive.head, "requests are handed over here");
+                findings.push_for(server_name(nginx, hand_over), finding);
+                continue;
+            }
             let Some(sample) = &script.sample else { continue };
             let Some(why) = machine.misplaced(script, sample) else { continue };
             let at = match script.params.get("SCRIPT_FILENAME") {
@@ -31,6 +36,24 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
+}
+
+/// A path that ends in the arguments of the request.
+fn with_arguments(script: &Script) -> Option<Finding> {
+    let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { return None };
+    let value = param.value();
+    let start = ["$document_root", "$realpath_root"].into_iter().find(|root| value.starts_with(root))?;
+    value.strip_suffix("$request_uri")?;
+    Some(
+        RULE.finding(
+            "the path of the script ends in the arguments of the request",
+            param.span(),
+            "`$request_uri` is what the client asks for, letter by letter: /index.php?id=1",
+        )
+        .note("PHP-FPM answers 404 with \"File not found.\" to all that has arguments, or that nginx has rewritten")
+        .help(format!("write `fastcgi_param SCRIPT_FILENAME {start}$fastcgi_script_name;`"))
+        .predict(404, UNKNOWN.to_owned()),
+    )
 }
 
 fn explain(

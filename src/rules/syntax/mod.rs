@@ -29,6 +29,7 @@ mod opcache_invalid;
 mod placeholder_left;
 mod semicolon_swallowed;
 mod server_name_conflict;
+mod server_name_never_matches;
 mod slowlog_invalid;
 mod syntax_error;
 mod value_invalid;
@@ -59,6 +60,7 @@ pub const RULES: &[&Rule] = &[
     &placeholder_left::RULE,
     &semicolon_swallowed::RULE,
     &server_name_conflict::RULE,
+    &server_name_never_matches::RULE,
     &slowlog_invalid::RULE,
     &syntax_error::RULE,
     &value_invalid::RULE,

@@ -122,6 +122,11 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
             "the block that opens here is never closed",
             "write the missing `}`; a regex that ends in `$` eats a `{` glued to it",
         ),
+        ProblemKind::Repetition(_) => (
+            format!("the braces of `{}` are not in quotes", line(problem.span, sources)),
+            "nginx takes the first `{` for the start of a block",
+            "put the whole expression into double quotes",
+        ),
         ProblemKind::TooLong => (
             "this is longer than nginx's buffer of 4096 bytes".to_owned(),
             "too long",

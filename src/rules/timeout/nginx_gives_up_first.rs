@@ -5,6 +5,7 @@ use crate::deployment::Deployment;
 use crate::deployment::chains::Chain;
 use crate::deployment::limits::{STOCK_CPU, Timer, shown_time};
 use crate::finding::{Finding, Severity};
+use crate::php::readers;
 use crate::rules::connection::server_name;
 use crate::rules::{ByCause, Findings, Rule, rule};
 use crate::source::Sources;
@@ -19,8 +20,9 @@ pub(super) static RULE: Rule = rule!(
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         let mut told = ByCause::default();
-        // A timer of 0, or one in milliseconds, is another mistake.
-        for link in machine.chains().filter(|link| link.read.value >= deployment.thresholds.shortest_wait) {
+        // A timer of 0, one in milliseconds, and a time that FPM misreads are other mistakes.
+        let is_plain = |link: &Chain| link.read.value >= deployment.thresholds.shortest_wait && !is_misread(link);
+        for link in machine.chains().filter(is_plain) {
             let server = server_name(link.nginx, link.hand_over);
             if let Some(severity) = severity(&link, deployment.thresholds.brief_wait) {
                 let make = |_: &_| Some(finding(&link, sources).severity(severity));
@@ -31,6 +33,12 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether PHP-FPM reads another limit than is written.
+fn is_misread(link: &Chain) -> bool {
+    let written = link.pool().settings.get("request_terminate_timeout").and_then(|it| it.text.as_deref());
+    written.is_some_and(|text| readers::time(text).difference().is_some())
 }
 
 /// How much it matters that nginx gives up first, where it does.

@@ -10,7 +10,9 @@ mod keepalive_incomplete;
 mod no_failover;
 mod no_live_peer;
 mod proxy_headers_dropped;
+mod proxy_loops;
 mod retries_disable_peers;
+mod setting_without_effect;
 mod single_peer_failure_ignored;
 mod upstream_empty;
 mod websocket_incomplete;
@@ -24,7 +26,9 @@ pub const RULES: &[&Rule] = &[
     &no_failover::RULE,
     &no_live_peer::RULE,
     &proxy_headers_dropped::RULE,
+    &proxy_loops::RULE,
     &retries_disable_peers::RULE,
+    &setting_without_effect::RULE,
     &single_peer_failure_ignored::RULE,
     &upstream_empty::RULE,
     &websocket_incomplete::RULE,
@@ -36,4 +40,11 @@ fn to_groups(nginx: &Nginx) -> impl Iterator<Item = (&HandOver, &Upstream)> {
         Target::Upstream(group) => Some((hand_over, &nginx.upstreams[group])),
         _ => None,
     })
+}
+
+/// What `$proxy_host` is: the name or the group in the pass.
+fn default_host(hand_over: &HandOver) -> String {
+    let pass = hand_over.directive.arg(0).unwrap_or_default();
+    let rest = pass.split_once("://").map_or(pass, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
 }

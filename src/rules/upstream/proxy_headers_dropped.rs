@@ -1,5 +1,6 @@
 //! An inner `proxy_set_header` drops the outer ones, `Host` and the client's address among them.
 
+use super::default_host;
 use crate::deployment::{Deployment, HandOver, Nginx, Protocol};
 use crate::nginx::ast::Directive;
 use crate::rules::connection::server_name;
@@ -45,13 +46,6 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push_for(server_name(nginx, hand_over), finding);
         }
     }
-}
-
-/// What `$proxy_host` is: the name or the group in the pass.
-fn default_host(hand_over: &HandOver) -> String {
-    let pass = hand_over.directive.arg(0).unwrap_or_default();
-    let rest = pass.split_once("://").map_or(pass, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default().to_owned()
 }
 
 /// The inner list's first line, and the lines of the next outer list that it has no successor for.

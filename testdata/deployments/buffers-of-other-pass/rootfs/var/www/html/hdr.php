@@ -1,0 +1,1 @@
+<?php header('X-Big: '.str_repeat('x',(int)($_GET['n']??9000))); echo 'OK';

@@ -1,0 +1,1 @@
+<?php http_response_code(count($_POST)+count($_FILES)?200:422); echo 'OK ',count($_POST);

@@ -1,0 +1,1 @@
+<?php usleep((int)(1e6*(float)($_GET['s']??2))); echo 'OK slow';
