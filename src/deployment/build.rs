@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::Paths;
+use super::back_ends::BackEnd;
 use super::pools::{Master, State};
 use super::{
     Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, frontend, openings, routes,
@@ -54,7 +55,7 @@ pub fn machine(
     sources: &mut Sources,
 ) -> Result<Machine, BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
-    let (mut nginx, mut mains) = (Vec::new(), Vec::new());
+    let (mut nginx, mut mains, mut to_examine) = (Vec::new(), Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
@@ -98,12 +99,8 @@ pub fn machine(
         };
         let build = build_of(&files, &config, view, main, &facts, declared);
         let files = Arc::new(files);
-        let texts = &*sources;
-        let (refusals, mut found) = parallel::both(
-            || examine::examine(&files, texts, id, place, &build),
-            || Nginx::new(Arc::clone(&files), config, &facts, main, view),
-        );
-        found.refusals = refusals;
+        to_examine.push((Arc::clone(&files), id, place, build));
+        let mut found = Nginx::new(files, config, &facts, main, view);
         if is_brought(&name(host, main)) {
             // Whom the workers run as stands in the main file that is not in view.
             found.worker.hide();
@@ -146,16 +143,31 @@ pub fn machine(
         user_inis: BTreeMap::new(),
         lookup: Lookup::default(),
     };
-    (machine.dials, machine.left_out) = connect::dials(&machine, host, others);
+    // Neither needs what the other finds.
+    let texts = &*sources;
+    let examined = to_examine.into_iter();
+    let (refusals, ()): (Vec<_>, ()) = parallel::both(
+        || examined.map(|(files, main, place, build)| examine::examine(&files, texts, main, place, &build)).collect(),
+        || follow_requests(&mut machine, host, others),
+    );
+    for (nginx, refusals) in machine.nginx.iter_mut().zip(refusals) {
+        nginx.refusals = refusals;
+    }
+    machine.user_inis = user_inis(&machine, host, sources);
+    Ok(machine)
+}
+
+/// Finds out which hand-over reaches which listener, and what requests end in which script; `others` listen besides
+/// the pools.
+fn follow_requests(machine: &mut Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) {
+    (machine.dials, machine.left_out) = connect::dials(machine, host, others);
     machine.callers = connect::callers(&machine.dials);
-    machine.lookup = Lookup::new(&machine);
-    connect::nearest(&mut machine);
+    machine.lookup = Lookup::new(machine);
+    connect::nearest(machine);
     for nginx in &mut machine.nginx {
         nginx.sites = routes::sites(nginx, host);
     }
-    machine.scripts = scripts::scripts(&machine, host);
-    machine.user_inis = user_inis(&machine, host, sources);
-    Ok(machine)
+    machine.scripts = scripts::scripts(machine, host);
 }
 
 /// The `.user.ini` of each document root, by the hand-overs from there. All pools of a hand-over read the
@@ -206,14 +218,14 @@ fn build_of(
 fn place_of(context: Context) -> Places {
     match context {
         Context::Main => Places::MAIN,
-        Context::Events => Places::named("events"),
+        Context::Events => Places::EVENTS,
         Context::Http => Places::HTTP,
         Context::Server => Places::SERVER,
         Context::Location => Places::LOCATION,
         Context::IfInServer => Places::SERVER_IF,
         Context::IfInLocation => Places::LOCATION_IF,
         Context::LimitExcept => Places::LIMIT_EXCEPT,
-        Context::Upstream => Places::named("upstream"),
+        Context::Upstream => Places::UPSTREAM,
         Context::Records | Context::Other => Places::ANY,
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Condition {
 
 impl Condition {
     /// Whether a value of the variable meets it, if that is known.
-    pub(super) fn holds(&self, value: &str, patterns: &mut Patterns) -> Option<bool> {
+    pub(super) fn holds(&self, value: &str, patterns: &Patterns) -> Option<bool> {
         let caseless = self.operator.ends_with('*');
         match self.operator.as_str() {
             "" => Some(!matches!(value, "" | "0")),
@@ -113,8 +113,7 @@ impl<'a> Variables<'a> {
         let asked = self.asked_for(level, &conditions);
         let holds = |condition: &Condition| -> Option<Vec<bool>> {
             let subjects = &asked.as_ref()?.all;
-            let patterns = &mut self.patterns.borrow_mut();
-            subjects.iter().map(|subject| condition.holds(&subject.text, patterns)).collect()
+            subjects.iter().map(|subject| condition.holds(&subject.text, &self.patterns)).collect()
         };
         let mut values = Values::default();
         for ((_, directive), condition) in active.iter().zip(&conditions) {

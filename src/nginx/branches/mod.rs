@@ -60,7 +60,7 @@ pub struct Variables<'a> {
     /// The servers that take requests for other names than their own.
     defaults: OnceCell<HashSet<LevelId>>,
     tables: RefCell<HashMap<LevelId, Rc<Table<'a>>>>,
-    patterns: RefCell<Patterns>,
+    patterns: Patterns,
     /// The host of the request that is looked at, where several variables hang on it.
     fixed_host: RefCell<Option<String>>,
     /// How many values may still be followed.
@@ -112,7 +112,7 @@ impl<'a> Variables<'a> {
             blocks: OnceCell::new(),
             defaults: OnceCell::new(),
             tables: RefCell::default(),
-            patterns: RefCell::default(),
+            patterns: Patterns::default(),
             fixed_host: RefCell::default(),
             left: Cell::new(MAX_VALUES),
             tries: Cell::new(MAX_TRIES),

@@ -68,7 +68,7 @@ impl<'a> Variables<'a> {
             self.tries.set(left);
             let key = subject.key.clone().unwrap_or_else(|| subject.text.clone());
             let via = subject.via.iter().copied().chain(subject.span).collect();
-            let found = table.find(&subject.text, &mut self.patterns.borrow_mut());
+            let found = table.find(&subject.text, &self.patterns);
             match found {
                 Found::Record(at, captures) => match self.value_of(level, table, at, captures.as_ref(), depth) {
                     Some(value) => {
@@ -114,7 +114,7 @@ impl<'a> Variables<'a> {
             }
             values.rest = Rest::Anything;
             for (subject, name) in self.subjects(level, table, at, variable, known) {
-                let found = table.find(&subject, &mut self.patterns.borrow_mut());
+                let found = table.find(&subject, &self.patterns);
                 let Found::Record(found, Some(captures)) = found else { continue };
                 let value = self.value_of(level, table, found, Some(&captures), depth).filter(|_| found == at);
                 let is_new = |value: &Value| values.all.iter().all(|other| other.text != value.text);

@@ -22,7 +22,7 @@ impl Variables<'_> {
     }
 
     fn names(&self, server: LevelId) -> Vec<&Word> {
-        self.config.own(server, "server_name").flat_map(|names| &names.args).collect()
+        self.config.own(server, "server_name").flat_map(|names| names.args.iter()).collect()
     }
 
     /// The hosts that a server is sure to be asked for. Others may come where its names are patterns, and
@@ -104,7 +104,7 @@ impl Variables<'_> {
                 continue;
             }
             let holds: Option<Vec<bool>> =
-                values.all.iter().map(|value| condition.holds(&value.text, &mut self.patterns.borrow_mut())).collect();
+                values.all.iter().map(|value| condition.holds(&value.text, &self.patterns)).collect();
             let Some(holds) = holds else { return Values::default() };
             let mut holds = holds.into_iter();
             values.all.retain(|_| holds.next() == Some(is_inside));
@@ -177,7 +177,7 @@ impl Variables<'_> {
     /// What a group of an expression holds for a host.
     fn captured(&self, expression: &str, host: &str, group: &str) -> Option<String> {
         // Names of servers are compared without case.
-        let pattern = self.patterns.borrow_mut().get(expression, true);
+        let pattern = self.patterns.get(expression, true);
         pattern.captures(host)??.get(group).map(str::to_owned)
     }
 

@@ -47,38 +47,46 @@ impl Location {
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     servers: Vec<Server>,
+    /// Where they listen, by the number of the server and the address.
+    listens: BTreeMap<(usize, EcoString), Span>,
     /// What `http` says of TLS for all of them.
     common: Tls,
     /// The `listen` of each address that has options of the socket.
-    options: BTreeMap<String, Span>,
+    options: BTreeMap<EcoString, Span>,
 }
 
 /// The certificates of a server.
 #[derive(Clone, Debug, Default)]
 struct Tls {
-    certificates: Vec<(String, Span)>,
+    certificates: Vec<(EcoString, Span)>,
     keys: usize,
     rejects: bool,
     /// `ssl on`, which nginx had until 1.25.1.
     enabled: Option<Option<Span>>,
 }
 
+impl Tls {
+    /// The certificates in force where `http` has some for all.
+    fn certificates<'t>(&'t self, common: &'t Tls) -> &'t [(EcoString, Span)] {
+        if self.certificates.is_empty() { &common.certificates } else { &self.certificates }
+    }
+}
+
 #[derive(Debug)]
 struct Server {
-    listens: BTreeMap<String, Span>,
     names: Vec<(EcoString, Span)>,
-    defaults: Vec<(String, Span)>,
+    defaults: Vec<(EcoString, Span)>,
     tls: Tls,
     /// The addresses on which it is to speak TLS.
-    tls_listens: BTreeMap<String, Span>,
+    tls_listens: Vec<(EcoString, Span)>,
     ender: Span,
 }
 
 impl Servers {
     pub(super) fn open(&mut self, directive: &Directive) -> usize {
-        let (listens, names, defaults, tls, tls_listens) = Default::default();
+        let (names, defaults, tls, tls_listens) = Default::default();
         let ender = directive.ender();
-        self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
+        self.servers.push(Server { names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
     }
 
@@ -90,7 +98,7 @@ impl Servers {
         };
         let value = directive.arg(0).unwrap_or_default();
         match directive.name() {
-            "ssl_certificate" => tls.certificates.push((value.to_owned(), directive.head)),
+            "ssl_certificate" => tls.certificates.push((value.into(), directive.head)),
             "ssl_certificate_key" => tls.keys += 1,
             "ssl" => tls.enabled = Some(Some(directive.head).filter(|_| literals::flag(value) == Some(true))),
             _ => tls.rejects = literals::flag(value) == Some(true),
@@ -99,8 +107,19 @@ impl Servers {
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
         let Some(server) = server.and_then(|at| self.servers.get_mut(at)) else { return };
-        server.names.extend(directive.args.iter().map(|word| (word.text.to_ascii_lowercase(), word.span)));
+        server.names.extend(directive.args.iter().map(|word| (lower(&word.text), word.span)));
     }
+
+    /// The addresses of a server, in order.
+    fn addresses(&self, server: usize) -> impl Iterator<Item = &EcoString> {
+        let listens = self.listens.range((server, EcoString::new())..(server + 1, EcoString::new()));
+        listens.map(|((_, address), _)| address)
+    }
+}
+
+/// A name in lower case, as most are written.
+fn lower(name: &EcoString) -> EcoString {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase() } else { name.clone() }
 }
 
 /// An address of a `listen` as nginx prints it: `80` is `0.0.0.0:80`. None where a name must be looked up.
@@ -151,14 +170,14 @@ impl Examiner<'_> {
     pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
         let Some(first) = directive.args.first() else { return };
         let address = shown_address(&first.text).unwrap_or_default();
-        let (Some(address), Some(at)) = (address, level.server) else { return };
+        let (Some(address), Some(at)) = (address.map(EcoString::from), level.server) else { return };
         let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
         let server = &mut self.servers.servers[at];
         if is_default {
             server.defaults.push((address.clone(), directive.head));
         }
         if directive.args.iter().any(|word| matches!(&*word.text, "ssl" | "quic")) {
-            server.tls_listens.insert(address.clone(), directive.head);
+            server.tls_listens.push((address.clone(), directive.head));
         }
         let sets = |key: &str| {
             let options =
@@ -168,7 +187,7 @@ impl Examiner<'_> {
         let has_options =
             directive.args.iter().skip(1).any(|word| sets(word.text.split('=').next().unwrap_or_default()));
         let other = self.servers.options.get(&address).copied().filter(|_| has_options);
-        match server.listens.get(&address) {
+        match self.servers.listens.get(&(at, address.clone())) {
             None if other.is_some_and(|other| other != directive.head) => {
                 let flaw = Flaw::Taken(Taken::Options(other.unwrap_or(directive.head)));
                 self.refuse_directive(directive, flaw, format!("duplicate listen options for {address}"));
@@ -181,7 +200,7 @@ impl Examiner<'_> {
                 if has_options {
                     self.servers.options.insert(address.clone(), directive.head);
                 }
-                server.listens.insert(address, directive.head);
+                self.servers.listens.insert((at, address), directive.head);
             }
         }
     }
@@ -219,18 +238,19 @@ impl Examiner<'_> {
     }
 
     pub(super) fn end_servers(&mut self) {
-        let servers = std::mem::take(&mut self.servers.servers);
-        self.end_tls(&servers);
-        let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
+        let all = std::mem::take(&mut self.servers);
+        let servers = &all.servers;
+        self.end_tls(&all);
+        let mut defaults: BTreeMap<&EcoString, (usize, Span)> = BTreeMap::new();
         let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
         // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
-        let implied = "0.0.0.0:80".to_owned();
+        let implied = EcoString::from("0.0.0.0:80");
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
                     Some((other, first)) if *other != at => {
                         let refusal = format!("a duplicate default server for {address}");
-                        let taken = Taken::Default(address.clone(), *first);
+                        let taken = Taken::Default(address.to_string(), *first);
                         self.refuse(Refusal {
                             flaw: Flaw::Taken(taken),
                             name: "listen".to_owned(),
@@ -240,16 +260,16 @@ impl Examiner<'_> {
                         });
                     }
                     Some(_) => {}
-                    None => drop(defaults.insert(address.clone(), (at, *span))),
+                    None => drop(defaults.insert(address, (at, *span))),
                 }
             }
-            let implied = server.listens.is_empty().then_some(&implied);
-            for address in server.listens.keys().chain(implied) {
+            let implied = all.addresses(at).next().is_none().then_some(&implied);
+            for address in all.addresses(at).chain(implied) {
                 let names = names.entry(address).or_default();
                 for (name, span) in &server.names {
                     match names.get(name.as_str()) {
                         Some((other, first)) if *other != at => {
-                            let taken = Taken::Name(name.to_string(), address.clone(), *first);
+                            let taken = Taken::Name(name.to_string(), address.to_string(), *first);
                             self.refuse(Refusal {
                                 flaw: Flaw::Taken(taken),
                                 name: "server_name".to_owned(),
@@ -270,21 +290,17 @@ impl Examiner<'_> {
 impl Examiner<'_> {
     /// The certificates of the servers that speak TLS: nginx wants a key for each, and a certificate where
     /// the first or default server of an address listens for TLS.
-    fn end_tls(&mut self, servers: &[Server]) {
-        let common = std::mem::take(&mut self.servers.common);
+    fn end_tls(&mut self, all: &Servers) {
+        let Servers { servers, common, .. } = all;
         if !self.build.is_whole {
             return;
         }
-        let certificates = |server: &Server| match server.tls.certificates.is_empty() {
-            true => common.certificates.clone(),
-            false => server.tls.certificates.clone(),
-        };
-        let mut first: BTreeMap<&String, usize> = BTreeMap::new();
-        let mut speaks: BTreeMap<&String, Span> = BTreeMap::new();
+        let mut first: BTreeMap<&EcoString, usize> = BTreeMap::new();
+        let mut speaks: BTreeMap<&EcoString, Span> = BTreeMap::new();
         for (at, server) in servers.iter().enumerate() {
             let enabled = server.tls.enabled.or(common.enabled).flatten();
             let has_keys = server.tls.keys + common.keys > 0;
-            let missing = match certificates(server).is_empty() {
+            let missing = match server.tls.certificates(common).is_empty() {
                 true if !server.tls.rejects => Some("ssl_certificate"),
                 false if !has_keys => Some("ssl_certificate_key"),
                 _ => None,
@@ -295,24 +311,25 @@ impl Examiner<'_> {
                 self.refuse(Refusal { flaw, name, span, noticed: None, refusal });
             }
             let keys = if server.tls.keys == 0 { common.keys } else { server.tls.keys };
-            if let Some((path, span)) = certificates(server).get(keys) {
+            if let Some((path, span)) = server.tls.certificates(common).get(keys) {
                 let refusal = format!("no \"ssl_certificate_key\" is defined for certificate \"{path}\"");
                 let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate_key".to_owned());
                 self.refuse(Refusal { flaw, name, span: *span, noticed: None, refusal });
             }
-            for address in server.listens.keys() {
+            for address in all.addresses(at) {
                 first.entry(address).or_insert(at);
             }
             for (address, _) in &server.defaults {
                 first.insert(address, at);
             }
-            for (address, span) in &server.tls_listens {
+            // Of several lines for one address the last one counts.
+            for (address, span) in server.tls_listens.iter().rev() {
                 speaks.entry(address).or_insert(*span);
             }
         }
         for (address, span) in speaks {
             let Some(server) = first.get(address).and_then(|at| servers.get(*at)) else { continue };
-            if certificates(server).is_empty() && !server.tls.rejects && !common.rejects {
+            if server.tls.certificates(common).is_empty() && !server.tls.rejects && !common.rejects {
                 let refusal = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive".to_owned();
                 let (flaw, name) = (Flaw::NoCertificate, "ssl_certificate".to_owned());
                 self.refuse(Refusal { flaw, name, span, noticed: Some(server.ender), refusal });

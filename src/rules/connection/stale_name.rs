@@ -16,7 +16,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let Ok(Address::Name(host, _)) = &peer.address else { continue };
                 // A group's name with a port is another mistake.
                 let is_group = nginx.upstream(host).is_some();
-                if is_group || hand_over.evaluated.has_variables || host.eq_ignore_ascii_case("localhost") {
+                if is_group || hand_over.has_variables() || host.eq_ignore_ascii_case("localhost") {
                     continue;
                 }
                 let finding = RULE
