@@ -210,7 +210,7 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
         let nginx = &machine.nginx[*number];
         let reader = Reader { machine, nginx, host, site, router: site.router(nginx, host), params: &params };
         let hand_overs = nginx.numbers_of(site.number);
-        hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Vec<Script>>()
+        hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Box<[Script]>>()
     });
     scripts.into_iter().flatten().collect()
 }

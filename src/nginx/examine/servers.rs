@@ -242,9 +242,6 @@ impl Examiner<'_> {
         let servers = &all.servers;
         self.end_tls(&all);
         let mut defaults: BTreeMap<&EcoString, (usize, Span)> = BTreeMap::new();
-        let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
-        // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
-        let implied = EcoString::from("0.0.0.0:80");
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
@@ -263,23 +260,34 @@ impl Examiner<'_> {
                     None => drop(defaults.insert(address, (at, *span))),
                 }
             }
-            let implied = all.addresses(at).next().is_none().then_some(&implied);
-            for address in all.addresses(at).chain(implied) {
-                let names = names.entry(address).or_default();
-                for (name, span) in &server.names {
-                    match names.get(name.as_str()) {
-                        Some((other, first)) if *other != at => {
-                            let taken = Taken::Name(name.to_string(), address.to_string(), *first);
-                            self.refuse(Refusal {
-                                flaw: Flaw::Taken(taken),
-                                name: "server_name".to_owned(),
-                                span: *span,
-                                noticed: None,
-                                refusal: String::new(),
-                            });
-                        }
-                        Some(_) => {}
-                        None => drop(names.insert(name, (at, *span))),
+        }
+        self.end_server_names(&all);
+    }
+
+    /// The names that several servers have on one address.
+    fn end_server_names(&mut self, all: &Servers) {
+        // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
+        let implied = EcoString::from("0.0.0.0:80");
+        let mut names: Vec<(&EcoString, usize, Span)> = Vec::new();
+        for (at, server) in all.servers.iter().enumerate() {
+            names.extend(server.names.iter().map(|(name, span)| (name, at, *span)));
+        }
+        // Of one name, the servers stay in their order.
+        names.sort_by_key(|(name, ..)| *name);
+        for same in names.chunk_by(|(one, ..), (next, ..)| one == next).filter(|same| same.len() > 1) {
+            let mut known: HashMap<&EcoString, (usize, Span)> = HashMap::new();
+            for (name, at, span) in same {
+                let implied = all.addresses(*at).next().is_none().then_some(&implied);
+                for address in all.addresses(*at).chain(implied) {
+                    let (other, first) = *known.entry(address).or_insert((*at, *span));
+                    if other != *at {
+                        self.refuse(Refusal {
+                            flaw: Flaw::Taken(Taken::Name(name.to_string(), address.to_string(), first)),
+                            name: "server_name".to_owned(),
+                            span: *span,
+                            noticed: None,
+                            refusal: String::new(),
+                        });
                     }
                 }
             }
