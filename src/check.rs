@@ -236,15 +236,15 @@ pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut
 
 /// Builds the model of a plan's host.
 fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
-    let mut machine = programs(host, plan, terms, checked)?;
+    let (mut machine, to_examine) = programs(host, plan, terms, checked)?;
     for (service, neighbour) in &plan.neighbours {
         // One that cannot be read is not known.
         let read = host_of(neighbour, checked).and_then(|host| programs(&*host, neighbour, terms, checked));
-        if let Ok(other) = read {
+        if let Ok((other, _)) = read {
             machine.take_in(*service, other);
         }
     }
-    build::connect(&mut machine, host, &mut checked.sources);
+    build::connect(&mut machine, &to_examine, host, &mut checked.sources);
     count(&machine, &mut checked.summary);
     let told = versions(&machine).filter(|note| !checked.notes.contains(note));
     checked.notes.extend(told.collect::<Vec<_>>());
@@ -252,7 +252,12 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
 }
 
 /// Reads the programs of a plan's host.
-fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
+fn programs(
+    host: &dyn Host,
+    plan: &Plan,
+    terms: &Terms<'_>,
+    checked: &mut Checked,
+) -> Result<(Machine, Vec<build::ToExamine>), String> {
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),
@@ -271,7 +276,7 @@ fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Check
         checked.notes.push(format!("{of}packaged as for the profile {profile}, {why}"));
         facts.build_default(profile.build());
     }
-    let machine = build::programs(host, facts, plan, &terms.declared_directives, &mut checked.sources);
+    let read = build::programs(host, facts, plan, &terms.declared_directives, &mut checked.sources);
     if host.is_exhausted() {
         let most = MAX_READ >> 20;
         return Err(format!(
@@ -279,7 +284,7 @@ fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Check
              files, or check parts of it"
         ));
     }
-    machine.map_err(|error| format!("{of}{error}"))
+    read.map_err(|error| format!("{of}{error}"))
 }
 
 fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {

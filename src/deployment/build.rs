@@ -21,7 +21,7 @@ use crate::nginx::load::Files;
 use crate::parallel;
 use crate::php::layers::Ini;
 use crate::php::load::{Configuration, load, load_pools, load_test_output};
-use crate::source::{Sources, is_brought};
+use crate::source::{FileId, Sources, is_brought};
 use crate::values::address::{Address, Endpoint};
 use crate::values::version::Version;
 
@@ -43,7 +43,17 @@ pub enum BuildError {
     Nothing,
 }
 
-/// Reads the programs of one host: what [`connect`] joins.
+/// A configuration that is to be examined.
+#[derive(Debug)]
+pub struct ToExamine {
+    files: Arc<Files>,
+    main: FileId,
+    /// Where the statements of the main file stand.
+    place: Places,
+    build: Build,
+}
+
+/// Reads the programs of one host: what [`connect`] joins, and the configurations of its nginx, in their order.
 ///
 /// `declared` are the directives of nginx that modules of the user's own bring.
 pub fn programs(
@@ -52,9 +62,9 @@ pub fn programs(
     plan: &Plan,
     declared: &BTreeSet<String>,
     sources: &mut Sources,
-) -> Result<Machine, BuildError> {
+) -> Result<(Machine, Vec<ToExamine>), BuildError> {
     let (view, selection) = (plan.view, &plan.selection);
-    let (mut nginx, mut mains) = (Vec::new(), Vec::new());
+    let (mut nginx, mut mains, mut to_examine) = (Vec::new(), Vec::new(), Vec::new());
     // A relative main file begins at nginx's prefix.
     let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
     let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
@@ -98,12 +108,8 @@ pub fn programs(
         };
         let build = build_of(&files, &config, view, main, &facts, declared);
         let files = Arc::new(files);
-        let texts = &*sources;
-        let (examined, mut found) = parallel::both(
-            || examine::examine(&files, texts, id, place, &build),
-            || Nginx::new(Arc::clone(&files), config, &facts, main, view),
-        );
-        (found.refusals, found.looked_up) = (examined.refusals, examined.looked_up);
+        to_examine.push(ToExamine { files: Arc::clone(&files), main: id, place, build });
+        let mut found = Nginx::new(files, config, &facts, main, view);
         if is_brought(&name(host, main)) {
             // Whom the workers run as stands in the main file that is not in view.
             found.worker.hide();
@@ -128,7 +134,7 @@ pub fn programs(
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let (dials, callers) = Default::default();
-    Ok(Machine {
+    let machine = Machine {
         view,
         in_container: plan.in_container,
         network: plan.network.clone(),
@@ -145,14 +151,29 @@ pub fn programs(
         left_out: 0,
         user_inis: BTreeMap::new(),
         lookup: Lookup::default(),
-    })
+    };
+    Ok((machine, to_examine))
 }
 
-/// Finds out who dials whom on a machine, and what scripts that leads to. `host` is where its nginx runs.
-pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
+/// Finds out who dials whom on a machine, what scripts that leads to, and what its nginx refuses. `host` is where its
+/// nginx runs.
+pub fn connect(machine: &mut Machine, to_examine: &[ToExamine], host: &dyn Host, sources: &mut Sources) {
     if let Some(network) = &mut machine.network {
         network.file = Some(sources.add(network.path.clone(), None, std::mem::take(&mut network.text)));
     }
+    let texts = &*sources;
+    let examine = |it: &ToExamine| examine::examine(&it.files, texts, it.main, it.place, &it.build);
+    // Neither needs what the other finds.
+    let (examined, ()) =
+        parallel::both(|| to_examine.iter().map(examine).collect::<Vec<_>>(), || follow_requests(machine, host));
+    for (nginx, examined) in machine.nginx.iter_mut().zip(examined) {
+        (nginx.refusals, nginx.looked_up) = (examined.refusals, examined.looked_up);
+    }
+    machine.user_inis = user_inis(machine, host, sources);
+}
+
+/// Finds out which hand-over reaches which listener, and what requests end in which script.
+fn follow_requests(machine: &mut Machine, host: &dyn Host) {
     let others = back_ends::known(&machine.facts, &machine.nginx);
     (machine.dials, machine.left_out) = connect::dials(machine, host, others);
     machine.callers = connect::callers(&machine.dials);
@@ -162,7 +183,6 @@ pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
         nginx.sites = routes::sites(nginx, host);
     }
     machine.scripts = scripts::scripts(machine, host);
-    machine.user_inis = user_inis(machine, host, sources);
 }
 
 /// The `.user.ini` of each document root, by the hand-overs from there. All pools of a hand-over read the
@@ -213,14 +233,14 @@ fn build_of(
 fn place_of(context: Context) -> Places {
     match context {
         Context::Main => Places::MAIN,
-        Context::Events => Places::named("events"),
+        Context::Events => Places::EVENTS,
         Context::Http => Places::HTTP,
         Context::Server => Places::SERVER,
         Context::Location => Places::LOCATION,
         Context::IfInServer => Places::SERVER_IF,
         Context::IfInLocation => Places::LOCATION_IF,
         Context::LimitExcept => Places::LIMIT_EXCEPT,
-        Context::Upstream => Places::named("upstream"),
+        Context::Upstream => Places::UPSTREAM,
         Context::Records | Context::Other => Places::ANY,
     }
 }

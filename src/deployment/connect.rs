@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::back_ends::BackEnd;
 use super::nearest::{Candidates, Nearest};
@@ -29,9 +30,9 @@ pub struct Dial {
     /// Where the address is written.
     pub span: Span,
     /// The places it stands for; a name may stand for several.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Arc<[Endpoint]>,
     /// Those of them where nothing is known to listen.
-    pub missed: Vec<Endpoint>,
+    pub missed: Arc<[Endpoint]>,
     /// What is there.
     pub reach: Reach,
     /// Where nobody is there, the listener that was probably meant.
@@ -102,7 +103,7 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
                 let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
                 let endpoints = endpoints(address, machine, host, &mut links);
                 let (reach, missed) = match machine.across(hand_over, address) {
-                    Some(reach) => (reach, Vec::new()),
+                    Some(reach) => (reach, Arc::default()),
                     None => index.reach(&endpoints, machine, hand_over),
                 };
                 let (address, span) = (address.clone(), peer.span);
@@ -152,19 +153,19 @@ fn endpoints(
     address: &Address,
     machine: &Machine,
     host: &dyn Host,
-    links: &mut HashMap<String, Endpoint>,
-) -> Vec<Endpoint> {
+    links: &mut HashMap<String, Arc<[Endpoint]>>,
+) -> Arc<[Endpoint]> {
     match address {
         Address::Unix(path) => match links.get(path) {
-            Some(known) => vec![known.clone()],
+            Some(known) => known.clone(),
             None => {
-                let found = socket(Path::new(path), &machine.facts, host);
+                let found: Arc<[Endpoint]> = [socket(Path::new(path), &machine.facts, host)].into();
                 links.insert(path.clone(), found.clone());
-                vec![found]
+                found
             }
         },
-        Address::Ip(address) if is_local(address.ip()) => vec![Endpoint::Tcp(*address)],
-        Address::Ip(_) => Vec::new(),
+        Address::Ip(address) if is_local(address.ip()) => [Endpoint::Tcp(*address)].into(),
+        Address::Ip(_) => Arc::default(),
         Address::Name(name, port) => {
             let all = addresses(name, &machine.facts);
             let local = all.iter().all(|address| is_local(*address));
@@ -209,10 +210,10 @@ impl Index {
         index
     }
 
-    fn reach(&self, endpoints: &[Endpoint], machine: &Machine, hand_over: &HandOver) -> (Reach, Vec<Endpoint>) {
+    fn reach(&self, endpoints: &Arc<[Endpoint]>, machine: &Machine, hand_over: &HandOver) -> (Reach, Arc<[Endpoint]>) {
         let mut pools = Vec::new();
         let mut missed = Vec::new();
-        for endpoint in endpoints {
+        for endpoint in endpoints.iter() {
             let found = self.pools.answering(endpoint);
             if found.is_empty() {
                 missed.push(endpoint.clone());
@@ -239,6 +240,7 @@ impl Index {
             None if endpoints.is_empty() => Reach::Unknown("what listens on other hosts", "--facts"),
             None => self.nobody(machine, hand_over, endpoints),
         };
+        let missed = if missed.len() == endpoints.len() { endpoints.clone() } else { missed.into() };
         (reach, missed)
     }
 

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::access::Identity;
 use super::buffers::PAGE;
 use super::certificates::MissingFile;
@@ -17,6 +19,7 @@ use crate::nginx::branches::Variables;
 use crate::nginx::examine::Refusal;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::load::{Files, IncludeProblem, IncludeProblemKind, is_packaged};
+use crate::nginx::regex::Patterns;
 use crate::source::Span;
 use crate::values::address::{Address, AddressError};
 
@@ -43,6 +46,8 @@ pub struct Nginx {
     pub hand_overs: Vec<HandOver>,
     /// The passes whose variables can take more values than are followed.
     pub more_branches: Vec<Span>,
+    /// The expressions of its locations and rewrite code.
+    pub patterns: Patterns,
     /// Where requests end, for each server.
     pub sites: Vec<Site>,
     /// Whether what is not in view may still be there when it runs.
@@ -87,15 +92,15 @@ pub struct Server {
     /// Its level.
     pub level: LevelId,
     /// Its names; empty when it has none.
-    pub names: Vec<String>,
+    pub names: Box<[EcoString]>,
     /// The arguments of its `listen` lines.
-    pub listens: Vec<Word>,
+    pub listens: Box<[Word]>,
 }
 
 impl Server {
     /// The first name a person would call it by, if it has one.
     pub fn shown_name(&self) -> Option<&str> {
-        self.names.iter().map(String::as_str).find(|name| !name.is_empty() && *name != "_")
+        self.names.iter().map(EcoString::as_str).find(|name| !name.is_empty() && *name != "_")
     }
 }
 
@@ -129,14 +134,21 @@ pub struct Peer {
     pub resolve: bool,
     /// Whether no port is written and nginx takes 80.
     pub port_defaulted: bool,
-    /// The key by which a `map` or the like chooses the address.
-    pub key: Option<String>,
-    /// The values on the way to it.
+    /// The branch of a variable that leads to it.
+    pub branch: Option<Arc<Branch>>,
+}
+
+/// A branch of a variable that leads to an address.
+#[derive(Debug)]
+pub struct Branch {
+    /// The key by which a `map` or the like chooses it.
+    pub key: String,
+    /// The values on the way to the address.
     pub via: Vec<Span>,
-    /// The group that it is a member of, where a variable names the group.
+    /// The group that the address is a member of, where the variable names the group.
     pub group: Option<usize>,
-    /// The number of the branch of a variable that it belongs to: of one branch, peers stand in for another.
-    pub branch: usize,
+    /// Its number: of one branch, peers stand in for another.
+    pub number: usize,
 }
 
 impl Nginx {
@@ -155,6 +167,7 @@ impl Nginx {
             by_name: HashMap::new(),
             hand_overs: Vec::new(),
             more_branches: Vec::new(),
+            patterns: Patterns::default(),
             sites: Vec::new(),
             is_partial: view.is_partial(),
             prefix: facts.build.prefix.clone(),
@@ -288,7 +301,7 @@ fn server(config: &Config, level: LevelId) -> Server {
     let words = |name| config.own(level, name).flat_map(|directive| directive.args.iter());
     Server {
         level,
-        names: words("server_name").map(|word| word.text.to_string()).collect(),
+        names: words("server_name").map(|word| word.text.clone()).collect(),
         listens: config.own(level, "listen").filter_map(|listen| listen.args.first().cloned()).collect(),
     }
 }
@@ -320,6 +333,16 @@ fn upstream(config: &Config, level: LevelId) -> Option<Upstream> {
 }
 
 impl Peer {
+    /// The key by which a `map` or the like chooses the address.
+    pub fn key(&self) -> Option<&str> {
+        self.branch.as_ref().map(|branch| branch.key.as_str())
+    }
+
+    /// The number of the branch of a variable that it belongs to.
+    pub fn branch_number(&self) -> Option<usize> {
+        self.branch.as_ref().map(|branch| branch.number)
+    }
+
     /// The address that is written at a place; `default_port` is taken where it names none.
     pub(super) fn new(written: &str, span: Span, default_port: Option<u16>) -> Self {
         Peer {
@@ -330,10 +353,7 @@ impl Peer {
             backup: false,
             resolve: false,
             port_defaulted: false,
-            key: None,
-            via: Vec::new(),
-            group: None,
-            branch: 0,
+            branch: None,
         }
     }
 }

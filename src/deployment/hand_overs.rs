@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::frontend::{Nginx, Peer, Upstream};
+use super::frontend::{Branch, Nginx, Peer, Upstream};
 use super::limits::NginxLimits;
 use crate::nginx::ast::Directive;
 use crate::nginx::branches::Variables;
@@ -95,8 +95,8 @@ pub struct HandOver {
     pub server: usize,
     /// Where it leads.
     pub target: Target,
-    /// The argument with known variables replaced.
-    pub evaluated: Evaluated,
+    /// The argument with known variables replaced, where it has variables.
+    pub evaluated: Option<Box<Evaluated>>,
     /// Whether it serves PHP.
     pub serves_php: bool,
     /// The limits of nginx in force there.
@@ -118,11 +118,24 @@ pub enum Target {
 }
 
 impl HandOver {
+    /// Whether its argument holds a variable.
+    pub fn has_variables(&self) -> bool {
+        self.evaluated.is_some()
+    }
+
+    /// The values of the `set`s that lead to its argument.
+    pub fn via(&self) -> &[Span] {
+        self.evaluated.as_ref().map_or(&[], |evaluated| &evaluated.via)
+    }
+
     /// The addresses that its argument names itself: one, or one for each branch of a variable.
     pub fn named(&self) -> &[Peer] {
         match &self.target {
             Target::Direct(peer) => std::slice::from_ref(peer),
-            Target::Branches(peers) => &peers[..peers.partition_point(|peer| peer.group.is_none())],
+            Target::Branches(peers) => {
+                let of_group = |peer: &Peer| peer.branch.as_ref().is_some_and(|branch| branch.group.is_some());
+                &peers[..peers.partition_point(|peer| !of_group(peer))]
+            }
             Target::Upstream(_) | Target::Unknown => &[],
         }
     }
@@ -171,7 +184,7 @@ impl Reader<'_> {
                     level,
                     server,
                     target,
-                    evaluated,
+                    evaluated: evaluated.has_variables.then(|| Box::new(evaluated)),
                     serves_php,
                     limits,
                 });
@@ -201,22 +214,15 @@ impl Reader<'_> {
         for (number, branch) in self.variables.branches(level, evaluated, span).into_iter().enumerate() {
             let whole = Evaluated { pieces: vec![Piece::Text(branch.text)], ..Evaluated::default() };
             let Some((host, default_port)) = authority(protocol, &whole) else { continue };
-            let key = Some(branch.key);
-            match self.by_name.get(&host.to_ascii_lowercase()) {
+            let group = self.by_name.get(&host.to_ascii_lowercase()).copied();
+            let via = branch.via.into_iter().chain(group.map(|_| branch.span)).collect();
+            let by = Some(Arc::new(Branch { key: branch.key, via, group, number }));
+            match group {
                 Some(group) => {
-                    let via: Vec<Span> = branch.via.into_iter().chain([branch.span]).collect();
-                    members.extend(self.upstreams[*group].peers.iter().map(|peer| Peer {
-                        key: key.clone(),
-                        via: via.clone(),
-                        group: Some(*group),
-                        branch: number,
-                        ..peer.clone()
-                    }));
+                    let of_group = self.upstreams[group].peers.iter();
+                    members.extend(of_group.map(|peer| Peer { branch: by.clone(), ..peer.clone() }));
                 }
-                None => {
-                    let peer = Peer::new(&host, branch.span, default_port);
-                    peers.push(Peer { key, via: branch.via, branch: number, ..peer });
-                }
+                None => peers.push(Peer { branch: by, ..Peer::new(&host, branch.span, default_port) }),
             }
         }
         peers.append(&mut members);

@@ -17,7 +17,7 @@ pub struct Lookup {
     unloaded: Places<(usize, usize)>,
     /// How many dials of a branch of a hand-over reach somebody, by the numbers of nginx, the hand-over and
     /// the branch.
-    answering: HashMap<(usize, usize, usize), usize>,
+    answering: HashMap<(usize, usize, Option<usize>), usize>,
     /// The relative `listen`s of the masters whose prefix is not known.
     relative: HashSet<String>,
 }
@@ -50,9 +50,9 @@ impl Lookup {
 }
 
 /// The branch of a variable that a dial belongs to.
-fn branch(machine: &Machine, dial: &Dial) -> usize {
+fn branch(machine: &Machine, dial: &Dial) -> Option<usize> {
     let (nginx, hand_over) = machine.hand_over(dial);
-    hand_over.peers(nginx)[dial.peer].branch
+    hand_over.peers(nginx)[dial.peer].branch_number()
 }
 
 impl Machine {
@@ -81,7 +81,7 @@ impl Machine {
 
     /// Whether a dial would reach a relative `listen` if the master were started with some `-p`.
     pub fn is_prefix_unknown(&self, dial: &Dial) -> bool {
-        let [Endpoint::Unix(dialled)] = dial.endpoints.as_slice() else { return false };
+        let [Endpoint::Unix(dialled)] = &dial.endpoints[..] else { return false };
         let Some(dialled) = dialled.to_str().filter(|_| !self.lookup.relative.is_empty()) else { return false };
         // From `/` nobody starts FPM: there the author took the path for an absolute one.
         let slashes = dialled.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);

@@ -36,7 +36,8 @@ impl Machine {
         }
         let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") else { return None };
         let path = sample.path().filter(|path| path.starts_with('/'))?;
-        let mapped = sample.mapped.as_deref();
+        let mapped = sample.mapped();
+        let mapped = mapped.as_deref();
         let is_there = sample.looks.iter().any(|look| look.is_there || look.has_directory);
         if is_there {
             return None;

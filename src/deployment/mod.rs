@@ -22,6 +22,7 @@ pub mod back_ends;
 pub mod body_limits;
 pub mod buffers;
 pub mod build;
+mod candidates;
 pub mod capacity;
 pub mod certificates;
 pub mod chains;

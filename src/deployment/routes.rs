@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ecow::{EcoString, eco_format};
+
 use super::scripts::{ROOTS, Root};
 use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
@@ -14,7 +16,7 @@ use crate::nginx::ast::{Directive, Key};
 use crate::nginx::flow::{End, Router, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, Location, Locations, Takes, parts};
-use crate::nginx::regex::{Pattern, Patterns};
+use crate::nginx::regex::Pattern;
 use crate::nginx::variables::{cut, evaluate};
 use crate::parallel;
 use crate::source::Span;
@@ -50,9 +52,9 @@ pub struct Site {
     /// The locations that `auth_request` and `mirror` ask for beside a request of the client, each with the directive.
     pub asked: BTreeSet<(LevelId, &'static str)>,
     /// The scripts that `try_files`, `error_page` and `rewrite` name, with the place.
-    pub named: Vec<(String, Span)>,
+    pub named: Box<[(EcoString, Span)]>,
     /// Requests, followed.
-    pub visits: Vec<Visit>,
+    pub visits: Box<[Visit]>,
     /// The request for `/`, and whether the tree has one of the files of `index` for it.
     pub front: Option<(Way, bool)>,
     server: Option<LevelId>,
@@ -62,7 +64,7 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Visit {
     /// The URI that the client asks for.
-    pub uri: String,
+    pub uri: EcoString,
     /// What it asks for.
     pub asks: Asks,
     /// Where it ends.
@@ -80,22 +82,12 @@ pub enum Asks {
     Page(Span),
 }
 
-thread_local! {
-    /// The expressions of rewrite code, each compiled once.
-    static PATTERNS: RefCell<Patterns> = RefCell::default();
-}
-
-/// An expression, compiled once for all servers.
-pub(super) fn pattern(text: &str) -> Arc<Pattern> {
-    PATTERNS.with(|patterns| patterns.borrow_mut().get(text, false))
-}
-
 /// The expression of a location that has one.
-pub(super) fn expression(config: &Config, level: LevelId) -> Option<Arc<Pattern>> {
-    let here = config.level(level);
+pub(super) fn expression(nginx: &Nginx, level: LevelId) -> Option<Arc<Pattern>> {
+    let here = nginx.config.level(level);
     let opener = here.opener.as_ref().filter(|_| here.context == Context::Location)?;
     let (modifier, text) = parts(opener).filter(|(modifier, _)| matches!(*modifier, "~" | "~*"))?;
-    Some(PATTERNS.with(|patterns| patterns.borrow_mut().get(text, modifier == "~*")))
+    Some(nginx.patterns.get(text, modifier == "~*"))
 }
 
 /// The sites of an nginx, one for each server.
@@ -120,7 +112,7 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
     // How much is listed is bounded for all servers together, the first ones first.
     let mut shelf = Shelf::new(host, MAX_LISTED);
     let files = |site: &Site| if site.serves_php(nginx) { site.files(nginx, &mut shelf) } else { Vec::new() };
-    let files: Vec<Vec<String>> = sites.iter().map(files).collect();
+    let files: Vec<Vec<EcoString>> = sites.iter().map(files).collect();
     let asked: Vec<_> = sites.iter().zip(files).collect();
     let followed = parallel::map(&asked, BATCH, |(site, files)| site.follow_all(nginx, host, files));
     for (site, (visits, front)) in sites.iter_mut().zip(followed) {
@@ -132,9 +124,10 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
 impl Site {
     fn new(nginx: &Nginx, number: usize) -> Self {
         let level = nginx.servers[number].level;
-        let locations = PATTERNS.with(|patterns| Locations::new(&nginx.config, level, &mut patterns.borrow_mut()));
+        let locations = Locations::new(&nginx.config, level, &nginx.patterns);
         let named = named(&nginx.config, level);
-        Site { number, locations, asked: BTreeSet::new(), named, visits: Vec::new(), front: None, server: Some(level) }
+        let (asked, visits) = Default::default();
+        Site { number, locations, asked, named, visits, front: None, server: Some(level) }
     }
 
     /// Whether all of the server is in view, and something in it is PHP.
@@ -148,10 +141,10 @@ impl Site {
     }
 
     /// The requests that are worth following, and the one for `/`; `files` are the PHP files of the tree.
-    fn follow_all(&self, nginx: &Nginx, host: &dyn Host, files: &[String]) -> (Vec<Visit>, Option<(Way, bool)>) {
+    fn follow_all(&self, nginx: &Nginx, host: &dyn Host, files: &[EcoString]) -> (Box<[Visit]>, Option<(Way, bool)>) {
         match self.is_whole(nginx) && (self.serves_php(nginx) || !self.named.is_empty()) {
             true => (self.visit(nginx, host, files), Some(self.front(nginx, host))),
-            false => (Vec::new(), None),
+            false => (Box::default(), None),
         }
     }
 
@@ -175,7 +168,7 @@ impl Site {
         }
         let takes = |level: LevelId| {
             let by_regex = |pattern: Arc<Pattern>| pattern.matches(uri) == Some(true);
-            expression(config, level).is_some_and(by_regex) && config.outwards(level).all(admits)
+            expression(nginx, level).is_some_and(by_regex) && config.outwards(level).all(admits)
         };
         nginx.hand_overs_of(self.number).any(|hand_over| hand_over.serves_php && takes(hand_over.level))
     }
@@ -186,30 +179,30 @@ impl Site {
     }
 
     /// The URIs of the PHP files in the server's directories, and of those that an exact location asks for.
-    fn files(&self, nginx: &Nginx, shelf: &mut Shelf) -> Vec<String> {
+    fn files(&self, nginx: &Nginx, shelf: &mut Shelf) -> Vec<EcoString> {
         let is_script = |it: &&Location| matches!(it.takes, Takes::Exact) && it.text.ends_with(".php");
         let exact = self.locations.all().filter(is_script).take(MAX_NAMED);
         let exact = exact.filter(|it| self.has_file(nginx, shelf.host, it.level, &it.text));
-        let mut found: Vec<String> = exact.map(|location| location.text.to_string()).collect();
+        let mut found: Vec<EcoString> = exact.map(|location| location.text.clone()).collect();
         for (directory, prefix) in self.directories(&nginx.config) {
-            found.extend(shelf.scripts(&directory).iter().map(|file| format!("{prefix}{file}")));
+            found.extend(shelf.scripts(&directory).iter().map(|file| eco_format!("{prefix}{file}")));
         }
         found
     }
 
-    fn visit(&self, nginx: &Nginx, host: &dyn Host, files: &[String]) -> Vec<Visit> {
+    fn visit(&self, nginx: &Nginx, host: &dyn Host, files: &[EcoString]) -> Box<[Visit]> {
         let router = self.router(nginx, host);
-        let visit = |(uri, asks): (String, Asks)| {
+        let visit = |(uri, asks): (EcoString, Asks)| {
             let way = if matches!(asks, Asks::Page(_)) { router.follow_page(&uri) } else { router.way(&uri, true) };
             Visit { uri, asks, way }
         };
-        let mut asked: Vec<(String, Asks)> = files.iter().map(|file| (file.clone(), Asks::File)).collect();
+        let mut asked: Vec<(EcoString, Asks)> = files.iter().map(|file| (file.clone(), Asks::File)).collect();
         asked.extend(self.named.iter().map(|(uri, span)| (uri.clone(), Asks::Named(*span))));
         let prefixes = self.locations.all().filter(|location| !location.text.contains(".php"));
         let prefixes = prefixes.filter(|it| matches!(it.takes, Takes::Prefix | Takes::FinalPrefix));
         asked.extend(prefixes.take(MAX_NAMED).filter_map(|location| {
             let opener = nginx.config.level(location.level).opener.as_ref()?;
-            Some((format!("{}/page", location.text.trim_end_matches('/')), Asks::Page(opener.head)))
+            Some((eco_format!("{}/page", location.text.trim_end_matches('/')), Asks::Page(opener.head)))
         }));
         asked.into_iter().map(visit).collect()
     }
@@ -297,10 +290,8 @@ impl Following<'_> {
             Some(named || asked || self.site.has_file(self.nginx, self.host, level, candidate))
         };
         let server = self.site.server.unwrap_or(config.main());
-        let locations = &self.site.locations;
-        PATTERNS.with(|patterns| {
-            Router { config, server, locations, patterns, is_partial: self.is_partial, is_file: &is_file }.follow(uri)
-        })
+        let (locations, patterns) = (&self.site.locations, &self.nginx.patterns);
+        Router { config, server, locations, patterns, is_partial: self.is_partial, is_file: &is_file }.follow(uri)
     }
 }
 
@@ -386,8 +377,8 @@ fn asks(config: &Config, server: LevelId) -> BTreeSet<(&str, &'static str)> {
 }
 
 /// The scripts that the lines of a server name: the URI and the statement.
-fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
-    let mut found: Vec<(String, Span)> = Vec::new();
+fn named(config: &Config, server: LevelId) -> Box<[(EcoString, Span)]> {
+    let mut found: Vec<(EcoString, Span)> = Vec::new();
     let mut pending = vec![server];
     while let Some(level) = pending.pop() {
         for setting in config.each_of(level, &NAMING) {
@@ -398,14 +389,14 @@ fn named(config: &Config, server: LevelId) -> Vec<(String, Span)> {
         }
         pending.extend(config.level(level).blocks.iter().rev());
     }
-    found
+    found.into()
 }
 
 /// The directives that may name a script.
 const NAMING: [(Key, &str); 3] =
     [(Key::of("try_files"), "try_files"), (Key::of("error_page"), "error_page"), (Key::of("rewrite"), "rewrite")];
 
-fn script_in(setting: &Directive) -> Option<String> {
+fn script_in(setting: &Directive) -> Option<EcoString> {
     let target = match setting.name() {
         "rewrite" if matches!(setting.arg(2), Some("redirect" | "permanent")) => return None,
         "rewrite" => setting.arg(1)?,
@@ -414,7 +405,7 @@ fn script_in(setting: &Directive) -> Option<String> {
     let text = target.split('?').next()?;
     let text = text.strip_suffix("$is_args$args").unwrap_or(text);
     let is_whole = || cut(text).all(|(_, variable)| variable.is_none());
-    (text.starts_with('/') && text.ends_with(".php") && is_whole()).then(|| text.to_owned())
+    (text.starts_with('/') && text.ends_with(".php") && is_whole()).then(|| text.into())
 }
 
 #[cfg(test)]

@@ -5,14 +5,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ecow::EcoString;
+
+use super::candidates::candidates;
 use super::params::{AllParams, Params, Sent};
-use super::routes::{Asks, BATCH, Following, Site, expression, pattern};
+use super::routes::{Asks, BATCH, Following, Site, expression};
 use super::{Dial, HandOver, Machine, Nginx, PoolId, Protocol, Reach};
 use crate::host::{Host, Kind, normalize};
-use crate::nginx::ast::{Directive, Key};
+use crate::nginx::ast::Key;
 use crate::nginx::flow::{End, Way};
 use crate::nginx::levels::{Config, Context, LevelId};
-use crate::nginx::locations::{Found, Location, Takes, parts};
+use crate::nginx::locations::{Found, parts};
 use crate::nginx::variables::{Evaluated, Piece, evaluate};
 use crate::parallel;
 use crate::php::layers::IniValue;
@@ -30,19 +33,19 @@ pub struct Script {
     /// The `root` or `alias` in force.
     pub root: Option<Root>,
     /// A request that ends here, if one is known.
-    pub sample: Option<Sample>,
+    pub sample: Option<Box<Sample>>,
     /// The pools that it reaches.
-    pub pools: Vec<PoolId>,
+    pub pools: Box<[PoolId]>,
     /// A URI that its expression takes and that another location gets instead, where it gets none at all.
-    pub shadowed: Option<(String, LevelId)>,
+    pub shadowed: Option<(EcoString, LevelId)>,
     /// The pools whose status address ends here, each with the setting.
-    pub statuses: Vec<(PoolId, Span)>,
+    pub statuses: Box<[(PoolId, Span)]>,
     /// The script that it is asked for when the site's own address is, if that is known.
     pub front: Option<String>,
     /// Whether it is asked for style sheets, scripts and images as well.
     pub takes_assets: bool,
     /// The further endings that its location spells out, such as `.html`.
-    pub endings: Vec<&'static str>,
+    pub endings: Box<[&'static str]>,
     /// Whether nobody is known to answer: nothing is asked for then.
     pub is_dead: bool,
 }
@@ -53,7 +56,7 @@ pub struct Root {
     /// The whole statement.
     pub span: Span,
     /// Its argument.
-    pub written: String,
+    pub written: EcoString,
     /// For `alias`, how many bytes of the URI it replaces; `usize::MAX` where it replaces all.
     pub alias: Option<usize>,
     /// Whether it is relative, and the tree has the directory at its top.
@@ -64,23 +67,21 @@ pub struct Root {
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// The URI that the client asks for.
-    pub uri: String,
+    pub uri: EcoString,
     /// Whether nginx's own mapping of the URI names a file of the tree.
     pub is_real: bool,
-    /// The file that nginx's own mapping gives; `None` where it is not known.
-    pub mapped: Option<String>,
     /// `$fastcgi_script_name`
-    pub script_name: String,
+    pub script_name: EcoString,
     /// `SCRIPT_FILENAME`, where one is sent.
     pub filename: Option<Evaluated>,
     /// Where each pool looks for it on the host.
-    pub looks: Vec<Look>,
+    pub looks: Box<[Look]>,
     /// `$fastcgi_path_info`
-    path_info: String,
+    path_info: EcoString,
     /// `$document_root`
     base: Option<Evaluated>,
-    /// `$request_filename`
-    file: Option<Evaluated>,
+    /// How many bytes of the URI an `alias` replaces.
+    alias: Option<usize>,
     way: Way,
 }
 
@@ -103,6 +104,16 @@ impl Sample {
     /// `SCRIPT_FILENAME` where all of it is known.
     pub fn path(&self) -> Option<&str> {
         self.filename.as_ref()?.text()
+    }
+
+    /// The file that nginx's own mapping gives; `None` where it is not known.
+    pub fn mapped(&self) -> Option<String> {
+        self.file()?.text().map(str::to_owned)
+    }
+
+    /// `$request_filename`
+    fn file(&self) -> Option<Evaluated> {
+        map(self.base.as_ref()?, self.alias, &self.way.uri)
     }
 
     /// `$document_root` where all of it is known.
@@ -143,7 +154,7 @@ impl Sample {
             "fastcgi_path_info" => &self.path_info,
             "request_method" => "GET",
             "args" | "query_string" | "is_args" | "content_type" | "content_length" => "",
-            "request_filename" => return self.file.as_ref().map(|file| file.pieces.clone()),
+            "request_filename" => return self.file().map(|file| file.pieces),
             "document_root" | "realpath_root" => return self.base.as_ref().map(|base| base.pieces.clone()),
             _ => return None,
         };
@@ -160,19 +171,24 @@ impl Root {
         config.outwards(level).find_map(|id| {
             let found = config.last_of(id, &ROOTS)?;
             let alias = (found.name() == "alias").then(|| replaced(config, id));
-            Some(Root { span: found.head, written: found.arg(0)?.to_owned(), alias, is_beside: false })
+            Some(Root { span: found.head, written: found.args.first()?.text.clone(), alias, is_beside: false })
         })
     }
 
     /// The file that a URI stands for: `$request_filename`.
     pub fn map(&self, base: &Evaluated, uri: &str) -> Option<Evaluated> {
-        let rest = match self.alias {
-            Some(usize::MAX) => "",
-            Some(cut) => uri.get(cut..)?,
-            None => uri,
-        };
-        Some(base.followed_by(rest))
+        map(base, self.alias, uri)
     }
+}
+
+/// The file that a URI stands for below `base`; of [`Root::alias`].
+fn map(base: &Evaluated, alias: Option<usize>, uri: &str) -> Option<Evaluated> {
+    let rest = match alias {
+        Some(usize::MAX) => "",
+        Some(cut) => uri.get(cut..)?,
+        None => uri,
+    };
+    Some(base.followed_by(rest))
 }
 
 /// How many bytes of a URI an `alias` on this level replaces.
@@ -194,7 +210,7 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
         let nginx = &machine.nginx[*number];
         let reader = Reader { machine, nginx, host, site, router: site.router(nginx, host), params: &params[*number] };
         let hand_overs = nginx.numbers_of(site.number);
-        hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Vec<Script>>()
+        hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Box<[Script]>>()
     });
     scripts.into_iter().flatten().collect()
 }
@@ -229,22 +245,22 @@ impl Reader<'_> {
             params: self.params.of(&self.nginx.config, hand_over.level, self.machine.view.is_partial()),
             root: self.root(hand_over),
             sample: None,
-            pools,
+            pools: pools.into(),
             shadowed: None,
-            statuses: Vec::new(),
+            statuses: Box::default(),
             front: None,
             takes_assets: false,
-            endings: Vec::new(),
+            endings: Box::default(),
             is_dead: !dials.is_empty() && dials.iter().all(is_nobody),
         };
-        script.sample = self.sample(hand_over, &script);
-        script.endings = endings(hand_over, &script, self.site);
+        script.sample = self.sample(hand_over, &script).map(Box::new);
+        script.endings = endings(self.nginx, hand_over, &script, self.site);
         if let Some(front) = &self.site.front {
             let comes_here = |way: &Way, uri: &str| way.end == End::Passed(hand_over.level) && way.uri == uri;
             script.statuses = self.statuses(&script.pools, |path| comes_here(&self.router.follow_page(path), path));
             script.takes_assets = ASSETS.iter().all(|asset| comes_here(&self.router.follow(asset), asset));
             script.front = Some(&front.0).filter(|way| comes_here(way, "/")).and_then(|way| {
-                let front = self.asked(hand_over, &script, ("/".to_owned(), false, way.clone()));
+                let front = self.asked(hand_over, &script, ("/".into(), false, way.clone()));
                 front.path().map(str::to_owned)
             });
             script.shadowed = script.sample.is_none().then(|| shadowed(self.nginx, hand_over, self.site)).flatten();
@@ -255,9 +271,9 @@ impl Reader<'_> {
     fn root(&self, hand_over: &HandOver) -> Option<Root> {
         let mut root = Root::of(&self.nginx.config, hand_over.level)?;
         if !root.written.starts_with(['/', '$']) {
-            let at_top = Path::new("/").join(&root.written);
+            let at_top = Path::new("/").join(root.written.as_str());
             let is_directory = self.host.entry(&at_top).is_ok_and(|entry| entry.kind == Kind::Directory);
-            let nested = self.nginx.prefix.as_ref().map(|prefix| prefix.join(&root.written));
+            let nested = self.nginx.prefix.as_ref().map(|prefix| prefix.join(root.written.as_str()));
             let is_nested = nested.is_some_and(|nested| self.host.entry(&nested).is_ok());
             root.is_beside = root.written.contains('/') && is_directory && !is_nested;
         }
@@ -265,7 +281,7 @@ impl Reader<'_> {
     }
 
     /// The pools whose status address comes to the script.
-    fn statuses(&self, pools: &[PoolId], comes_here: impl Fn(&str) -> bool) -> Vec<(PoolId, Span)> {
+    fn statuses(&self, pools: &[PoolId], comes_here: impl Fn(&str) -> bool) -> Box<[(PoolId, Span)]> {
         let addresses = pools.iter().filter_map(|id| {
             let status = self.machine.pool(*id).settings.get("pm.status_path")?;
             let path = status.text.as_deref().filter(|path| path.starts_with('/'))?;
@@ -289,23 +305,21 @@ impl Reader<'_> {
     }
 
     /// What PHP-FPM is asked for when a request ends at a hand-over.
-    fn asked(&self, hand_over: &HandOver, script: &Script, (uri, is_real, way): (String, bool, Way)) -> Sample {
+    fn asked(&self, hand_over: &HandOver, script: &Script, (uri, is_real, way): (EcoString, bool, Way)) -> Sample {
         let mut sample = Sample {
-            script_name: String::new(),
+            script_name: EcoString::new(),
             uri,
             is_real,
-            mapped: None,
             filename: None,
-            looks: Vec::new(),
-            path_info: String::new(),
+            looks: Box::default(),
+            path_info: EcoString::new(),
             base: None,
-            file: None,
+            alias: script.root.as_ref().and_then(|root| root.alias),
             way,
         };
         sample.evaluate(self.nginx, hand_over, script);
         if let Some(path) = sample.path().filter(|path| path.starts_with('/')).map(str::to_owned) {
             sample.looks = script.pools.iter().filter_map(|pool| look(self.machine, *pool, &path, self.host)).collect();
-            sample.looks.shrink_to_fit();
         }
         sample
     }
@@ -317,11 +331,11 @@ impl Sample {
         let text = |text: &str| Evaluated { pieces: vec![Piece::Text(text.to_owned())], ..Evaluated::default() };
         let uri = self.way.uri.clone();
         let split = config.effective(level, "fastcgi_split_path_info").and_then(|split| split.arg(0));
-        let groups = split.and_then(|split| pattern(split).captures(&uri).flatten());
+        let groups = split.and_then(|split| nginx.patterns.get(split, false).captures(&uri).flatten());
         let groups = groups.as_ref().and_then(|groups| Some((groups.get("1")?, groups.get("2").unwrap_or_default())));
         let (mut script_name, path_info) = match groups {
-            Some((script, info)) => (script.to_owned(), info.to_owned()),
-            None => (uri.clone(), String::new()),
+            Some((script, info)) => (script.into(), info.into()),
+            None => (uri, EcoString::new()),
         };
         if script_name.ends_with('/') {
             let index = config.effective(level, "fastcgi_index").and_then(|index| index.arg(0));
@@ -332,12 +346,7 @@ impl Sample {
             Some(root) => nginx.absolute(self.fill(config, level, &root.written), root.alias.is_none()),
             None => nginx.prefix.as_ref().map(|prefix| text(&format!("{}/html", prefix.display()))),
         };
-        self.file = base.as_ref().and_then(|base| match &script.root {
-            Some(root) => root.map(base, &uri),
-            None => Some(base.followed_by(&uri)),
-        });
         self.base = base;
-        self.mapped = self.file.as_ref().and_then(Evaluated::text).map(str::to_owned);
         if let Sent::Yes(param) = script.params.get("SCRIPT_FILENAME") {
             self.filename = Some(self.fill(config, level, param.value()));
         }
@@ -345,21 +354,23 @@ impl Sample {
 }
 
 /// The endings besides `.php` that the location of a hand-over takes by an expression.
-fn endings(hand_over: &HandOver, script: &Script, site: &Site) -> Vec<&'static str> {
+fn endings(nginx: &Nginx, hand_over: &HandOver, script: &Script, site: &Site) -> Box<[&'static str]> {
     let found = script.sample.as_ref().and_then(|sample| sample.uri.strip_suffix(".php"));
-    let Some(start) = found else { return Vec::new() };
-    let takes = |ending: &&&str| match site.locations.find(&format!("{start}{ending}")) {
-        Found::At(location, _) => location.level == hand_over.level && is_regex(location),
-        Found::Server | Found::Unknown => false,
+    let Some((start, pattern)) = found.zip(expression(nginx, hand_over.level)) else { return Box::default() };
+    let takes = |ending: &&&str| {
+        let uri = format!("{start}{ending}");
+        // Its own expression is asked first, for most take nothing else, and the search asks all.
+        pattern.matches(&uri) == Some(true)
+            && matches!(site.locations.find(&uri), Found::At(location, _) if location.level == hand_over.level)
     };
     // One that takes anything spells nothing out.
-    let endings: Vec<_> = ENDINGS.iter().filter(takes).copied().collect();
-    if endings.contains(&".none") { Vec::new() } else { endings }
+    let endings: Box<[_]> = ENDINGS.iter().filter(takes).copied().collect();
+    if endings.contains(&".none") { Box::default() } else { endings }
 }
 
 /// A URI that the expression of a hand-over takes, and the other location that gets it.
-fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(String, LevelId)> {
-    let pattern = expression(&nginx.config, hand_over.level)?;
+fn shadowed(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Option<(EcoString, LevelId)> {
+    let pattern = expression(nginx, hand_over.level)?;
     let own = hand_over.level;
     let mut uris = candidates(nginx, hand_over, site).filter(|uri| uri.ends_with(".php"));
     uris.find_map(|uri| match site.locations.find(&uri) {
@@ -378,59 +389,6 @@ const ENDINGS: [&str; 9] = [".html", ".htm", ".phtml", ".inc", ".php3", ".php5",
 
 /// Files that no script is meant to make.
 const ASSETS: [&str; 4] = ["/style.css", "/app.js", "/logo.png", "/assets/theme/style.css"];
-
-/// URIs that the location of a hand-over may take, the likeliest first.
-fn candidates(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> impl Iterator<Item = String> {
-    let others = || others(nginx, hand_over, site);
-    std::iter::once("/index.php".to_owned()).chain(std::iter::once_with(others).flatten())
-}
-
-/// What may be taken besides `/index.php`.
-fn others(nginx: &Nginx, hand_over: &HandOver, site: &Site) -> Vec<String> {
-    let config = &nginx.config;
-    let openers = config.outwards(hand_over.level).filter_map(|id| config.level(id).opener.as_ref());
-    let mut found = Vec::new();
-    let named = |opener: &Directive| opener.arg(0).is_some_and(|name| name.starts_with('@'));
-    for opener in openers.filter(|opener| opener.name() == "location" && !named(opener)) {
-        let Some((modifier, text)) = parts(opener) else { continue };
-        match modifier {
-            "=" => found.push(text.to_owned()),
-            "~" | "~*" => found.extend(words(text).into_iter().map(|word| format!("/{word}"))),
-            _ if text.ends_with('/') => found.push(format!("{text}index.php")),
-            _ => found.extend([format!("{text}/index.php"), text.to_owned()]),
-        }
-    }
-    // Of an expression inside a prefix, both texts count.
-    let inner: Vec<String> = found.iter().filter(|uri| uri.ends_with("/index.php")).cloned().collect();
-    found.extend(inner.iter().filter_map(|uri| Some(format!("{}/x.php", uri.strip_suffix("/index.php")?))));
-    found.extend(["/x.php", "/status", "/ping", "/fpm-status", "/fpm-ping", "/php-status"].map(str::to_owned));
-    found.extend(site.named.iter().map(|(uri, _)| uri.clone()));
-    found
-}
-
-/// The file names ending in `.php` that an expression spells out, with the folders before them.
-fn words(pattern: &str) -> Vec<String> {
-    let plain = pattern.replace('\\', "");
-    let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '/');
-    let Some(end) = plain.find(".php") else {
-        let start = plain.trim_start_matches('^').trim_start_matches('/');
-        let start: String = start.chars().take_while(|char| is_part(*char)).collect();
-        return vec![format!("{start}index.php"), format!("{start}/index.php")];
-    };
-    let mut before = &plain[..end];
-    let mut folders = String::new();
-    if let Some((outside, inside)) = before.rsplit_once('(').filter(|_| before.ends_with(')')) {
-        folders = outside.trim_start_matches(['^', '/']).chars().take_while(|char| is_part(*char)).collect();
-        before = inside.trim_start_matches("?:").trim_end_matches(')');
-    }
-    let names = before.split('|').map(|name| {
-        let name = name.trim_start_matches(['^', '/']);
-        let from = name.rfind(|char: char| !is_part(char)).map_or(0, |at| at + 1);
-        name.get(from..).unwrap_or_default()
-    });
-    let names = names.filter(|name| !name.is_empty());
-    names.map(|name| format!("{folders}{}.php", name.trim_start_matches('/'))).collect()
-}
 
 /// Where a pool looks for a path.
 fn look(machine: &Machine, id: PoolId, path: &str, host: &dyn Host) -> Option<Look> {
@@ -489,9 +447,4 @@ impl Nginx {
         }
         Some(path)
     }
-}
-
-/// Whether a location takes URIs by an expression.
-pub fn is_regex(location: &Location) -> bool {
-    matches!(location.takes, Takes::Regex(_))
 }

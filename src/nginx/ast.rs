@@ -1,6 +1,8 @@
 //! nginx configuration as it is written: statements, words, and where they stand.
 
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::slice;
 use std::sync::Arc;
 
 use ecow::EcoString;
@@ -27,14 +29,14 @@ pub struct Directive {
     /// A short form of the name.
     pub key: Key,
     /// The words behind the name.
-    pub args: Box<[Word]>,
+    pub args: Args,
     /// What ends the statement.
     pub body: Body,
     /// From the name to the end of the last word.
     pub head: Span,
     /// Whether a breach of the grammar lies inside, so that the words are not what was meant.
     pub flawed: bool,
-    name: EcoString,
+    name: Name,
     name_is_quoted: bool,
     name_end: u32,
     /// Behind the `;` or the closing brace.
@@ -42,6 +44,35 @@ pub struct Directive {
     ender: u32,
     /// Whether the end of the file ended the words.
     is_unfinished: bool,
+}
+
+/// The words behind a name. Most statements have one, which lies in the statement itself.
+#[derive(Debug)]
+pub enum Args {
+    /// One.
+    One(Word),
+    /// Any other number.
+    Several(Box<[Word]>),
+}
+
+impl Deref for Args {
+    type Target = [Word];
+
+    fn deref(&self) -> &[Word] {
+        match self {
+            Args::One(word) => slice::from_ref(word),
+            Args::Several(words) => words,
+        }
+    }
+}
+
+/// The name of a statement.
+#[derive(Debug)]
+enum Name {
+    /// A directive of the table, with its lines there.
+    Known(&'static [Entry]),
+    /// None that nginx has ever had.
+    Unknown(EcoString),
 }
 
 /// A short form of a name: equal names have equal keys, and different names seldom do. Looking for a
@@ -140,10 +171,18 @@ impl Directive {
     /// closing brace. None of no words; no words are left.
     pub(super) fn of(words: &mut Vec<Word>, body: Body, ender: Span, end: usize, flawed: bool) -> Option<Self> {
         let head = words.first()?.span.to(words.last()?.span);
-        let args = words.drain(1..).collect();
+        let args = match words.len() {
+            2 => Args::One(words.pop()?),
+            _ => Args::Several(words.drain(1..).collect()),
+        };
         let Word { text: name, span, quoted } = words.pop()?;
+        let key = Key::of(&name);
+        let name = match keyed(key, &name) {
+            [] => Name::Unknown(name),
+            known => Name::Known(known),
+        };
         Some(Directive {
-            key: Key::of(&name),
+            key,
             args,
             body,
             head,
@@ -159,13 +198,16 @@ impl Directive {
 
     /// The name's text.
     pub fn name(&self) -> &str {
-        &self.name
+        match &self.name {
+            Name::Known(entries) => entries[0].name,
+            Name::Unknown(name) => name,
+        }
     }
 
     /// The first word.
     pub fn name_word(&self) -> Word {
         let span = Span { end: self.name_end, ..self.head };
-        Word { text: self.name.clone(), span, quoted: self.name_is_quoted }
+        Word { text: self.name().into(), span, quoted: self.name_is_quoted }
     }
 
     /// The name and the arguments.
@@ -193,7 +235,10 @@ impl Directive {
 
     /// What the table says of the name.
     pub fn entries(&self) -> &'static [Entry] {
-        keyed(self.key, self.name())
+        match self.name {
+            Name::Known(entries) => entries,
+            Name::Unknown(_) => &[],
+        }
     }
 
     /// The argument at an index, as text.

@@ -198,7 +198,7 @@ impl Reader<'_> {
             let line = self.source.position(directive.head.start).line;
             let mut inside = Vec::new();
             let mut behind = directive.name_word().span.end as usize;
-            for word in &directive.args {
+            for word in &directive.args[..] {
                 self.comments(behind, &mut inside);
                 behind = word.span.end as usize;
             }

@@ -85,17 +85,16 @@ impl Places {
 
     /// Whether only blocks of `stream` are meant.
     pub fn is_stream(self) -> bool {
-        self.is_among(&["stream", "stream_server", "stream_upstream"])
+        self.is_among(Self::STREAM | Self::STREAM_SERVER | Self::STREAM_UPSTREAM)
     }
 
     /// Whether only blocks of `mail` are meant.
     pub fn is_mail(self) -> bool {
-        self.is_among(&["mail", "mail_server"])
+        self.is_among(Self::MAIL | Self::MAIL_SERVER)
     }
 
-    fn is_among(self, names: &[&str]) -> bool {
-        let all = names.iter().fold(0, |all, name| all | Self::named(name).0);
-        !self.is_none() && self.0 & !all == 0
+    fn is_among(self, all: Places) -> bool {
+        !self.is_none() && self.and(all) == self
     }
 
     /// Whether this is one place and no other can be meant.

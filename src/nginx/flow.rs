@@ -3,9 +3,10 @@
 //!
 //! What hangs on the request's headers, on Lua or on an expression that is not understood ends in [`End::Unknown`].
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
+
+use ecow::EcoString;
 
 use super::ast::{Directive, Key};
 use super::levels::{Config, Context, LevelId};
@@ -40,7 +41,7 @@ pub struct Way {
     /// Where it ends.
     pub end: End,
     /// The URI that it has there.
-    pub uri: String,
+    pub uri: EcoString,
     /// The groups of the last expression that matched.
     pub captures: Captures,
 }
@@ -54,7 +55,7 @@ pub struct Router<'a> {
     /// The server's locations.
     pub locations: &'a Locations,
     /// The expressions that were met before.
-    pub patterns: &'a RefCell<Patterns>,
+    pub patterns: &'a Patterns,
     /// Whether a pattern that matches nothing here may match where it runs.
     pub is_partial: bool,
     /// Whether a URI names a file that is there: `None` where it is not known.
@@ -74,7 +75,7 @@ enum Rewritten {
 impl Router<'_> {
     /// Follows a request for a URI.
     pub fn follow(&self, uri: &str) -> Way {
-        let mut way = Way { end: End::Unknown, uri: uri.to_owned(), captures: Captures::default() };
+        let mut way = Way { end: End::Unknown, uri: uri.into(), captures: Captures::default() };
         way.end = self.end(&mut way);
         way
     }
@@ -317,7 +318,7 @@ impl Router<'_> {
         let (operator, operand) = (second?, third?.trim_matches(['"', '\'']));
         let subject = match first {
             "$uri" | "$document_uri" | "$request_uri" | "$fastcgi_script_name" => way.uri.clone(),
-            "$request_method" => "GET".to_owned(),
+            "$request_method" => "GET".into(),
             _ => return None,
         };
         let pattern = self.pattern(operand, operator.contains('*'));
@@ -336,12 +337,12 @@ impl Router<'_> {
     }
 
     fn pattern(&self, text: &str, caseless: bool) -> Arc<Pattern> {
-        self.patterns.borrow_mut().get(text, caseless)
+        self.patterns.get(text, caseless)
     }
 
     /// A text with the variables of the URI filled in; `None` where others are in it.
-    fn fill(&self, text: &str, way: &Way) -> Option<String> {
-        let mut filled = String::new();
+    fn fill(&self, text: &str, way: &Way) -> Option<EcoString> {
+        let mut filled = EcoString::new();
         for (before, variable) in cut(text) {
             filled.push_str(before);
             filled.push_str(match variable {
@@ -419,9 +420,9 @@ mod tests {
         let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
         let config = Config::resolve(&files, main, Context::Main);
         let server = config.levels(Context::Server).next().unwrap();
-        let locations = Locations::new(&config, server, &mut Patterns::default());
+        let locations = Locations::new(&config, server, &Patterns::default());
         let is_file = |_, uri: &str| Some(["/index.php", "/old.php"].contains(&uri));
-        let patterns = RefCell::default();
+        let patterns = Patterns::default();
         let (config, locations, patterns) = (&config, &locations, &patterns);
         let way = Router { config, server, locations, patterns, is_partial: false, is_file: &is_file };
         let way = way.follow(uri);

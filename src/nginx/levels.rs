@@ -7,12 +7,13 @@
 //! one entry of its own inherits none.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::assignments::Assignments;
 use super::ast::{Body, Directive, Key, Tree};
 use super::load::Files;
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 
 /// Includes of includes may multiply; more statements than this are not expanded.
 pub const MAX_STATEMENTS: usize = 1_000_000;
@@ -87,7 +88,7 @@ pub struct Level {
     /// The level around it.
     pub parent: Option<LevelId>,
     /// The statements without a block, in order.
-    pub settings: Box<[Arc<Directive>]>,
+    pub settings: Arc<Settings>,
     /// The blocks, in order.
     pub blocks: Box<[LevelId]>,
     /// Those of the blocks that are an `if`.
@@ -96,12 +97,18 @@ pub struct Level {
     pub assignments: Option<Box<Assignments>>,
     /// Includes whose files are not known, each with the number of settings before it.
     pub unread: Vec<(usize, Arc<Directive>)>,
-    /// The keys of `settings`.
-    keys: Box<[Key]>,
-    /// Where the keys of a long list of settings stand.
-    positions: Option<Box<Positions>>,
     /// The names of the settings here and on the levels around.
     names: Names,
+}
+
+/// The statements of a level that open no block, in order. Thousands of servers include the same blocks, and share
+/// what is in them.
+#[derive(Debug, Default)]
+pub struct Settings {
+    all: Box<[Arc<Directive>]>,
+    keys: Box<[Key]>,
+    /// Where the keys of a long list stand.
+    positions: Option<Box<Positions>>,
 }
 
 /// Where settings stand in a list, by their keys.
@@ -133,9 +140,25 @@ impl Names {
 struct Open {
     settings: Vec<Arc<Directive>>,
     blocks: Vec<LevelId>,
+    /// What the blocks hold that were opened before.
+    known: HashMap<Span, Arc<Settings>>,
     /// The files that each level has, and how often one came again.
     brought: HashSet<(LevelId, FileId)>,
     repeated: usize,
+}
+
+impl Open {
+    /// Takes the settings from `first` on, which are those of the block that a statement opens.
+    fn take_settings(&mut self, first: usize, opener: Option<&Directive>) -> Arc<Settings> {
+        let known = opener.and_then(|opener| self.known.get(&opener.head));
+        if let Some(known) = known.filter(|known| known.are(&self.settings[first..])) {
+            self.settings.truncate(first);
+            return known.clone();
+        }
+        let settings = Arc::new(Settings::new(self.settings.drain(first..).collect()));
+        self.known.extend(opener.map(|opener| (opener.head, settings.clone())));
+        settings
+    }
 }
 
 impl Level {
@@ -144,15 +167,40 @@ impl Level {
             context,
             opener,
             parent,
-            settings: Box::default(),
+            settings: Arc::default(),
             blocks: Box::default(),
             conditions: Box::default(),
             assignments: None,
             unread: Vec::new(),
-            keys: Box::default(),
-            positions: None,
             names: Names::default(),
         }
+    }
+}
+
+impl Deref for Settings {
+    type Target = [Arc<Directive>];
+
+    fn deref(&self) -> &[Arc<Directive>] {
+        &self.all
+    }
+}
+
+impl Settings {
+    fn new(all: Box<[Arc<Directive>]>) -> Self {
+        let keys: Box<[Key]> = all.iter().map(|directive| directive.key).collect();
+        let positions = (keys.len() > LONG_LIST).then(|| {
+            let mut positions = Positions::default();
+            for (position, key) in keys.iter().enumerate() {
+                positions.0.entry(*key).or_default().push(position as u32);
+            }
+            Box::new(positions)
+        });
+        Settings { all, keys, positions }
+    }
+
+    /// Whether these are the same statements.
+    fn are(&self, others: &[Arc<Directive>]) -> bool {
+        self.all.len() == others.len() && self.all.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     /// The positions of the settings with a key.
@@ -203,16 +251,8 @@ impl Config {
             level.conditions = conditions;
             level.assignments = Assignments::of(level.opener.as_deref(), &level.settings);
             level.names = around.unwrap_or_default();
-            level.keys = level.settings.iter().map(|directive| directive.key).collect();
-            for key in &level.keys {
+            for key in &level.settings.keys {
                 level.names.add(*key);
-            }
-            if level.keys.len() > LONG_LIST {
-                let mut positions = Positions::default();
-                for (position, key) in level.keys.iter().enumerate() {
-                    positions.0.entry(*key).or_default().push(position as u32);
-                }
-                level.positions = Some(Box::new(positions));
             }
             self.by_context[level.context as usize].push(LevelId(at as u32));
         }
@@ -223,7 +263,7 @@ impl Config {
         let (settings, blocks) = (open.settings.len(), open.blocks.len());
         self.expand(files, directives, level, depth, open, settings);
         let here = &mut self.levels[level.0 as usize];
-        here.settings = open.settings.drain(settings..).collect();
+        here.settings = open.take_settings(settings, here.opener.as_deref());
         here.blocks = open.blocks.drain(blocks..).collect();
     }
 
@@ -303,7 +343,7 @@ impl Config {
         name: &'a str,
     ) -> impl DoubleEndedIterator<Item = &'a Arc<Directive>> {
         let level = self.level(level);
-        level.with_key(key).map(|at| &level.settings[at]).filter(move |directive| directive.name() == name)
+        level.settings.with_key(key).map(|at| &level.settings[at]).filter(move |directive| directive.name() == name)
     }
 
     /// The last statement on the level itself that has one of the names.
@@ -315,12 +355,14 @@ impl Config {
     pub fn each_of(&self, level: LevelId, names: &[(Key, &str)]) -> impl DoubleEndedIterator<Item = &Arc<Directive>> {
         let level = self.level(level);
         let is_one = move |at: &usize| {
-            let named = |(key, name): &(Key, &str)| level.keys[*at] == *key && level.settings[*at].name() == *name;
+            let named =
+                |(key, name): &(Key, &str)| level.settings.keys[*at] == *key && level.settings[*at].name() == *name;
             names.iter().any(named)
         };
-        let (mut listed, searched) = match &level.positions {
-            Some(_) => (names.iter().flat_map(|(key, _)| level.with_key(*key)).collect::<Vec<_>>(), 0..0),
-            None => (Vec::new(), 0..level.keys.len()),
+        let settings = &level.settings;
+        let (mut listed, searched) = match &settings.positions {
+            Some(_) => (names.iter().flat_map(|(key, _)| settings.with_key(*key)).collect::<Vec<_>>(), 0..0),
+            None => (Vec::new(), 0..settings.len()),
         };
         listed.sort_unstable();
         listed.dedup();
@@ -332,7 +374,7 @@ impl Config {
         let key = Key::of(name);
         let last = |id| {
             let here = self.level(id);
-            let mut named = here.with_key(key).map(|at| &here.settings[at]);
+            let mut named = here.settings.with_key(key).map(|at| &here.settings[at]);
             named.rfind(|directive| directive.name() == name)
         };
         self.named_around(level, key).find_map(last)

@@ -12,19 +12,16 @@ use super::ast::Directive;
 use super::levels::{Config, Context, LevelId};
 use super::regex::{Captures, Pattern, Patterns};
 
-/// The locations of one level: of a server or, nested, of a location.
+/// The locations of one level: of a server or, nested, of a location. In nearly all locations there are none.
 #[derive(Debug, Default)]
-pub struct Locations {
-    places: Box<[Location]>,
-    /// None where there are no locations, as in nearly all locations.
-    order: Option<Box<Order>>,
-    /// Whether no request is followed into them.
-    is_left_out: bool,
-}
+pub struct Locations(Option<Box<Order>>);
 
-/// In which order the locations of a level are tried.
+/// Locations, and in which order they are tried.
 #[derive(Debug)]
 struct Order {
+    places: Box<[Location]>,
+    /// Whether no request is followed into them.
+    is_left_out: bool,
     exact: ByText,
     prefixes: ByText,
     /// How long the prefixes are: each length once, the longest first.
@@ -103,7 +100,7 @@ pub fn parts(opener: &Directive) -> Option<(&str, &str)> {
 
 impl Locations {
     /// The locations on a level.
-    pub fn new(config: &Config, level: LevelId, patterns: &mut Patterns) -> Self {
+    pub fn new(config: &Config, level: LevelId, patterns: &Patterns) -> Self {
         let mut places: Vec<Location> = Vec::new();
         let (mut exact, mut prefixes, mut regexes, mut named) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for block in &config.level(level).blocks {
@@ -135,29 +132,35 @@ impl Locations {
         lengths.dedup();
         let by_text = |found| ByText::new(found, &places);
         let (exact, prefixes, named) = (by_text(exact), by_text(prefixes), by_text(named));
-        let order = Order { exact, prefixes, lengths: lengths.into(), regexes: regexes.into(), named };
-        Locations { places: places.into(), order: Some(Box::new(order)), is_left_out: false }
+        let (places, lengths, regexes) = (places.into(), lengths.into(), regexes.into());
+        Locations(Some(Box::new(Order { places, is_left_out: false, exact, prefixes, lengths, regexes, named })))
+    }
+
+    fn places(&self) -> &[Location] {
+        self.0.as_ref().map_or(&[], |order| &order.places)
     }
 
     /// How many expressions a search may try, those of nested locations among them.
     pub fn expressions(&self) -> usize {
-        let own = self.order.as_ref().map_or(0, |order| order.regexes.len());
-        own + self.places.iter().map(|place| place.nested.expressions()).sum::<usize>()
+        let own = self.0.as_ref().map_or(0, |order| order.regexes.len());
+        own + self.places().iter().map(|place| place.nested.expressions()).sum::<usize>()
     }
 
     /// Whether no request is followed into them, for there are too many expressions.
     pub fn is_left_out(&self) -> bool {
-        self.is_left_out
+        self.0.as_ref().is_some_and(|order| order.is_left_out)
     }
 
     /// From here on every search ends in [`Found::Unknown`].
     pub fn leave_out(&mut self) {
-        self.is_left_out = true;
+        if let Some(order) = &mut self.0 {
+            order.is_left_out = true;
+        }
     }
 
     /// Searches the location of a URI: decoded, without arguments.
     pub fn find(&self, uri: &str) -> Found<'_> {
-        if self.is_left_out {
+        if self.is_left_out() {
             return Found::Unknown;
         }
         match self.search(uri) {
@@ -169,7 +172,8 @@ impl Locations {
 
     /// The named location.
     pub fn named(&self, name: &str) -> Option<LevelId> {
-        self.order.as_ref()?.named.get(&self.places, name).map(|location| location.level)
+        let order = self.0.as_ref()?;
+        order.named.get(&order.places, name).map(|location| location.level)
     }
 
     /// The location of a literal URI, or the one of a name.
@@ -185,12 +189,12 @@ impl Locations {
 
     /// All locations, with those inside behind each.
     pub fn all(&self) -> impl Iterator<Item = &Location> {
-        let mut open = vec![self.places.iter()];
+        let mut open = vec![self.places().iter()];
         std::iter::from_fn(move || {
             loop {
                 match open.last_mut()?.next() {
                     Some(place) => {
-                        open.push(place.nested.places.iter());
+                        open.push(place.nested.places().iter());
                         return Some(place);
                     }
                     None => _ = open.pop(),
@@ -201,12 +205,12 @@ impl Locations {
 
     /// The location, its groups, and whether the search ends with it.
     fn search(&self, uri: &str) -> Result<Option<(&Location, Captures, bool)>, NotKnown> {
-        let Some(order) = &self.order else { return Ok(None) };
-        if let Some(exact) = order.exact.get(&self.places, uri) {
+        let Some(order) = &self.0 else { return Ok(None) };
+        if let Some(exact) = order.exact.get(&order.places, uri) {
             return Ok(Some((exact, Captures::default(), true)));
         }
         let starts = order.lengths.iter().filter_map(|length| uri.get(..*length));
-        let longest = starts.into_iter().find_map(|start| order.prefixes.get(&self.places, start));
+        let longest = starts.into_iter().find_map(|start| order.prefixes.get(&order.places, start));
         let mut remembered = None;
         if let Some(prefix) = longest {
             let nested = prefix.nested.search(uri)?;
@@ -219,7 +223,7 @@ impl Locations {
             }
         }
         for at in &order.regexes {
-            let place = &self.places[*at];
+            let place = &order.places[*at];
             let Takes::Regex(pattern) = &place.takes else { continue };
             let Some(captures) = pattern.captures(uri).ok_or(NotKnown)? else { continue };
             return Ok(Some(match place.nested.search(uri)? {
@@ -252,7 +256,7 @@ mod tests {
         let main = files.load(&host, &mut Sources::default(), Path::new("/c")).unwrap();
         let config = Config::resolve(&files, main, Context::Main);
         let server = config.levels(Context::Server).next().unwrap();
-        let locations = Locations::new(&config, server, &mut Patterns::default());
+        let locations = Locations::new(&config, server, &Patterns::default());
         match locations.find(uri) {
             Found::At(location, captures) => {
                 let mark = config.own(location.level, "mark").next();

@@ -4,7 +4,7 @@
 //! `None` then, and callers stay silent.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ecow::{EcoString, eco_format};
 use fancy_regex::{Regex, RegexBuilder};
@@ -29,7 +29,7 @@ pub struct Pattern {
 /// What the groups of a match hold, by number and by name; none but those that took part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captures {
-    groups: Vec<(EcoString, EcoString)>,
+    groups: Box<[(EcoString, EcoString)]>,
 }
 
 impl Captures {
@@ -58,23 +58,19 @@ impl Pattern {
     /// The groups where a text matches, `Some(None)` where it does not, `None` where it is not known.
     pub fn captures(&self, subject: &str) -> Option<Option<Captures>> {
         let regex = self.regex()?;
-        // Most expressions have no groups, and need no room for any.
-        if regex.captures_len() == 1 {
-            let found = regex.find(subject).ok()?;
-            return Some(found.map(|found| Captures { groups: vec![("0".into(), found.as_str().into())] }));
-        }
         // Whether a text matches is told sooner than what its groups hold, and most do not.
         if !regex.is_match(subject).ok()? {
             return Some(None);
         }
+        // Most expressions have no groups; the whole match is none to nginx.
+        if regex.captures_len() == 1 {
+            return Some(Some(Captures::default()));
+        }
         let Some(found) = regex.captures(subject).ok()? else { return Some(None) };
-        let numbered = (0..found.len()).filter_map(|at| Some((eco_format!("{at}"), found.get(at)?.as_str().into())));
+        let numbered = (1..found.len()).filter_map(|at| Some((eco_format!("{at}"), found.get(at)?.as_str().into())));
         let named = regex.capture_names().flatten();
         let named = named.filter_map(|name| Some((name.into(), found.name(name)?.as_str().into())));
-        let mut groups: Vec<_> = numbered.chain(named).collect();
-        // Requests that were followed keep their groups, of which there are mostly one or two.
-        groups.shrink_to_fit();
-        Some(Some(Captures { groups }))
+        Some(Some(Captures { groups: numbered.chain(named).collect() }))
     }
 
     fn regex(&self) -> Option<&Regex> {
@@ -93,20 +89,23 @@ impl Pattern {
 /// The expressions of a configuration, each once: thousands of servers include the same few.
 #[derive(Debug, Default)]
 pub struct Patterns {
-    cased: HashMap<String, Arc<Pattern>>,
-    caseless: HashMap<String, Arc<Pattern>>,
+    cased: Known,
+    caseless: Known,
 }
+
+/// Expressions by their texts; several threads ask for them.
+type Known = RwLock<HashMap<String, Arc<Pattern>>>;
 
 impl Patterns {
     /// The expression of a text.
-    pub fn get(&mut self, text: &str, caseless: bool) -> Arc<Pattern> {
-        let known = if caseless { &mut self.caseless } else { &mut self.cased };
-        if let Some(pattern) = known.get(text) {
+    pub fn get(&self, text: &str, caseless: bool) -> Arc<Pattern> {
+        let known = if caseless { &self.caseless } else { &self.cased };
+        if let Some(pattern) = known.read().unwrap_or_else(PoisonError::into_inner).get(text) {
             return pattern.clone();
         }
-        let pattern = Arc::new(Pattern::new(text, caseless));
-        known.insert(text.to_owned(), pattern.clone());
-        pattern
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        let pattern = known.entry(text.to_owned()).or_insert_with(|| Arc::new(Pattern::new(text, caseless)));
+        pattern.clone()
     }
 }
 

@@ -69,7 +69,9 @@ impl Evaluated {
         match (self.pieces.last_mut(), piece) {
             (_, Piece::Text(text)) if text.is_empty() => {}
             (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),
-            (_, piece) => self.pieces.push(piece),
+            // Most values are of one piece, and thousands of them are kept.
+            (None, piece) => self.pieces = vec![piece],
+            (Some(_), piece) => self.pieces.push(piece),
         }
     }
 }

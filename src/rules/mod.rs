@@ -143,11 +143,11 @@ pub fn run(deployment: &Deployment, sources: &Sources, selected: &dyn Fn(&Rule) 
     let found = parallel::map(&rules, batch, |rule| {
         let mut found = Findings::default();
         (rule.check)(deployment, sources, &mut found);
-        found
+        (found.findings, found.unchecked)
     });
-    for found in found {
-        findings.findings.extend(found.findings);
-        findings.unchecked.extend(found.unchecked);
+    for (found, unchecked) in found {
+        findings.findings.extend(found);
+        findings.unchecked.extend(unchecked);
     }
     findings.drop_superseded();
     // What an image brings is in no file of the reader's.

@@ -90,7 +90,7 @@ impl<'a> Variables<'a> {
         likes.any(|like| {
             samples(&expression, Some((variable, &like))).any(|uri| {
                 self.a_uri_arrives(level, server, ("uri", &uri), &mut |uri| {
-                    let found = self.patterns.borrow_mut().get(&expression, caseless).captures(uri);
+                    let found = self.patterns.get(&expression, caseless).captures(uri);
                     found.flatten().as_ref().and_then(|found| found.get(variable)).is_some_and(&mut *fits)
                 })
             })
@@ -131,7 +131,7 @@ impl<'a> Variables<'a> {
             return None;
         }
         let names = self.names.get_or_init(|| Names::new(self));
-        let taken = names.taken_by(server, host, &mut self.patterns.borrow_mut())?;
+        let taken = names.taken_by(server, host, &self.patterns)?;
         let asked = Values::only(vec![Value { text: host.to_owned(), ..Value::default() }]);
         let let_in = self.let_in(level, &HOST, asked);
         (let_in.rest == Rest::Nothing && !let_in.all.is_empty()).then_some(taken)
@@ -233,7 +233,7 @@ impl<'a> Variables<'a> {
     pub(super) fn locations(&self, server: LevelId) -> Rc<Locations> {
         let known = self.locations.borrow().get(&server).cloned();
         known.unwrap_or_else(|| {
-            let new = Rc::new(Locations::new(self.config, server, &mut self.patterns.borrow_mut()));
+            let new = Rc::new(Locations::new(self.config, server, &self.patterns));
             self.locations.borrow_mut().insert(server, new.clone());
             new
         })

@@ -64,7 +64,7 @@ impl Variables<'_> {
     fn is_taken(&self, locations: &Locations, level: LevelId, expression: &str, (name, text): (&str, &str)) -> bool {
         let Some(sample) = sample(expression, name, text) else { return false };
         let start = if sample.starts_with('/') { sample } else { format!("/{sample}") };
-        let pattern = self.patterns.borrow_mut().get(expression, false);
+        let pattern = self.patterns.get(expression, false);
         let ends = ["", "/", "/index.php", "index.php", ".php"];
         ends.iter().map(|end| format!("{start}{end}")).any(|uri| {
             let holds = matches!(pattern.captures(&uri), Some(Some(found)) if found.get(name) == Some(text));
@@ -75,7 +75,7 @@ impl Variables<'_> {
     /// The values of a text whose groups are those of a condition: one for each request that is known to meet it.
     pub(super) fn by_condition(&self, level: LevelId, condition: &Condition, text: &str, depth: usize) -> Vec<Value> {
         let subjects = self.of_variable(level, &condition.variable, depth + 1);
-        let pattern = self.patterns.borrow_mut().get(&condition.operand, condition.operator == "~*");
+        let pattern = self.patterns.get(&condition.operand, condition.operator == "~*");
         let mut found: Vec<Value> = Vec::new();
         let mut add = |subject: &str, key: String, via: Vec<Span>| -> bool {
             let Some(Some(captures)) = pattern.captures(subject) else { return false };

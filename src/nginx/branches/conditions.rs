@@ -24,7 +24,7 @@ pub(super) struct Condition {
 
 impl Condition {
     /// Whether a value of the variable meets it, if that is known.
-    pub(super) fn holds(&self, value: &str, patterns: &mut Patterns) -> Option<bool> {
+    pub(super) fn holds(&self, value: &str, patterns: &Patterns) -> Option<bool> {
         let caseless = self.operator.ends_with('*');
         match self.operator.as_str() {
             "" => Some(!matches!(value, "" | "0")),
@@ -115,8 +115,7 @@ impl<'a> Variables<'a> {
         let asked = self.asked_for(level, &conditions);
         let holds = |condition: &Condition| -> Option<Vec<bool>> {
             let subjects = &asked.as_ref()?.all;
-            let patterns = &mut self.patterns.borrow_mut();
-            subjects.iter().map(|subject| condition.holds(&subject.text, patterns)).collect()
+            subjects.iter().map(|subject| condition.holds(&subject.text, &self.patterns)).collect()
         };
         let mut values = Values::default();
         for ((_, directive), condition) in active.iter().zip(&conditions) {
@@ -164,8 +163,7 @@ impl<'a> Variables<'a> {
             "" => Box::new(ANY.into_iter().map(str::to_owned)),
             _ => Box::new([condition.operand.clone()].into_iter()),
         };
-        let mut holds =
-            |value: &str| condition.holds(value, &mut self.patterns.borrow_mut()).is_some_and(|holds| holds == wanted);
+        let mut holds = |value: &str| condition.holds(value, &self.patterns).is_some_and(|holds| holds == wanted);
         self.is_free(level, &condition.variable) || self.arrives(level, &condition.variable, likes, &mut holds)
     }
 

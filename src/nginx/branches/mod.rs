@@ -69,7 +69,7 @@ pub struct Variables<'a> {
     names: OnceCell<Names<'a>>,
     locations: RefCell<HashMap<LevelId, Rc<Locations>>>,
     tables: RefCell<HashMap<LevelId, Rc<Table<'a>>>>,
-    patterns: RefCell<Patterns>,
+    patterns: Patterns,
     /// The host of the request that is looked at, where several variables hang on it.
     fixed_host: RefCell<Option<String>>,
     /// How many values may still be followed.
@@ -122,7 +122,7 @@ impl<'a> Variables<'a> {
             names: OnceCell::new(),
             locations: RefCell::default(),
             tables: RefCell::default(),
-            patterns: RefCell::default(),
+            patterns: Patterns::default(),
             fixed_host: RefCell::default(),
             left: Cell::new(MAX_VALUES),
             tries: Cell::new(MAX_TRIES),

@@ -51,7 +51,7 @@ impl<'a> Names<'a> {
                 if !names.addresses.entry(server).or_default().insert(address) {
                     continue;
                 }
-                for word in config.own(server, "server_name").flat_map(|names| &names.args) {
+                for word in config.own(server, "server_name").flat_map(|names| names.args.iter()) {
                     match word.text.strip_prefix('~') {
                         Some(expression) => at.expressions.push((expression, server)),
                         None => {
@@ -67,7 +67,7 @@ impl<'a> Names<'a> {
 
     /// Whether a request for a host comes to a server at one of its addresses, and the expression among its names that
     /// took it. What is not understood takes nothing for certain.
-    pub(super) fn taken_by(&self, server: LevelId, host: &str, patterns: &mut Patterns) -> Option<Option<&'a str>> {
+    pub(super) fn taken_by(&self, server: LevelId, host: &str, patterns: &Patterns) -> Option<Option<&'a str>> {
         let addresses = self.addresses.get(&server)?;
         let mut addresses: Vec<&String> = addresses.iter().collect();
         addresses.sort();
@@ -79,7 +79,7 @@ impl<'a> Names<'a> {
 }
 
 impl<'a> AtAddress<'a> {
-    fn find(&self, host: &str, patterns: &mut Patterns) -> Option<(LevelId, Option<&'a str>)> {
+    fn find(&self, host: &str, patterns: &Patterns) -> Option<(LevelId, Option<&'a str>)> {
         if let Some(server) = spellings(host).find_map(|name| self.plain.get(&name)) {
             return Some((*server, None));
         }

@@ -68,7 +68,7 @@ impl<'a> Variables<'a> {
             }
             let key = subject.key.clone().unwrap_or_else(|| subject.text.clone());
             let via = subject.via.iter().copied().chain(subject.span).collect();
-            let found = table.find(&subject.text, &mut self.patterns.borrow_mut());
+            let found = table.find(&subject.text, &self.patterns);
             match found {
                 Found::Record(at, captures) => match self.value_of(level, table, at, captures.as_ref(), depth) {
                     Some(value) => {
@@ -109,7 +109,7 @@ impl<'a> Variables<'a> {
                 self.with_groups(level, table, at, source, known, depth, &mut values.all);
                 continue;
             };
-            let own = table.own_expression(at).map(|(text, caseless)| self.patterns.borrow_mut().get(text, caseless));
+            let own = table.own_expression(at).map(|(text, caseless)| self.patterns.get(text, caseless));
             let mut is_taken = |subject: &str| {
                 // Its own expression is asked first: most that are tried fail there.
                 let is_own = own.as_ref().is_none_or(|own| self.may_try(1) && own.matches(subject) == Some(true));
@@ -176,7 +176,7 @@ impl<'a> Variables<'a> {
         if !self.may_try(table.tries(subject)) {
             return None;
         }
-        match table.find(subject, &mut self.patterns.borrow_mut()) {
+        match table.find(subject, &self.patterns) {
             Found::Record(at, captures) => Some((at, captures)),
             Found::Nothing | Found::Unknown => None,
         }

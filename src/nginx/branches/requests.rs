@@ -20,7 +20,7 @@ impl<'a> Variables<'a> {
     }
 
     pub(super) fn server_names(&self, server: LevelId) -> Vec<&'a Word> {
-        self.config.own(server, "server_name").flat_map(|names| &names.args).collect()
+        self.config.own(server, "server_name").flat_map(|names| names.args.iter()).collect()
     }
 
     /// The hosts that a server is sure to be asked for. Others may come where its names are patterns, and
@@ -99,7 +99,7 @@ impl<'a> Variables<'a> {
                 continue;
             }
             let holds: Option<Vec<bool>> =
-                values.all.iter().map(|value| condition.holds(&value.text, &mut self.patterns.borrow_mut())).collect();
+                values.all.iter().map(|value| condition.holds(&value.text, &self.patterns)).collect();
             let Some(holds) = holds else { return Values::default() };
             let mut holds = holds.into_iter();
             values.all.retain(|_| holds.next() == Some(is_inside));
@@ -162,7 +162,7 @@ impl<'a> Variables<'a> {
     /// What a group of an expression holds for a host.
     pub(super) fn captured(&self, expression: &str, host: &str, group: &str) -> Option<String> {
         // Names of servers are compared without case.
-        let pattern = self.patterns.borrow_mut().get(expression, true);
+        let pattern = self.patterns.get(expression, true);
         pattern.captures(host)??.get(group).map(str::to_owned)
     }
 

@@ -45,7 +45,7 @@ impl<'a> Table<'a> {
             expressions: Vec::new(),
             default: None,
         };
-        for record in &level.settings {
+        for record in level.settings.iter() {
             let parameter = matches!(record.name(), "include" | "delete" | "proxy");
             let never = name == "split_clients" && share(record.name()) == Some(0.0);
             let Some(value) = record.args.first().filter(|_| !parameter && !never) else { continue };
@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
     }
 
     /// The record for a key: exact, then with an asterisk, then the first expression, then the default.
-    pub(super) fn find(&self, subject: &str, patterns: &mut Patterns) -> Found {
+    pub(super) fn find(&self, subject: &str, patterns: &Patterns) -> Found {
         if let Some(at) = self.plain(subject) {
             return Found::Record(at, None);
         }

@@ -18,7 +18,7 @@ impl Lost {
     }
 
     fn take(&mut self, directive: &Directive) {
-        for word in &directive.args {
+        for word in directive.args.iter() {
             self.0.insert(word.text.clone());
             // `zone=name:10m`, `shared:name:10m`
             self.0.extend(word.text.split(['=', ':']).map(EcoString::from));

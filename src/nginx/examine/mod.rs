@@ -288,7 +288,7 @@ impl<'a> Examiner<'a> {
             _ => {}
         }
         // Servers take these from the block around them, before or behind them.
-        if block.place == Places::named("stream") || block.place == Places::named("mail") {
+        if block.place == Places::STREAM || block.place == Places::MAIL {
             self.note_common(inside, block.place);
         }
         self.statements(inside, &mut block);
@@ -297,10 +297,10 @@ impl<'a> Examiner<'a> {
             self.names.inherited.extend(inherited);
         }
         self.referers(inside);
-        if block.place == Places::named("stream_upstream") {
+        if block.place == Places::STREAM_UPSTREAM {
             self.empty_group(directive, inside);
         }
-        if block.place == Places::named("stream_server") || block.place == Places::named("mail_server") {
+        if block.place == Places::STREAM_SERVER || block.place == Places::MAIL_SERVER {
             self.session(directive, inside, &block);
         }
     }

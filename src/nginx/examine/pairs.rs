@@ -98,15 +98,15 @@ impl Examiner<'_> {
     }
 
     /// Refuses fewer connections than there are sockets to listen on, and one more.
-    pub(super) fn end_connections(&mut self, addresses: &BTreeSet<String>) {
+    pub(super) fn end_connections(&mut self, addresses: &BTreeSet<&str>) {
         let Some((connections, span)) = self.pairs.connections else { return };
         // An address of all hosts stands for the others of its port.
         let port = |address: &str| address.rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned()));
         let is_all = |host: &str| matches!(host, "0.0.0.0" | "[::]");
-        let covered = |address: &&String| {
+        let covered = |address: &&&str| {
             let Some((host, of)) = port(address).filter(|_| !address.starts_with("unix:")) else { return false };
             let all = if host.starts_with('[') { "[::]" } else { "0.0.0.0" };
-            !is_all(&host) && addresses.contains(&format!("{all}:{of}"))
+            !is_all(&host) && addresses.contains(format!("{all}:{of}").as_str())
         };
         let sockets = addresses.len() - addresses.iter().filter(covered).count();
         if connections > sockets as u64 {

@@ -117,7 +117,8 @@ impl Examiner<'_> {
                     start.eq_ignore_ascii_case(scheme).then(|| &first.text[scheme.len()..])
                 };
                 let bare = schemes.iter().find_map(strip).unwrap_or(&first.text);
-                if !bare.contains('$') {
+                // Most are right by themselves.
+                if !bare.contains('$') && Address::parse(bare, None).is_err() {
                     self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender()));
                 }
             }

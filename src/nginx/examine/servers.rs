@@ -54,36 +54,48 @@ impl Location {
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     pub(super) servers: Vec<Server>,
+    /// Where they listen, by the number of the server and the address.
+    listens: BTreeMap<(usize, EcoString), Span>,
     /// What `http` says of TLS for all of them.
     pub(super) common: Tls,
     /// The `listen` of each address that has options of the socket.
-    options: BTreeMap<String, Span>,
+    options: BTreeMap<EcoString, Span>,
 }
 
 /// A server.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub(super) listens: BTreeMap<String, Span>,
     pub(super) names: Vec<(EcoString, Span)>,
-    pub(super) defaults: Vec<(String, Span)>,
+    pub(super) defaults: Vec<(EcoString, Span)>,
     pub(super) tls: Tls,
     /// The addresses on which it is to speak TLS.
-    pub(super) tls_listens: BTreeMap<String, Span>,
+    pub(super) tls_listens: Vec<(EcoString, Span)>,
     pub(super) ender: Span,
 }
 
 impl Servers {
     pub(super) fn open(&mut self, directive: &Directive) -> usize {
-        let (listens, names, defaults, tls, tls_listens) = Default::default();
+        let (names, defaults, tls, tls_listens) = Default::default();
         let ender = directive.ender();
-        self.servers.push(Server { listens, names, defaults, tls, tls_listens, ender });
+        self.servers.push(Server { names, defaults, tls, tls_listens, ender });
         self.servers.len() - 1
     }
 
     pub(super) fn name(&mut self, directive: &Directive, server: Option<usize>) {
         let Some(server) = server.and_then(|at| self.servers.get_mut(at)) else { return };
-        server.names.extend(directive.args.iter().map(|word| (word.text.to_ascii_lowercase(), word.span)));
+        server.names.extend(directive.args.iter().map(|word| (lower(&word.text), word.span)));
     }
+
+    /// The addresses of a server, in order.
+    pub(super) fn addresses(&self, server: usize) -> impl Iterator<Item = &EcoString> {
+        let listens = self.listens.range((server, EcoString::new())..(server + 1, EcoString::new()));
+        listens.map(|((_, address), _)| address)
+    }
+}
+
+/// A name in lower case, as most are written.
+fn lower(name: &EcoString) -> EcoString {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase() } else { name.clone() }
 }
 
 /// An address of a `listen` as nginx prints it: `80` is `0.0.0.0:80`. None where a name must be looked up.
@@ -134,14 +146,14 @@ impl Examiner<'_> {
     pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
         let Some(first) = directive.args.first() else { return };
         let address = shown_address(&first.text).unwrap_or_default();
-        let (Some(address), Some(at)) = (address, level.server) else { return };
+        let (Some(address), Some(at)) = (address.map(EcoString::from), level.server) else { return };
         let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
         let server = &mut self.servers.servers[at];
         if is_default {
             server.defaults.push((address.clone(), directive.head));
         }
         if directive.args.iter().any(|word| matches!(&*word.text, "ssl" | "quic")) {
-            server.tls_listens.insert(address.clone(), directive.head);
+            server.tls_listens.push((address.clone(), directive.head));
         }
         let sets = |key: &str| {
             let options =
@@ -151,7 +163,7 @@ impl Examiner<'_> {
         let has_options =
             directive.args.iter().skip(1).any(|word| sets(word.text.split('=').next().unwrap_or_default()));
         let other = self.servers.options.get(&address).copied().filter(|_| has_options);
-        match server.listens.get(&address) {
+        match self.servers.listens.get(&(at, address.clone())) {
             None if other.is_some_and(|other| other != directive.head) => {
                 let flaw = Flaw::Taken(Taken::Options(other.unwrap_or(directive.head)));
                 self.refuse_directive(directive, flaw, format!("duplicate listen options for {address}"));
@@ -164,7 +176,7 @@ impl Examiner<'_> {
                 if has_options {
                     self.servers.options.insert(address.clone(), directive.head);
                 }
-                server.listens.insert(address, directive.head);
+                self.servers.listens.insert((at, address), directive.head);
             }
         }
     }
@@ -214,25 +226,22 @@ impl Examiner<'_> {
     }
 
     pub(super) fn end_servers(&mut self) {
-        let servers = std::mem::take(&mut self.servers.servers);
-        self.end_tls(&servers);
-        let addresses = servers.iter().flat_map(|server| server.listens.keys().cloned()).collect();
+        let all = std::mem::take(&mut self.servers);
+        let servers = &all.servers;
+        self.end_tls(&all);
+        // How many servers share each address: names are looked up where several do.
+        let mut sharing: BTreeMap<&str, usize> = BTreeMap::new();
+        all.listens.keys().for_each(|(_, address)| *sharing.entry(address).or_default() += 1);
         if self.build.is_whole {
-            self.end_connections(&addresses);
+            self.end_connections(&sharing.keys().copied().collect());
         }
-        let mut defaults: BTreeMap<String, (usize, Span)> = BTreeMap::new();
-        let mut names: HashMap<&str, HashMap<&str, (usize, Span)>> = HashMap::new();
-        // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
-        let implied = "0.0.0.0:80".to_owned();
-        // Names are looked up where several servers share an address.
-        let mut shared: BTreeMap<&String, usize> = BTreeMap::new();
-        servers.iter().flat_map(|server| server.listens.keys()).for_each(|at| *shared.entry(at).or_default() += 1);
+        let mut defaults: BTreeMap<&EcoString, (usize, Span)> = BTreeMap::new();
         for (at, server) in servers.iter().enumerate() {
             for (address, span) in &server.defaults {
                 match defaults.get(address) {
                     Some((other, first)) if *other != at => {
                         let refusal = format!("a duplicate default server for {address}");
-                        let taken = Taken::Default(address.clone(), *first);
+                        let taken = Taken::Default(address.to_string(), *first);
                         self.refuse(Refusal {
                             flaw: Flaw::Taken(taken),
                             name: "listen".to_owned(),
@@ -242,12 +251,10 @@ impl Examiner<'_> {
                         });
                     }
                     Some(_) => {}
-                    None => drop(defaults.insert(address.clone(), (at, *span))),
+                    None => drop(defaults.insert(address, (at, *span))),
                 }
             }
-            let implied = server.listens.is_empty().then_some(&implied);
-            let shares = |address: &String| shared.get(address).is_some_and(|servers| *servers > 1);
-            if server.listens.keys().any(shares) {
+            if all.addresses(at).any(|address| sharing.get(address.as_str()).is_some_and(|servers| *servers > 1)) {
                 self.wildcards(server);
                 let is_exact = |name: &str| !name.starts_with(['~', '*', '.']) && !name.ends_with(".*");
                 for (name, span) in server.names.iter().filter(|(name, _)| is_exact(name)) {
@@ -255,22 +262,34 @@ impl Examiner<'_> {
                     self.hashes.note(table, family, "server_name", name.len(), *span);
                 }
             }
-            for address in server.listens.keys().chain(implied) {
-                let names = names.entry(address).or_default();
-                for (name, span) in &server.names {
-                    match names.get(name.as_str()) {
-                        Some((other, first)) if *other != at => {
-                            let taken = Taken::Name(name.to_string(), address.clone(), *first);
-                            self.refuse(Refusal {
-                                flaw: Flaw::Taken(taken),
-                                name: "server_name".to_owned(),
-                                span: *span,
-                                noticed: None,
-                                refusal: String::new(),
-                            });
-                        }
-                        Some(_) => {}
-                        None => drop(names.insert(name, (at, *span))),
+        }
+        self.end_server_names(&all);
+    }
+
+    /// The names that several servers have on one address.
+    fn end_server_names(&mut self, all: &Servers) {
+        // A server without a `listen` has port 80 when root starts nginx, and 8000 otherwise.
+        let implied = EcoString::from("0.0.0.0:80");
+        let mut names: Vec<(&EcoString, usize, Span)> = Vec::new();
+        for (at, server) in all.servers.iter().enumerate() {
+            names.extend(server.names.iter().map(|(name, span)| (name, at, *span)));
+        }
+        // Of one name, the servers stay in their order.
+        names.sort_by_key(|(name, ..)| *name);
+        for same in names.chunk_by(|(one, ..), (next, ..)| one == next).filter(|same| same.len() > 1) {
+            let mut known: HashMap<&EcoString, (usize, Span)> = HashMap::new();
+            for (name, at, span) in same {
+                let implied = all.addresses(*at).next().is_none().then_some(&implied);
+                for address in all.addresses(*at).chain(implied) {
+                    let (other, first) = *known.entry(address).or_insert((*at, *span));
+                    if other != *at {
+                        self.refuse(Refusal {
+                            flaw: Flaw::Taken(Taken::Name(name.to_string(), address.to_string(), first)),
+                            name: "server_name".to_owned(),
+                            span: *span,
+                            noticed: None,
+                            refusal: String::new(),
+                        });
                     }
                 }
             }

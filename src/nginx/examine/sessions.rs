@@ -125,7 +125,7 @@ impl Examiner<'_> {
         let Some(first) = inside.iter().find(is_referers).filter(|_| self.build.is_whole) else { return };
         let mut statements = Vec::new();
         self.flatten(inside, &mut statements, 0);
-        let all = || statements.iter().filter(is_referers).flat_map(|directive| &directive.args);
+        let all = || statements.iter().filter(is_referers).flat_map(|directive| directive.args.iter());
         let is_bare = |text: &str| matches!(text, "none" | "blocked");
         if all().any(|word| is_bare(&word.text)) && all().all(|word| is_bare(&word.text) || word.text.starts_with('~'))
         {

@@ -66,10 +66,10 @@ fn refused(peer: &Peer, hand_over: Option<&HandOver>) -> Option<Finding> {
     let Some(hand_over) = hand_over else {
         return Some(finding.refused_by(Program::Nginx, error.nginx_message(written)));
     };
-    for span in &hand_over.evaluated.via {
+    for span in hand_over.via() {
         finding = finding.label(*span, "the value comes from here");
     }
-    Some(match hand_over.evaluated.has_variables {
+    Some(match hand_over.has_variables() {
         true => finding.predict(500, error.nginx_message(written)),
         false => finding.refused_by(Program::Nginx, error.nginx_message(written)),
     })

@@ -60,7 +60,7 @@ const MAX_MEMBERS: usize = 64;
 /// Whether nginx is let in by another peer that stands in for a dial.
 fn another_serves(machine: &Machine, dial: &Dial) -> bool {
     let (nginx, hand_over) = machine.hand_over(dial);
-    let branch = |dial: &Dial| hand_over.peers(nginx)[dial.peer].branch;
+    let branch = |dial: &Dial| hand_over.peers(nginx)[dial.peer].branch_number();
     let others = || machine.dials_of(dial).filter(|other| other.peer != dial.peer && branch(other) == branch(dial));
     let lets_in = |other: &Dial| match &other.reach {
         Reach::Nobody | Reach::Cut(_) => false,

@@ -49,7 +49,7 @@ fn finding(machine: &Machine, dial: &Dial, id: PoolId) -> Finding {
     }
     finding = finding
         .help(format!("let nginx dial {right}, or set `listen = {listen}` in pool {} and reload PHP-FPM", pool.name));
-    if !hand_over.evaluated.has_variables {
+    if !hand_over.has_variables() {
         let edits = vec![Edit { span: dial.span, text: right.clone() }];
         finding = finding.fix(Fix { title: format!("Dial {right}"), safe: false, edits });
     }

@@ -160,8 +160,8 @@ fn suggest(finding: Finding, machine: &Machine, dial: &Dial, id: PoolId, how: Ho
     });
     // A part of a value cannot be replaced by an address.
     let (nginx, hand_over) = machine.hand_over(dial);
-    let by_variable = hand_over.evaluated.has_variables && dial.span == hand_over.span;
-    let by_branch = hand_over.peers(nginx)[dial.peer].key.is_some();
+    let by_variable = hand_over.has_variables() && dial.span == hand_over.span;
+    let by_branch = hand_over.peers(nginx)[dial.peer].branch.is_some();
     if by_variable || by_branch || matches!(listener.bound, Bound::OneOf(_)) {
         return finding;
     }

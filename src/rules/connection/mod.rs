@@ -118,7 +118,7 @@ pub(super) fn no_master_log(machine: &Machine, id: PoolId, fails: StartFails) ->
 pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dial: &Dial) -> Finding {
     let (nginx, hand_over) = machine.hand_over(dial);
     let (peer, name) = (&hand_over.peers(nginx)[dial.peer], hand_over.directive.name());
-    let Some(key) = &peer.key else {
+    let Some(key) = peer.key() else {
         return match dial.span == hand_over.span {
             true => finding,
             false => finding.label(hand_over.span, format!("`{name}` hands requests over to it")),
@@ -133,7 +133,7 @@ pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dia
 
 /// Adds the line of a hand-over whose variable leads to an address.
 pub(super) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer) -> Finding {
-    let Some(key) = &peer.key else { return finding.label(hand_over.span, "the variable is used here") };
+    let Some(key) = peer.key() else { return finding.label(hand_over.span, "the variable is used here") };
     let finding = label_way(finding, peer);
     match peer.span == hand_over.span {
         true => finding.note(format!("requests for `{key}` lead to it")),
@@ -146,8 +146,9 @@ pub(super) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer
 
 /// Adds the values that lead from a request to an address.
 pub(super) fn label_way(finding: Finding, peer: &Peer) -> Finding {
-    let key = peer.key.as_deref().unwrap_or_default();
-    peer.via.iter().fold(finding, |finding, span| finding.label(*span, format!("requests for `{key}` take this value")))
+    let Some(branch) = &peer.branch else { return finding };
+    let takes = format!("requests for `{}` take this value", branch.key);
+    branch.via.iter().fold(finding, |finding, span| finding.label(*span, takes.clone()))
 }
 
 /// The dials that do not get from one container to another, with the network that does not let them.
@@ -166,7 +167,7 @@ pub(super) fn cut(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &N
 /// looks the name up at each request.
 pub(super) fn predict_unknown_name(finding: Finding, machine: &Machine, dial: &Dial, name: &str) -> Finding {
     let (nginx, hand_over) = machine.hand_over(dial);
-    let is_late = hand_over.evaluated.has_variables || hand_over.peers(nginx)[dial.peer].resolve;
+    let is_late = hand_over.has_variables() || hand_over.peers(nginx)[dial.peer].resolve;
     let finding = match is_late {
         true => {
             let log = format!("{name} could not be resolved (3: Host not found)");
@@ -188,7 +189,7 @@ pub(in crate::rules) fn host_or_server<'a>(nginx: &'a Nginx, hand_over: &HandOve
     let is_host = |key: &&str| {
         key.contains('.') && key.chars().all(letters) && key.contains(|char: char| char.is_ascii_alphabetic())
     };
-    peer.key.as_deref().filter(is_host).or_else(|| server_name(nginx, hand_over))
+    peer.key().filter(is_host).or_else(|| server_name(nginx, hand_over))
 }
 
 /// The same for a dial.

@@ -22,7 +22,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         let mut known = Known::new(nginx);
         for hand_over in &nginx.hand_overs {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
-            if has_resolver || !hand_over.evaluated.has_variables {
+            if has_resolver || !hand_over.has_variables() {
                 continue;
             }
             let found: Vec<Finding> = match &hand_over.target {
@@ -50,7 +50,7 @@ struct Known {
 
 impl Known {
     fn new(nginx: &Nginx) -> Self {
-        let literal = nginx.hand_overs.iter().filter(|hand_over| !hand_over.evaluated.has_variables);
+        let literal = nginx.hand_overs.iter().filter(|hand_over| !hand_over.has_variables());
         let host = |hand_over: &HandOver| match &hand_over.target {
             Target::Direct(Peer { address: Ok(Address::Name(name, port)), .. }) => {
                 Some((name.to_ascii_lowercase(), *port))
@@ -95,7 +95,7 @@ fn named(nginx: &Nginx, known: &Known, hand_over: &HandOver, peer: &Peer) -> Opt
         return None;
     }
     let mut found = finding(hand_over, host, peer.span, Severity::Error);
-    if let Some(key) = &peer.key {
+    if let Some(key) = peer.key() {
         let label = format!("`{}` takes it for `{key}`", hand_over.directive.name());
         found = label_way(found, peer).label(hand_over.span, label);
     }
@@ -132,7 +132,7 @@ fn finding(hand_over: &HandOver, host: &str, span: Span, severity: Severity) -> 
     let name = hand_over.directive.name();
     let message = format!("`{name}` with a variable must look up {host}, and no `resolver` is in force");
     let mut finding = RULE.finding(message, span, "nginx looks this name up at each request");
-    for span in &hand_over.evaluated.via {
+    for span in hand_over.via() {
         finding = finding.label(*span, "the value comes from here");
     }
     finding
@@ -143,7 +143,7 @@ fn finding(hand_over: &HandOver, host: &str, span: Span, severity: Severity) -> 
 
 /// The pieces between the scheme and the path.
 fn authority(hand_over: &HandOver) -> Option<Vec<Piece>> {
-    let mut pieces = hand_over.evaluated.pieces.iter().cloned().peekable();
+    let mut pieces = hand_over.evaluated.as_ref()?.pieces.iter().cloned().peekable();
     if hand_over.protocol == Protocol::Http {
         // `$scheme://` or `http://`; anything else may hold the whole URL.
         if matches!(pieces.peek(), Some(Piece::Variable(name)) if name == "scheme") {

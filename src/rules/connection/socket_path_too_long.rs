@@ -21,7 +21,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         .finding(message(length), peer.span, format!("{length} bytes"))
                         .help("choose a shorter path, here and in the pool");
                     let refusal = AddressError::LongPath.nginx_message(&peer.written);
-                    let finding = match direct && hand_over.evaluated.has_variables {
+                    let finding = match direct && hand_over.has_variables() {
                         true => finding.predict(500, refusal),
                         false => finding.refused_by(Program::Nginx, refusal),
                     };

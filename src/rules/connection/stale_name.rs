@@ -18,7 +18,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let Ok(Address::Name(host, _)) = &peer.address else { continue };
                 // A group's name with a port is another mistake.
                 let is_group = nginx.upstream(host).is_some();
-                if is_group || hand_over.evaluated.has_variables || host.eq_ignore_ascii_case("localhost") {
+                if is_group || hand_over.has_variables() || host.eq_ignore_ascii_case("localhost") {
                     continue;
                 }
                 let unused = unused_resolver(nginx, hand_over.level);
@@ -52,7 +52,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn unused_resolver(nginx: &Nginx, level: LevelId) -> Option<Span> {
     let resolver = nginx.config.effective(level, "resolver")?;
     let is_of_docker = resolver.args.first()?.text.split(':').next() == Some("127.0.0.11");
-    let has_variable = nginx.hand_overs.iter().any(|hand_over| hand_over.evaluated.has_variables);
+    let has_variable = nginx.hand_overs.iter().any(|hand_over| hand_over.has_variables());
     let resolves = nginx.hand_overs.iter().flat_map(|hand_over| hand_over.peers(nginx)).any(|peer| peer.resolve);
     (is_of_docker && !has_variable && !resolves).then(|| resolver.span())
 }

@@ -56,13 +56,13 @@ fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, nearest: &mut Nea
     let (name, directive) = (&peer.written, hand_over.directive.name());
     let message = format!("no upstream group is called {name}, and without a port it cannot be a host");
     let mut finding = RULE.finding(message, peer.span, format!("`{directive}` names it here"));
-    for span in &hand_over.evaluated.via {
+    for span in hand_over.via() {
         finding = finding.label(*span, "the value comes from here");
     }
     finding = match nearest.of(name, &nginx.upstreams, |group| &group.name) {
         Some(group) => {
             let title = format!("Name the group {}", group.name);
-            let span = hand_over.evaluated.via.last().copied().unwrap_or(peer.span);
+            let span = hand_over.via().last().copied().unwrap_or(peer.span);
             let edits = vec![Edit { span, text: group.name.clone() }];
             finding
                 .label(group.span, "this group has almost the same name")
@@ -72,7 +72,7 @@ fn undefined(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, nearest: &mut Nea
         None => finding.help(format!("define `upstream {name} {{ … }}`, or write an address with its port")),
     };
     let message = AddressError::NoPort.nginx_message(name);
-    match hand_over.evaluated.has_variables {
+    match hand_over.has_variables() {
         true => finding.predict(500, message),
         false => finding.refused_by(Program::Nginx, message),
     }
@@ -83,8 +83,7 @@ fn with_port(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, host: &str, port:
     let group = nginx.upstream(host)?;
     let written = peer.written.rsplit(':').next().is_some_and(|text| text.parse() == Ok(port));
     // With a variable, a resolver may know a host of the group's name.
-    let may_be_host =
-        hand_over.evaluated.has_variables && nginx.config.effective(hand_over.level, "resolver").is_some();
+    let may_be_host = hand_over.has_variables() && nginx.config.effective(hand_over.level, "resolver").is_some();
     if !written || may_be_host {
         return None;
     }
@@ -93,7 +92,7 @@ fn with_port(nginx: &Nginx, hand_over: &HandOver, peer: &Peer, host: &str, port:
         .finding(message, peer.span, format!("{host} with port {port} is not the group"))
         .label(group.span, "the group is defined here")
         .help(format!("write {host} without the port"));
-    Some(match hand_over.evaluated.has_variables {
+    Some(match hand_over.has_variables() {
         true => finding.predict(502, format!("no resolver defined to resolve {host}")),
         false => finding.refused_by(Program::Nginx, format!("upstream \"{host}\" may not have port {port}")),
     })

@@ -44,7 +44,8 @@ fn finding(file: &Unloaded, span: Span, label: &str) -> Finding {
 
 /// Whether nginx dials a pool of the file.
 fn is_wanted(machine: &Machine, listens: &[(Endpoint, Span)]) -> bool {
-    let mut missed = machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody).flat_map(|dial| &dial.missed);
+    let mut missed =
+        machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody).flat_map(|dial| dial.missed.iter());
     missed.any(|missed| listens.iter().any(|(here, _)| here.accepts(missed)))
 }
 
@@ -52,7 +53,7 @@ fn is_wanted(machine: &Machine, listens: &[(Endpoint, Span)]) -> bool {
 /// enabled, or one whose names other servers have.
 fn is_off(machine: &Machine, file: &Unloaded, names: &[String]) -> bool {
     let mut served = machine.nginx.iter().flat_map(|nginx| &nginx.servers).flat_map(|server| &server.names);
-    let served_elsewhere = !names.is_empty() && served.any(|name| names.contains(name));
+    let served_elsewhere = !names.is_empty() && served.any(|name| names.iter().any(|known| known == name));
     // Where nginx has no server at all, the available site is the one that is missing.
     let is_spare = file.include.is_none() && machine.nginx.iter().any(|nginx| !nginx.servers.is_empty());
     is_spare || served_elsewhere || machine.view.is_partial()

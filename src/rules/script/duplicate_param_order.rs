@@ -21,7 +21,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 }
                 // A script that is found all the same was not lost.
                 let is_found = own.name() == "SCRIPT_FILENAME"
-                    && script.sample.as_ref().is_some_and(|sample| sample.path() == sample.mapped.as_deref());
+                    && script.sample.as_ref().is_some_and(|sample| sample.path() == sample.mapped().as_deref());
                 let finding = RULE
                     .finding(
                         format!("{} is sent twice, and PHP keeps the last", own.name()),

@@ -13,7 +13,8 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
-            let Some(sample) = script.sample.as_ref().filter(|sample| sample.tail().ends_with(&sample.script_name))
+            let Some(sample) =
+                script.sample.as_ref().filter(|sample| sample.tail().ends_with(sample.script_name.as_str()))
             else {
                 continue;
             };

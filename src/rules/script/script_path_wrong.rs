@@ -65,7 +65,7 @@ fn explain(
     at: Span,
 ) -> Finding {
     let (uri, path) = (&sample.uri, sample.path().unwrap_or_default());
-    let mapped = sample.mapped.as_deref().unwrap_or_default();
+    let mapped = sample.mapped().unwrap_or_default();
     let found = |message: String, label: String| {
         RULE.finding(message, at, label)
             .note("PHP-FPM answers 404 with \"File not found.\"")
@@ -84,7 +84,7 @@ fn explain(
         Misplaced::Chroot(id, look, span) => {
             let (pool, look) = (&machine.pool(*id).name, look.path.display());
             let label = format!("pool {pool} puts its `chroot` before it and looks for {look}");
-            let root = path.strip_suffix(&sample.script_name).unwrap_or_default();
+            let root = path.strip_suffix(sample.script_name.as_str()).unwrap_or_default();
             let chroot = look.to_string();
             let chroot = chroot.strip_suffix(path).unwrap_or_default();
             let rest = root.strip_prefix(chroot).unwrap_or_default();

@@ -45,7 +45,7 @@ fn is_guarded(nginx: &Nginx, hand_over: &HandOver) -> bool {
         let by_lua = here.settings.iter().any(|setting| setting.name().contains("_by_lua"));
         by_lua || here.blocks.iter().any(is_if)
     });
-    let listens = nginx.servers.get(hand_over.server).map(|server| server.listens.as_slice()).unwrap_or_default();
+    let listens = nginx.servers.get(hand_over.server).map(|server| &server.listens[..]).unwrap_or_default();
     let is_local = |listen: &str| {
         let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).trim_matches(['[', ']']);
         listen.starts_with("unix:") || host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())

@@ -15,14 +15,14 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
-        let mut patterns = Patterns::default();
+        let patterns = Patterns::default();
         let mut searched: BTreeMap<usize, Locations> = BTreeMap::new();
         for hand_over in &nginx.hand_overs {
             let Some(page) = error_page(nginx, hand_over, "502") else { continue };
             let Some(server) = nginx.servers.get(hand_over.server) else { continue };
             let locations = searched
                 .entry(hand_over.server)
-                .or_insert_with(|| Locations::new(&nginx.config, server.level, &mut patterns));
+                .or_insert_with(|| Locations::new(&nginx.config, server.level, &patterns));
             let finding = match page.text.starts_with('@') {
                 true if locations.named(&page.text).is_some() || !nginx.is_whole => continue,
                 true => RULE

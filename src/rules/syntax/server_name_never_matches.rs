@@ -11,7 +11,7 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         for server in &nginx.servers {
-            for word in nginx.config.own(server.level, "server_name").flat_map(|names| &names.args) {
+            for word in nginx.config.own(server.level, "server_name").flat_map(|names| names.args.iter()) {
                 let Some((why, meant)) = flaw(&word.text) else { continue };
                 let finding = RULE
                     .finding(format!("no request asks for the host {}", word.text), word.span, why)

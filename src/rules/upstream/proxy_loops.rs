@@ -1,5 +1,7 @@
 //! A server hands its requests over to itself.
 
+use ecow::EcoString;
+
 use super::default_host;
 use crate::deployment::{Deployment, Dial, HandOver, Machine, Nginx, Protocol, Reach};
 use crate::nginx::levels::Context;
@@ -78,7 +80,7 @@ fn asks_for_it(nginx: &Nginx, hand_over: &HandOver, listen: &str) -> bool {
                 value.filter(|value| *value != "$proxy_host").map_or_else(|| default_host(hand_over), str::to_owned);
             let sent = sent.split(':').next().unwrap_or_default().to_ascii_lowercase();
             let sharing = || nginx.servers.iter().filter(|it| it.listens.iter().any(|own| own.text == listen));
-            let is_odd = |name: &String| name.starts_with('~') || name.contains('*') || name.starts_with('.');
+            let is_odd = |name: &EcoString| name.starts_with('~') || name.contains('*') || name.starts_with('.');
             let named = sharing().find(|it| it.names.iter().any(|name| name.eq_ignore_ascii_case(&sent)));
             match named {
                 Some(named) => named.level == server.level,

@@ -69,7 +69,7 @@ pub(super) fn check(directive: &Directive, place: Places, version: Option<Versio
         },
         "expires" => expires(args),
         "allow" | "deny" => access(first),
-        "keepalive_timeout" if place.and(Places::named("upstream")).is_none() => {
+        "keepalive_timeout" if place.and(Places::UPSTREAM).is_none() => {
             match (literals::milliseconds(first), args.get(1)) {
                 (None, _) => invalid("a time: `65s`"),
                 (_, Some(header)) if literals::seconds(&header.text).is_none() => {
