@@ -122,7 +122,10 @@ fn check(case: &Path, root: &Path, facts: &[&str], advice: bool) -> Result<Vec<F
     if advice {
         command.arg("--advice");
     }
-    let output = command.arg("--root").arg(root).output().map_err(|e| e.to_string())?;
+    if !tree::base(case).ends_with("repository") {
+        command.arg("--root");
+    }
+    let output = command.arg(root).output().map_err(|e| e.to_string())?;
     let (json, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let report: Output = serde_json::from_str(&json).map_err(|e| format!("{e}\n{json}{complaints}"))?;
     if output.status.success() && report.errors.is_empty() {
@@ -137,7 +140,7 @@ fn findings(case: &Path) -> Result<()> {
     let text = read(&path);
     let expected = text.as_deref().map(parse).unwrap_or_default();
     let advice = expected.iter().any(|block| block.head.starts_with("advice "));
-    let findings = check(case, &case.join("rootfs"), &["facts.toml"], advice)?;
+    let findings = check(case, &tree::base(case), &["facts.toml"], advice)?;
     let got: Vec<Block> = findings.iter().map(block).collect();
     if env::var_os("GATELINT_UPDATE").is_some() {
         let comments = text.unwrap_or_default();

@@ -1,12 +1,13 @@
 //! A deployment under `testdata/deployments`, and the run of the real servers on one of its variants.
 
-use crate::live::{DEFAULT_FPM, Live, Master, Report, Result, Server};
+use crate::live::{DEFAULT_FPM, Live, Master, Report, Request, Result, Server};
 use crate::sandbox::{self, Scratch};
 use crate::servers::Fpm;
-use crate::{http, process, servers, tree};
+use crate::{containers, http, process, servers, tree};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 
 /// The argument that makes this program the inside of a run.
@@ -81,27 +82,25 @@ impl Case {
     /// Starts the real servers on `variant` in a sandbox, and reports what was seen.
     pub fn run(&self, variant: Variant, scratch: &Scratch) -> Result<Report> {
         let folder = fs::canonicalize(&self.folder).map_err(|e| format!("{}: {e}", self.folder.display()))?;
-        let mut command = sandbox::command(&this_program()?);
+        let mut command = sandbox::command(&this_program()?, None);
         command.arg(CHILD).arg(folder).arg(variant.to_string()).arg(scratch.work());
         let finished = process::run(&mut command, WATCHDOG).map_err(|e| format!("the sandbox: {e}"))?;
-        let report = finished.stdout.lines().find_map(|line| line.strip_prefix(MARKER));
-        match report {
-            Some(json) => serde_json::from_str(json).map_err(|e| format!("cannot read the report: {e}\n{json}")),
-            None => Err(format!("the sandbox failed ({}): {}", finished.status, finished.stderr.trim())),
-        }
+        let failed = || Err(format!("the sandbox failed ({}): {}", finished.status, finished.stderr.trim()));
+        finished.stdout.lines().find_map(unmarked).unwrap_or_else(failed)
     }
 }
 
 /// Tries whether a private root can be made here.
 pub fn probe() -> Result<()> {
     let scratch = Scratch::new("probe")?;
-    let mut command = sandbox::command(&this_program()?);
+    let mut command = sandbox::command(&this_program()?, None);
     command.arg(PROBE).arg(scratch.tree()).arg(Variant::Faulty.to_string()).arg(scratch.work());
     let finished = process::run(&mut command, WATCHDOG)?;
     if finished.status.success() { Ok(()) } else { Err(finished.stderr.trim().to_owned()) }
 }
 
-fn this_program() -> Result<PathBuf> {
+/// The path of this program.
+pub fn this_program() -> Result<PathBuf> {
     std::env::current_exe().map_err(|e| format!("cannot find this test program: {e}"))
 }
 
@@ -110,18 +109,36 @@ pub fn inside(arguments: &[String]) -> Result<String> {
     let [what, folder, variant, work] = arguments else {
         return Err(format!("the inside of a run needs four arguments, not {arguments:?}"));
     };
-    let fixed = *variant == Variant::Fixed.to_string();
+    let (folder, work, fixed) = (Path::new(folder), Path::new(work), is_fixed(variant));
     if what == PROBE {
-        sandbox::enter(Path::new(work), Path::new(folder))?;
-        return Ok(String::new());
+        sandbox::enter(work, folder)?;
+        return containers::probe().map(|()| String::new());
     }
-    let live = Live::read(Path::new(folder))?;
-    sandbox::enter(Path::new(work), Path::new(folder))?;
+    let live = Live::read(folder)?;
+    if live.has_containers() {
+        return marked(&containers::run(&live, folder, fixed, work)?);
+    }
+    sandbox::enter(work, folder)?;
     tree::materialise(Path::new(sandbox::CASE), fixed, Path::new("/"))?;
     sandbox::make_directories(live.directories.iter().chain(&live.outcome(fixed).directories))?;
-    let report = observe(&live, fixed)?;
-    let json = serde_json::to_string(&report).map_err(|e| format!("cannot write the report: {e}"))?;
+    marked(&observe(&live, fixed)?)
+}
+
+/// Whether an argument is the name of the corrected variant.
+pub fn is_fixed(variant: &str) -> bool {
+    variant == Variant::Fixed.to_string()
+}
+
+/// The line of the standard output that is a report.
+pub fn marked(report: &Report) -> Result<String> {
+    let json = serde_json::to_string(report).map_err(|e| format!("cannot write the report: {e}"))?;
     Ok(format!("{MARKER}{json}"))
+}
+
+/// The report in a line of the standard output, if it is one.
+pub fn unmarked(line: &str) -> Option<Result<Report>> {
+    let json = line.strip_prefix(MARKER)?;
+    Some(serde_json::from_str(json).map_err(|e| format!("cannot read the report: {e}\n{json}")))
 }
 
 /// Runs the servers on the present root.
@@ -133,15 +150,10 @@ fn observe(live: &Live, fixed: bool) -> Result<Report> {
     let mut masters = Vec::new();
     for (number, config) in masters_to_start(live).iter().enumerate() {
         let fpm = Fpm { config, arguments: &live.fpm_args, private: &live.fpm_private };
-        let test = fpm.test()?;
-        let fpm_values = if test.ok { Some(fpm.values()?) } else { None };
-        let log = fpm_values.as_ref().and_then(|values| values.get("global")?.get("error_log"));
-        let (start, child) = fpm.start(&format!("fpm-{number}"), log.map(String::as_str))?;
-        masters.push(child);
-        report.fpm.push(Master { config: config.clone(), server: Server { test, start }, fpm_values });
+        masters.push(observe_fpm(&format!("fpm-{number}"), &fpm, &mut report)?);
     }
     if live.nginx {
-        observe_nginx(live, fixed, &mut report)?;
+        observe_nginx(&live.outcome(fixed).requests, &mut report)?;
     }
     for master in masters {
         servers::stop_fpm(master);
@@ -149,13 +161,24 @@ fn observe(live: &Live, fixed: bool) -> Result<Report> {
     Ok(report)
 }
 
-fn observe_nginx(live: &Live, fixed: bool, report: &mut Report) -> Result<()> {
+/// Tests and starts a master; `name` tells its output from that of others.
+pub fn observe_fpm(name: &str, fpm: &Fpm, report: &mut Report) -> Result<Child> {
+    let test = fpm.test()?;
+    let fpm_values = if test.ok { Some(fpm.values()?) } else { None };
+    let log = fpm_values.as_ref().and_then(|values| values.get("global")?.get("error_log"));
+    let (start, child) = fpm.start(name, log.map(String::as_str))?;
+    report.fpm.push(Master { config: fpm.config.to_owned(), server: Server { test, start }, fpm_values });
+    Ok(child)
+}
+
+/// Tests, starts, asks and stops nginx.
+pub fn observe_nginx(requests: &[Request], report: &mut Report) -> Result<()> {
     let test = servers::test_nginx()?;
     let dump = if test.ok { servers::dump_nginx()? } else { String::new() };
     report.nginx_files = servers::dumped_files(&dump);
     let (start, child) = servers::start_nginx()?;
     if start.ok {
-        for request in &live.outcome(fixed).requests {
+        for request in requests {
             report.answers.push((0..request.repeat).map(|_| http::ask(request)).collect());
         }
     }

@@ -1,5 +1,7 @@
 //! `live.toml`, which says how the real servers behave on a deployment, and the report of how they did.
 
+use crate::container::Image;
+use crate::containers::Containers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,9 +33,12 @@ pub struct Live {
     /// Plain HTTP servers beside nginx.
     #[serde(default)]
     pub http: Vec<PlainHttp>,
-    /// What happens on `rootfs`.
+    /// The containers of a deployment that is a repository with a compose file.
+    #[serde(default)]
+    containers: Containers,
+    /// What happens on the tree as it is.
     faulty: Option<Outcome>,
-    /// What happens on `rootfs` with `fixed` laid over it.
+    /// What happens with `fixed` laid over it.
     fixed: Option<Outcome>,
 }
 
@@ -82,6 +87,9 @@ pub struct Outcome {
     /// Made on this variant only, after the common ones.
     #[serde(default)]
     pub directories: Vec<Directory>,
+    /// Containers that differ on this variant: each stands for the common one of its name.
+    #[serde(default)]
+    containers: Containers,
     /// Asked one after the other.
     #[serde(default)]
     pub requests: Vec<Request>,
@@ -189,10 +197,26 @@ impl Live {
         }
         live.faulty.get_or_insert_with(Outcome::healthy);
         live.fixed.get_or_insert_with(Outcome::healthy);
+        if live.has_containers() {
+            let nginx = live.containers.values().filter(|container| container.image == Image::Nginx).count();
+            if nginx != 1 {
+                return Err(format!("has {nginx} containers of nginx, which must be one"));
+            }
+        }
         for (name, outcome) in [("faulty", live.outcome(false)), ("fixed", live.outcome(true))] {
             outcome.check(live.nginx).map_err(|e| format!("[{name}] {e}"))?;
         }
         Ok(live)
+    }
+
+    /// Whether the servers run in containers.
+    pub fn has_containers(&self) -> bool {
+        !self.containers.is_empty()
+    }
+
+    /// The containers of a variant.
+    pub fn containers(&self, fixed: bool) -> Containers {
+        self.containers.clone().into_iter().chain(self.outcome(fixed).containers.clone()).collect()
     }
 
     /// What must happen on the tree, corrected or as it is.

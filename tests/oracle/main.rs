@@ -6,11 +6,15 @@
 //!
 //! For each variant of a deployment the program starts itself again inside `unshare` ([`sandbox`]); that inside lays
 //! the tree, runs the servers ([`servers`], [`http`]) and prints a report ([`live::Report`]), which the outside compares
-//! ([`verdict`], [`predictions`], [`readings`]). The reports stay in `target/tmp/oracle/<case>.<variant>.json`.
+//! ([`verdict`], [`predictions`], [`readings`]). The containers of a compose file are such insides as well, linked by
+//! networks of their own ([`containers`], [`container`], [`dns`]); no Docker is needed. The reports stay in `target/tmp/oracle/<case>.<variant>.json`.
 // The list is about the library, which must not leave the root.
 #![allow(clippy::disallowed_methods)]
 
 mod case;
+mod container;
+mod containers;
+mod dns;
 mod http;
 mod live;
 mod predictions;
@@ -34,9 +38,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// The first arguments that make this program the inside of something.
+const INSIDES: [&str; 3] = [case::CHILD, case::PROBE, container::CHILD];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == case::CHILD || first == case::PROBE) {
+    if arguments.first().is_some_and(|first| INSIDES.contains(&first.as_str())) {
         return inside(&arguments);
     }
     let mut arguments = Arguments::from_args();
@@ -50,6 +57,9 @@ fn main() -> ExitCode {
 }
 
 fn inside(arguments: &[String]) -> ExitCode {
+    if arguments.first().is_some_and(|first| first == container::CHILD) {
+        return container::inside(arguments).map_or_else(|message| complain(&message), |()| ExitCode::SUCCESS);
+    }
     match case::inside(arguments).map(|text| writeln!(std::io::stdout(), "{text}")) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => complain(&format!("cannot print the report: {error}")),
@@ -74,7 +84,7 @@ fn missing() -> Option<String> {
     if servers::fpm().is_none() {
         return Some("no PHP-FPM is installed".to_owned());
     }
-    for program in ["unshare", "mount", "ip"] {
+    for program in ["unshare", "nsenter", "mount", "ip"] {
         let path = env::var_os("PATH").unwrap_or_default();
         if !env::split_paths(&path).any(|folder| folder.join(program).exists()) {
             return Some(format!("{program} is not installed"));
@@ -123,7 +133,9 @@ fn run(case: &Case, variant: Variant) -> std::result::Result<(), Failed> {
     let mut differences = verdict::differences(&case.live, variant == Variant::Fixed, &report);
     tree::materialise(&case.folder, variant == Variant::Fixed, &scratch.tree())?;
     differences.extend(predictions::differences(case, variant, &scratch.tree(), &report)?);
-    differences.extend(readings::differences(&case.live, &scratch.tree(), &report)?);
+    if !case.live.has_containers() {
+        differences.extend(readings::differences(&case.live, &scratch.tree(), &report)?);
+    }
     if differences.is_empty() {
         return Ok(());
     }

@@ -52,7 +52,10 @@ pub fn differences(case: &Case, variant: Variant, tree: &Path, report: &Report) 
     for master in case.live.fpm.iter().flatten() {
         command.arg("--fpm-conf").arg(master);
     }
-    command.arg("--root").arg(tree);
+    if !case.live.has_containers() {
+        command.arg("--root");
+    }
+    command.arg(tree);
     let finished = process::run(&mut command, Duration::from_secs(30))?;
     let output = parse(&finished.stdout)
         .map_err(|e| format!("gatelint ({}) prints no report: {e}\n{}", finished.status, finished.stderr))?;

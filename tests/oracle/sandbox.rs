@@ -25,11 +25,15 @@ const EMPTY: [(&str, &str); 6] = [
 const REMOVED: [&str; 4] = ["/etc/nginx", "/etc/php", "/etc/php-fpm.d", "/etc/php-fpm.conf"];
 
 /// The command that runs `program` in namespaces of its own, with a umask and a limit of
-/// descriptors that don't depend on the caller's.
+/// descriptors that don't depend on the caller's; `network` is a network namespace that is there already.
 /// What it starts ends with it, and it ends when the command is killed.
-pub fn command(program: &Path) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["-m", "-n", "-p", "-i", "-u", "--fork", "--kill-child", "--mount-proc"]);
+pub fn command(program: &Path, network: Option<&Path>) -> Command {
+    let mut command = Command::new(if network.is_some() { "nsenter" } else { "unshare" });
+    match network {
+        Some(network) => command.arg(format!("--net={}", network.display())).arg("unshare"),
+        None => command.arg("-n"),
+    };
+    command.args(["-m", "-p", "-i", "-u", "--fork", "--kill-child", "--mount-proc"]);
     command.args(["sh", "-c", "umask 022; ulimit -Sn 1024; exec \"$@\"", "sh"]).arg(program);
     command
 }
@@ -161,7 +165,7 @@ impl Drop for Scratch {
 }
 
 /// Writes a file anew: writing through a link that the host has there would not reach it.
-fn write(path: &str, text: &str) -> Result<()> {
+pub fn write(path: &str, text: &str) -> Result<()> {
     clear(Path::new(path))?;
     fs::write(path, text).map_err(|e| trouble(Path::new(path), e))
 }

@@ -4,7 +4,8 @@
 use crate::live::{Answer, Live, Master, Report, Result, Server, Verdict};
 use crate::sandbox::Scratch;
 use crate::tree;
-use crate::{http, predictions, servers, verdict};
+use crate::{containers, dns, http, predictions, servers, verdict};
+use gatelint::host::profile::Profile;
 use libtest_mimic::Trial;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +14,7 @@ type Check = fn() -> Result<()>;
 
 /// The trials of this module.
 pub fn trials() -> Vec<Trial> {
-    let all: [(&str, Check); 8] = [
+    let all: [(&str, Check); 11] = [
         ("live_toml_is_checked", live_toml_is_checked),
         ("differences_are_told", differences_are_told),
         ("predictions_are_compared", predictions_are_compared),
@@ -22,6 +23,9 @@ pub fn trials() -> Vec<Trial> {
         ("dumps_are_read", dumps_are_read),
         ("answers_are_read", answers_are_read),
         ("trees_stay_inside", trees_stay_inside),
+        ("containers_are_linked", containers_are_linked),
+        ("names_are_answered", names_are_answered),
+        ("images_are_those_of_the_profiles", images_are_those_of_the_profiles),
     ];
     all.into_iter().map(|(name, check)| Trial::test(format!("selftest::{name}"), move || Ok(check()?))).collect()
 }
@@ -49,6 +53,8 @@ fn live_toml_is_checked() -> Result<()> {
         ("[faulty]\n[[faulty.requests]]\npath = \"/\"\nstatus = 502\nrepeat = 0", "never asked"),
         ("[faulty]\nmessage = \"no\"", "no server refuses"),
         ("[faulty]\nnginx_test = \"refused\"\nmessage = \"no\"", ""),
+        ("[containers.a]\nimage = \"php\"\n[faulty]", "0 containers of nginx"),
+        ("[containers.a]\nimage = \"nginx\"\nnetwork = \"b\"\n[faulty]", "unknown field `network`"),
     ];
     for (text, wanted) in cases {
         expect(text, &Live::parse(text, true).err().into_iter().collect::<Vec<_>>(), wanted)?;
@@ -201,4 +207,55 @@ fn trees_stay_inside() -> Result<()> {
     expect("a way out", &refused(), "not a plain path")?;
     made(symlink(case.join("elsewhere"), case.join("rootfs/run")))?;
     expect("a link that leads out", &refused(), "leads out of the tree")
+}
+
+/// A container finds the names of those on its networks, at their addresses there, and no others.
+fn containers_are_linked() -> Result<()> {
+    let text = "[containers.a]\nimage = \"nginx\"\nnetworks = [\"n\", \"m\"]\n\
+        [containers.b]\nimage = \"php\"\nnetworks = [\"m\"]\nnames = [\"b\", \"pool\"]\n\
+        [containers.c]\nimage = \"php\"\nnetworks = [\"other\"]\nnames = [\"c\"]\n\
+        [fixed.containers.c]\nimage = \"php\"\nnetworks = [\"n\"]\nnames = [\"c\"]\n[faulty]";
+    let live = Live::parse(text, true)?;
+    let names = |fixed| containers::names(&live.containers(fixed), "a");
+    expect_same(names(false).into_keys().collect::<Vec<_>>(), vec!["b".to_owned(), "pool".to_owned()])?;
+    let (fixed, containers) = (names(true), live.containers(true));
+    expect_same(fixed.keys().map(String::as_str).collect::<Vec<_>>(), vec!["b", "c", "pool"])?;
+    for name in ["b", "c"] {
+        let own = containers::addresses(&containers, name);
+        expect_same(own.iter().map(|(_, address)| Some(address)).collect::<Vec<_>>(), vec![fixed.get(name)])?;
+    }
+    expect_same(containers::addresses(&containers, "a").len(), 2)
+}
+
+fn names_are_answered() -> Result<()> {
+    let names = [("php".to_owned(), [172, 18, 0, 3].into())].into();
+    let query = |name: &str, kind: u8| {
+        let length = name.len() as u8;
+        [&[7, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, length], name.as_bytes(), &[0, 0, kind, 0, 1]].concat()
+    };
+    // The kind of record, the code of the answer, and its last four bytes.
+    for (name, kind, code, end) in
+        [("PHP", 1, 0, [172, 18, 0, 3]), ("php", 28, 0, [0, 28, 0, 1]), ("phq", 1, 3, [0, 1, 0, 1])]
+    {
+        let answer = dns::answer(&query(name, kind), &names).unwrap_or_default();
+        expect_same((answer.get(..4), answer.ends_with(&end)), (Some(&[7, 9, 0x81, 0x80 | code][..]), true))?;
+    }
+    expect_same(dns::answer(&query("php", 1)[..14], &names), None)
+}
+
+/// What gatelint takes an image to bring is in its files here, which the servers read.
+fn images_are_those_of_the_profiles() -> Result<()> {
+    let images = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/images");
+    for (image, profile) in [("nginx", Profile::DockerNginx), ("php", Profile::DockerPhp)] {
+        for added in profile.files() {
+            let path = images.join(image).join(added.path.strip_prefix("/").unwrap_or(&added.path));
+            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let lines: Vec<_> = text.lines().map(words).collect();
+            let taken = String::from_utf8_lossy(&added.text).into_owned();
+            let missing: Vec<_> = taken.lines().filter(|line| !lines.contains(&words(line))).collect();
+            expect_same((&path, missing), (&path, Vec::new()))?;
+        }
+    }
+    Ok(())
 }

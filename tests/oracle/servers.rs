@@ -27,7 +27,8 @@ const START: Duration = Duration::from_secs(6);
 /// A master may be told not to log that it is ready. One that still runs after this is taken to be.
 const FPM_START: Duration = Duration::from_secs(3);
 
-const STOP: Duration = Duration::from_secs(3);
+/// A server that was asked to end may take so long.
+pub const STOP: Duration = Duration::from_secs(3);
 
 const TEST: Duration = Duration::from_secs(15);
 

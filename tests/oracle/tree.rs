@@ -1,15 +1,16 @@
-//! A deployment's tree, laid out as a host's root: `rootfs`, and for the corrected twin `fixed` over it.
+//! A deployment's tree: `rootfs`, which is a host's root, or `repository`, which has a compose file; and for the
+//! corrected twin `fixed` over it.
 
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 type Result<T> = std::result::Result<T, String>;
 
 /// Lays the tree of the deployment in `case` under `root`, corrected or as it is.
 pub fn materialise(case: &Path, fixed: bool, root: &Path) -> Result<()> {
-    lay(&case.join("rootfs"), root, root)?;
+    lay(&base(case), root, root)?;
     let twin = case.join("fixed");
     if fixed {
         lay(&twin, root, root)?;
@@ -18,9 +19,15 @@ pub fn materialise(case: &Path, fixed: bool, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The tree without its corrections.
+pub fn base(case: &Path) -> PathBuf {
+    let repository = case.join("repository");
+    if repository.is_dir() { repository } else { case.join("rootfs") }
+}
+
 /// Lays what is in `from` over `to`, a folder of the tree `root`. Links stay links; files are everybody's to read,
 /// whatever a checkout made of their modes.
-fn lay(from: &Path, to: &Path, root: &Path) -> Result<()> {
+pub fn lay(from: &Path, to: &Path, root: &Path) -> Result<()> {
     let listed = fs::read_dir(from).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     for entry in listed.map_err(|e| trouble(from, e))? {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
