@@ -243,14 +243,15 @@ impl Nginx {
     }
 }
 
-/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules: they
-/// bring directives, and neither groups nor resolvers.
+/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules and the
+/// files of nginx's package: they bring neither groups nor resolvers.
 pub(super) fn is_whole(files: &Files, config: &Config, view: View) -> bool {
     let unread =
         |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
     let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
     let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
-    let known = |problem: &IncludeProblem| module(problem) || !unread(problem) && matched(problem);
+    let brings_none = |problem: &IncludeProblem| module(problem) || is_packaged(&problem.path);
+    let known = |problem: &IncludeProblem| brings_none(problem) || !unread(problem) && matched(problem);
     config.level(config.main()).context == Context::Main && files.problems.iter().all(known)
 }
 
