@@ -256,14 +256,15 @@ impl Nginx {
     }
 }
 
-/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules: they
-/// bring directives, and neither groups nor resolvers.
+/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules and the
+/// files of nginx's package: they bring neither groups nor resolvers.
 pub(super) fn is_whole(files: &Files, config: &Config, view: View) -> bool {
     let unread =
         |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
     let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
     let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
-    let known = |problem: &IncludeProblem| module(problem) || !unread(problem) && matched(problem);
+    let brings_none = |problem: &IncludeProblem| module(problem) || is_packaged(&problem.path);
+    let known = |problem: &IncludeProblem| brings_none(problem) || !unread(problem) && matched(problem);
     config.level(config.main()).context == Context::Main && files.problems.iter().all(known)
 }
 
@@ -341,6 +342,11 @@ impl Peer {
     /// The number of the branch of a variable that it belongs to.
     pub fn branch_number(&self) -> Option<usize> {
         self.branch.as_ref().map(|branch| branch.number)
+    }
+
+    /// Whether it is a member of a group that a variable names.
+    pub fn is_of_named_group(&self) -> bool {
+        self.branch.as_ref().is_some_and(|branch| branch.group.is_some())
     }
 
     /// The address that is written at a place; `default_port` is taken where it names none.

@@ -132,10 +132,7 @@ impl HandOver {
     pub fn named(&self) -> &[Peer] {
         match &self.target {
             Target::Direct(peer) => std::slice::from_ref(peer),
-            Target::Branches(peers) => {
-                let of_group = |peer: &Peer| peer.branch.as_ref().is_some_and(|branch| branch.group.is_some());
-                &peers[..peers.partition_point(|peer| !of_group(peer))]
-            }
+            Target::Branches(peers) => &peers[..peers.partition_point(|peer| !peer.is_of_named_group())],
             Target::Upstream(_) | Target::Unknown => &[],
         }
     }

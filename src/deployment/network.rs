@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::connect::Reach;
+use super::connect::{Dial, Reach};
 use super::{Bound, HandOver, Machine, Master, PoolId, Protocol};
 use crate::source::{FileId, Sources, Span};
 use crate::values::address::{Address, Endpoint, is_local};
@@ -185,7 +185,13 @@ impl Network {
     fn at_port(&self, machine: &Machine, hand_over: &HandOver, at: usize, port: u16) -> Option<Reach> {
         let (mut outside, mut inside) = (Vec::new(), None);
         for (id, pool) in machine.pools().filter(|(id, _)| machine.masters[id.master].service == Some(at)) {
+            let is_loopback = |at: &Endpoint| matches!(at, Endpoint::Tcp(address) if address.ip().is_loopback());
             match pool.listener.as_ref().map(|listener| &listener.bound)? {
+                // `localhost`
+                Bound::OneOf(all) if all.iter().all(is_loopback) => {
+                    let has_port = |at: &Endpoint| matches!(at, Endpoint::Tcp(address) if address.port() == port);
+                    inside = inside.or(all.iter().any(has_port).then_some(id));
+                }
                 Bound::At(Endpoint::Tcp(address)) if address.port() != port => {}
                 Bound::At(Endpoint::Tcp(address)) if address.ip().is_unspecified() => outside.push(id),
                 Bound::At(Endpoint::Tcp(address)) if address.ip().is_loopback() => inside = Some(id),
@@ -298,6 +304,13 @@ impl Machine {
             Address::Ip(other) if !is_local(other.ip()) => None,
             _ => network.at_home(self, hand_over, address),
         }
+    }
+
+    /// The service of a master that a dial reaches over a network of containers: it never comes from a loopback.
+    pub fn service_across(&self, dial: &Dial, master: usize) -> Option<&Service> {
+        let service = self.network.as_ref()?.service_of(&self.masters[master])?;
+        let is_by_port = !matches!(dial.address, Address::Unix(_));
+        Some(service).filter(|service| is_by_port && service.way == Way::Network)
     }
 
     /// The service that a dial leads to, where it is cut off.

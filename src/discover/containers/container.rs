@@ -1,5 +1,6 @@
 //! One container: its files in the places that they have inside of it, and what can be told of its programs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use super::compose::Service;
 use super::dockerfile::Recipe;
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::facts::{FactsFile, Versions};
+use crate::host::facts::{FactsFile, UserFact, Versions};
 use crate::host::overlay::{Overlay, PathMap};
 use crate::host::profile::Profile;
 use crate::host::{Host, glob, layout, normalize};
@@ -29,6 +30,8 @@ pub(super) struct Container {
     is_changed: bool,
     /// Whether more than its image's program may run in it.
     pub runs_more: bool,
+    /// Whether its image is built here.
+    is_built: bool,
     /// Whether files may be in it that come from another image or from the net.
     has_foreign_files: bool,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
@@ -59,6 +62,7 @@ impl Container {
             maps: maps.unwrap_or_default().concat(),
             is_changed: recipe.is_changed,
             runs_more: recipe.runs_more,
+            is_built: true,
             has_foreign_files: recipe.has_foreign_files,
             fpm_main: None,
         }
@@ -83,6 +87,7 @@ impl Container {
                 Container::new(&recipe, directory, name, repository)
             }
         };
+        container.is_built = service.build.is_some();
         // What is mounted covers what was copied.
         let binds = service.binds.iter().filter_map(|(from, to)| {
             let from = normalize(&directory.join(from));
@@ -146,16 +151,24 @@ impl Container {
         if !(has_nginx || has_fpm) || has_fpm && !is_known {
             return None;
         }
+        let users = self.users();
         let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
         let plan = Plan {
             in_container: true,
             maps: self.maps.clone(),
             only_maps: true,
             added,
-            facts: vec![FactsFile { versions: Some(self.versions(profile)), ..FactsFile::default() }],
+            facts: vec![FactsFile { versions: Some(self.versions(profile)), users, ..FactsFile::default() }],
             ..Plan::new(repository.root.to_owned(), View::Overlay, selection)
         };
         Some(Holds { plan, is_given, has_nginx, has_fpm })
+    }
+
+    /// The users that are known in it: that of the image `nginx` is in no other group, unless a build adds it.
+    fn users(&self) -> BTreeMap<String, UserFact> {
+        let name = || "nginx".to_owned();
+        let user = UserFact { uid: None, group: Some(name()), groups: Some(BTreeSet::from([name()])) };
+        if self.is_nginx() && !self.is_built { BTreeMap::from([(name(), user)]) } else { BTreeMap::new() }
     }
 
     /// The versions that the tag of its image names.

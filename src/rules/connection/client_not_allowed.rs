@@ -13,6 +13,9 @@ use crate::values::address::Endpoint;
 pub(super) static RULE: Rule =
     rule!(connection / "client-not-allowed", Error, "listen.allowed_clients excludes the address nginx dials from");
 
+/// What nginx logs when the pool closes the connection.
+const REFUSED: &str = "while reading response header from upstream";
+
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for dial in &machine.dials {
@@ -48,6 +51,9 @@ fn sources(machine: &Machine, dial: &Dial) -> (Vec<IpAddr>, Option<Span>) {
 /// Whether a pool refuses every address that nginx may dial from.
 pub(super) fn is_refused(machine: &Machine, dial: &Dial, id: PoolId) -> bool {
     let allowed = machine.pool(id).listener.as_ref().and_then(|listener| listener.allowed_clients.as_ref());
+    if let Some(allowed) = allowed.filter(|_| machine.service_across(dial, id.master).is_some()) {
+        return allowed.addresses.iter().all(|address| address.to_canonical().is_loopback());
+    }
     let (sources, _) = sources(machine, dial);
     allowed.is_some_and(|allowed| !sources.is_empty() && !sources.iter().any(|source| allowed.admits(*source)))
 }
@@ -59,22 +65,35 @@ fn refused(machine: &Machine, dial: &Dial, id: PoolId) -> Option<Finding> {
     if !is_refused(machine, dial, id) {
         return (!allowed.dropped.is_empty() && !sources.is_empty()).then(|| dropped(pool.name.as_str(), allowed));
     }
+    if let Some(service) = machine.service_across(dial, id.master) {
+        let message =
+            format!("pool {} serves the container of {} alone, and nginx is in another", pool.name, service.name);
+        let finding = RULE
+            .finding(message, allowed.span, admitted(allowed))
+            .label(dial.span, "nginx dials from another container, which is no loopback")
+            .help("remove the line: the networks of the compose file say who reaches the port");
+        return Some(Failure::of(machine, dial).predict(finding, REFUSED.to_owned()));
+    }
     let source = sources[0];
     let message = format!("pool {} refuses nginx, which dials from {source}", pool.name);
-    let admitted = match allowed.addresses.as_slice() {
-        [] if allowed.dropped.is_empty() => "an empty value admits nobody".to_owned(),
-        [] => "no item is an address, so nobody is served".to_owned(),
-        addresses => format!("serves only {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
-    };
     let mut finding = RULE
-        .finding(message, allowed.span, admitted)
+        .finding(message, allowed.span, admitted(allowed))
         .label(bind.unwrap_or(dial.span), format!("nginx dials from {source} here"))
         .help(format!("write `listen.allowed_clients = {}`, then reload PHP-FPM", with(allowed, source)));
-    finding = Failure::of(machine, dial).predict(finding, "while reading response header from upstream".to_owned());
+    finding = Failure::of(machine, dial).predict(finding, REFUSED.to_owned());
     if !allowed.dropped.is_empty() {
         finding = finding.note(not_addresses(allowed));
     }
     Some(finding)
+}
+
+/// Who is served.
+fn admitted(allowed: &AllowedClients) -> String {
+    match allowed.addresses.as_slice() {
+        [] if allowed.dropped.is_empty() => "an empty value admits nobody".to_owned(),
+        [] => "no item is an address, so nobody is served".to_owned(),
+        addresses => format!("serves only {}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn dropped(pool: &str, allowed: &AllowedClients) -> Finding {

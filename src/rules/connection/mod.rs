@@ -1,7 +1,7 @@
 //! Who listens where, and who dials.
 
 use super::Rule;
-use crate::deployment::{Deployment, Dial, Gap, HandOver, Machine, Network, Nginx, Peer, Pool, PoolId, Reach};
+use crate::deployment::{Deployment, Dial, Gap, HandOver, Machine, Network, Nginx, Peer, Pool, PoolId, Reach, Target};
 use crate::finding::{Finding, Program};
 use crate::values::address::{Address, Endpoint};
 
@@ -164,16 +164,22 @@ pub(super) fn cut(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &N
 }
 
 /// Says what comes of a name that the container's name server does not know: nginx does not start, unless it
-/// looks the name up at each request.
+/// looks the name up at each request. The members of a group it looks up when it starts, whatever leads to the group.
 pub(super) fn predict_unknown_name(finding: Finding, machine: &Machine, dial: &Dial, name: &str) -> Finding {
     let (nginx, hand_over) = machine.hand_over(dial);
-    let is_late = hand_over.has_variables() || hand_over.peers(nginx)[dial.peer].resolve;
+    let peer = &hand_over.peers(nginx)[dial.peer];
+    let is_member = peer.is_of_named_group() || matches!(hand_over.target, Target::Upstream(_));
+    let is_late = if is_member { peer.resolve } else { hand_over.has_variables() };
     let finding = match is_late {
         true => {
             let log = format!("{name} could not be resolved (3: Host not found)");
             Failure::of(machine, dial).predict(finding, log)
         }
-        false => finding.refused_by(Program::Nginx, format!("host not found in upstream \"{name}\"")),
+        false => {
+            // Of a member nginx shows the port as well.
+            let shown = if is_member { &peer.written } else { name };
+            finding.refused_by(Program::Nginx, format!("host not found in upstream \"{shown}\""))
+        }
     };
     label_hand_over(finding, machine, dial)
 }

@@ -1,7 +1,7 @@
 //! nginx's workers may not write to the socket that a pool creates.
 
 use crate::deployment::access::{Class, Verdict, WRITE};
-use crate::deployment::{Deployment, Dial, Listener, Machine, Nginx, Origin, Pool, PoolId, Reach};
+use crate::deployment::{Deployment, Dial, Listener, Machine, Master, Nginx, Origin, Pool, PoolId, Reach};
 use crate::finding::{Finding, Severity};
 use crate::host::accounts::Lookup;
 use crate::rules::connection::{Failure, host_of, label_hand_over};
@@ -138,9 +138,16 @@ fn why(listener: &Listener, class: Class) -> String {
 
 /// The smallest change that opens the socket for nginx and for nobody else.
 fn help(machine: &Machine, nginx: &Nginx, pool: &Pool, listener: &Listener, class: Class) -> String {
-    let unit = &machine.masters.iter().find(|master| master.pools.iter().any(|other| other.header == pool.header));
-    let restart =
-        unit.map_or_else(|| "PHP-FPM".to_owned(), |master| master.layout.unit.trim_end_matches(".service").to_owned());
+    let master = machine.masters.iter().find(|master| master.pools.iter().any(|other| other.header == pool.header));
+    if master.is_some_and(|master| master.service.is_some()) {
+        // Users of one container mean nothing in another.
+        return format!(
+            "set `listen.mode = 0666` in pool {}, then start its container again: only containers that mount the volume reach the socket",
+            pool.name
+        );
+    }
+    let unit = |master: &Master| master.layout.unit.trim_end_matches(".service").to_owned();
+    let restart = master.map_or_else(|| "PHP-FPM".to_owned(), unit);
     let group = &nginx.worker.group.value;
     // A group argument replaces the group of the user's own name.
     let own = nginx.worker.user.value.as_str();

@@ -1,6 +1,6 @@
 //! An address that nginx goes on with lacks its first slash: in `try_files`, `rewrite` or `error_page`.
 
-use super::{scripts, sites};
+use super::{UNKNOWN, scripts, sites};
 use crate::deployment::{Deployment, Machine, Nginx, Sent, Site};
 use crate::finding::{Finding, Severity};
 use crate::nginx::ast::{Directive, Key, Word};
@@ -48,7 +48,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         )
                         .note(format!("it becomes the file {root}{path}, which is not there"))
                         .help(format!("write /{}", target.text))
-                        .predict(404, None);
+                        .predict(404, logged(nginx, site, root, path));
                     findings.push_for(server.shown_name(), finding);
                 }
             }
@@ -83,6 +83,17 @@ fn lacks_slash(text: &str) -> bool {
 
 fn path(target: &Word) -> &str {
     target.text.split('?').next().unwrap_or_default()
+}
+
+/// What is logged: PHP-FPM misses the script, or nginx the file; nothing where `try_files` asks for it first.
+fn logged(nginx: &Nginx, site: &Site, root: &str, path: &str) -> Option<String> {
+    let Found::At(location, _) = site.locations.find(path) else { return None };
+    let is_passed = nginx.hand_overs_of(site.number).any(|hand_over| hand_over.level == location.level);
+    match nginx.config.effective(location.level, "try_files") {
+        Some(_) => None,
+        None if is_passed => Some(UNKNOWN.to_owned()),
+        None => Some(format!("open() \"{root}{path}\" failed (2: No such file or directory)")),
+    }
 }
 
 /// Whether a location finds the file all the same, by a `SCRIPT_FILENAME` that brings a slash or names one script.
