@@ -924,6 +924,9 @@ fn what_a_dockerfile_copies_is_checked_where_it_goes() {
     let (status, text) = run(here.path(), "check . --format compact");
     let missing = "web/sites/a.conf:1:54: error: no pool listens on /run/b.sock [listener-missing]";
     assert_eq!((status, text.trim_end()), (1, missing), "{text}");
+    // The entry point of the image itself changes nothing.
+    image(here.path(), "ENTRYPOINT [\"docker-php-entrypoint\"]\nCMD [\"php-fpm\"]\n");
+    assert_eq!(run(here.path(), "check . --format compact").0, 1);
     // What a script or an edit makes of the files is not known.
     for command in ["ENTRYPOINT [\"/start.sh\"]\n", "RUN sed -i s/a/b/ /usr/local/etc/php-fpm.d/zzz.conf\n"] {
         image(here.path(), command);
@@ -948,6 +951,34 @@ fn containers_that_share_the_socket_are_one_deployment() {
     write(here.path(), "compose.yaml", services("other"));
     let (status, text) = run(here.path(), "check . --color never");
     assert_eq!((status, text.contains("compose.yaml puts nginx and PHP-FPM into containers")), (0, true), "{text}");
+}
+
+#[test]
+fn services_have_their_stages_and_configs() {
+    let here = tempfile::tempdir().unwrap();
+    let found = |compose: &str| {
+        write(here.path(), "compose.yaml", format!("services:\n{compose}"));
+        run(here.path(), "check . --format compact")
+    };
+    write(here.path(), "site.conf", SITE.replace("unix:/run/b.sock", "php:9001"));
+    write(here.path(), "pool.conf", "[www]\nlisten = 9002\n");
+    let copies = "FROM php:8.2-fpm AS fpm\nCOPY pool.conf /usr/local/etc/php-fpm.d/zzz.conf\n\
+                  FROM nginx:1.25\nCOPY site.conf /etc/nginx/conf.d/default.conf\n";
+    write(here.path(), "Dockerfile", copies);
+    let wrong = "nothing in the container of php listens on port 9001";
+    for target in ["fpm", "${STAGE:-fpm}", "0"] {
+        let (status, text) =
+            found(&format!("  php:\n    build: {{context: ., target: '{target}'}}\n  web:\n    build: .\n"));
+        assert_eq!((status, text.contains(wrong)), (1, true), "{target}: {text}");
+    }
+    let (status, text) = found("  php:\n    build: {context: ., target: gone}\n  web:\n    build: .\n");
+    assert_eq!(status, 0, "{text}");
+    let (status, text) = found(
+        "  php:\n    image: php:8.2-fpm\n    configs: [{source: pool, target: /usr/local/etc/php-fpm.d/zzz.conf}]\n  \
+         web:\n    image: nginx:1.25\n    configs: [{source: site, target: /etc/nginx/conf.d/default.conf}]\n\
+         configs:\n  pool: {file: pool.conf}\n  site: {file: ./site.conf}\n",
+    );
+    assert_eq!((status, text.contains(wrong)), (1, true), "{text}");
 }
 
 #[test]

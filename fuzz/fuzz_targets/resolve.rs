@@ -53,7 +53,7 @@ fn nginx(host: &dyn Host) {
             }
         }
     }
-    for refusal in examine(&files, &sources, main, Places::ANY, &Build::default()) {
+    for refusal in examine(&files, &sources, main, Places::ANY, &Build::default()).refusals {
         check_span(refusal.span, sources.get(refusal.span.file).bytes().len());
     }
     let payload = crossplane::payload(host, Path::new("/etc/nginx"), Path::new("nginx.conf"), true);

@@ -151,6 +151,11 @@ impl Permissions {
         })
     }
 
+    /// Whether everybody has `bit` ([`WRITE`] or [`SEARCH`]), whoever that is.
+    pub fn is_open(&self, bit: u32) -> bool {
+        [6, 3, 0].iter().all(|shift| self.mode >> shift & bit == bit)
+    }
+
     /// Whether a process has `bit` ([`WRITE`] or [`SEARCH`]): the first class that matches
     /// decides, as in the kernel (owner, entries for users, all groups together, others).
     pub fn allow(&self, who: &Identity, accounts: &Accounts, bit: u32) -> Verdict {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::access::Paths;
+use super::access::{Paths, WRITE};
 use super::pools::{Master, State};
 use super::{
     Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, frontend, openings, routes,
@@ -110,8 +110,8 @@ pub fn programs(
         let files = Arc::new(files);
         to_examine.push(ToExamine { files: Arc::clone(&files), main: id, place, build });
         let mut found = Nginx::new(files, config, &facts, main, view);
-        if is_brought(&name(host, main)) {
-            // Whom the workers run as stands in the main file that is not in view.
+        // Whom the workers run as stands in a main file that is not in view, or is not what the main file says.
+        if is_brought(&name(host, main)) && !plan.in_container || plan.has_own_accounts {
             found.worker.hide();
         }
         found.missing_files = certificates::missing(&found, &facts, host, main);
@@ -124,6 +124,10 @@ pub fn programs(
     }
     for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
         pool.follow_links(|path| connect::socket(path, &facts, host));
+        let access = pool.listener.as_mut().map(|listener| &mut listener.access);
+        if let Some(access) = access.filter(|access| plan.has_own_accounts && !access.is_open(WRITE)) {
+            access.unknown = Some("the users of the container of PHP-FPM".into());
+        }
     }
     if nginx.is_empty() && masters.is_empty() {
         return Err(BuildError::Nothing);

@@ -20,6 +20,9 @@ pub struct Plan {
     pub view: View,
     /// Whether a compose file or a Dockerfile shows that the files belong to containers.
     pub in_container: bool,
+    /// Whether a container's users may be others than those of its image, or its programs be started as another
+    /// than root.
+    pub has_own_accounts: bool,
     /// The repository that it is a part of.
     pub repository: Option<PathBuf>,
     /// Whether it is checked only if its files were not loaded by another deployment before.
@@ -56,6 +59,7 @@ impl Plan {
             shown_prefix: String::new(),
             view,
             in_container: false,
+            has_own_accounts: false,
             repository: None,
             unless_loaded: false,
             network: None,

@@ -1,5 +1,8 @@
 //! What a compose file says of its services: what they mount where, and the networks between them.
 
+use std::collections::HashMap;
+
+use super::dockerfile::is_root;
 use super::env::Env;
 use super::yaml::{Entry, Value};
 
@@ -29,10 +32,14 @@ pub(super) struct Service {
     pub binds: Vec<(String, String)>,
     /// Everything that is mounted, and where; sources that only a rendered file shows are empty.
     pub mounts: Vec<(String, String)>,
+    /// The services whose mounts it has as well.
+    pub volumes_from: Vec<String>,
     /// The words of its own command, and whether it has a program of its own that takes them.
     pub command: Option<Vec<String>>,
     /// Whether it has an entry point of its own.
     pub has_entrypoint: bool,
+    /// Whether it is started as another user than root, for all that the file says.
+    pub has_user: bool,
     /// Further names: of its container, its host, aliases on networks.
     pub aliases: Vec<String>,
     /// Other names that it gives to services: the service, and the name.
@@ -89,20 +96,24 @@ pub(super) fn read(text: &str, env: &Env) -> File {
     let is_external = |entry: &&Entry| {
         entry.value.get("external").is_some_and(|value| !matches!(value, Value::Text(text) if text == "false"))
     };
+    let file_of = |entry: &'_ Entry| entry.value.text("file").map(|file| env.fill(file));
+    let files = entries("configs").iter().filter_map(|entry| Some((entry.key.as_str(), file_of(entry)?)));
+    let files = files.filter(|(_, file)| !file.contains('$')).collect();
     File {
-        services: entries("services").iter().map(|entry| service(entry, env)).collect(),
+        services: entries("services").iter().map(|entry| service(entry, &files, env)).collect(),
         external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
         includes: file.get("include").is_some(),
     }
 }
 
-fn service(entry: &Entry, env: &Env) -> Service {
+/// A service; `files` are those of the configs of its file, by their names.
+fn service(entry: &Entry, files: &HashMap<&str, String>, env: &Env) -> Service {
     let value = &*entry.value;
     let build = value.get("build").map(|build| match build {
         Value::Text(context) => Build { context: env.fill(context), dockerfile: "Dockerfile".to_owned(), target: None },
         build => {
             let of = |key, otherwise: &str| env.fill(build.text(key).unwrap_or(otherwise));
-            let target = build.text("target").map(str::to_owned);
+            let target = build.text("target").map(|target| env.fill(target));
             Build { context: of("context", "."), dockerfile: of("dockerfile", "Dockerfile"), target }
         }
     });
@@ -113,8 +124,10 @@ fn service(entry: &Entry, env: &Env) -> Service {
         line: entry.line,
         image: value.text("image").map(|image| env.fill(image)),
         build,
+        volumes_from: texts("volumes_from").iter().map(|from| from.split(':').next().unwrap_or(from).into()).collect(),
         command: value.get("command").map(words),
         has_entrypoint: value.get("entrypoint").is_some(),
+        has_user: value.get("extends").is_some() || value.text("user").is_some_and(|user| !is_root(&env.fill(user))),
         aliases: aliases(value),
         links: texts("links").iter().filter_map(|link| split(link, ':')).collect(),
         extra_hosts: extra_hosts(value),
@@ -130,6 +143,14 @@ fn service(entry: &Entry, env: &Env) -> Service {
             Some((None, own)) => service.exposed.push(own),
             None => {}
         }
+    }
+    for (source, target) in configs(value, files, env) {
+        service.binds.extend(source.clone().map(|source| (source, target.clone())));
+        service.mounts.push((source.unwrap_or_default(), target));
+    }
+    // An image has volumes of its own, too, which no file here names.
+    if !service.volumes_from.is_empty() {
+        service.mounts.push((String::new(), "/".to_owned()));
     }
     for mount in value.get("volumes").into_iter().flat_map(Value::members) {
         let (source, target) = match mount {
@@ -153,6 +174,21 @@ fn service(entry: &Entry, env: &Env) -> Service {
         }
     }
     service
+}
+
+/// The configs of a service: the file of each, where it is one of the repository, and where it is mounted.
+fn configs(service: &Value, files: &HashMap<&str, String>, env: &Env) -> Vec<(Option<String>, String)> {
+    let configs = service.get("configs").into_iter().flat_map(Value::members);
+    let named = configs.filter_map(|config| match config {
+        Value::Text(name) => Some((env.fill(name), None)),
+        config => Some((env.fill(config.text("source")?), config.text("target").map(|target| env.fill(target)))),
+    });
+    named
+        .map(|(name, target)| {
+            let target = target.unwrap_or_else(|| format!("/{name}"));
+            (files.get(&*name).filter(|_| target.starts_with('/')).cloned(), target)
+        })
+        .collect()
 }
 
 /// The words of a command, which is a list or a line.

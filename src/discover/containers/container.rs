@@ -1,16 +1,15 @@
 //! One container: its files in the places that they have inside of it, and what can be told of its programs.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::root::inside;
 use super::Repository;
 use super::compose::Service;
-use super::dockerfile::Recipe;
+use super::dockerfile::{Recipe, is_place_of_fpm};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::facts::{FactsFile, UserFact, Versions};
+use crate::host::facts::{FactsFile, GroupFact, UserFact, Versions};
 use crate::host::overlay::{Overlay, PathMap};
 use crate::host::profile::Profile;
 use crate::host::{Host, glob, layout, normalize};
@@ -30,10 +29,10 @@ pub(super) struct Container {
     is_changed: bool,
     /// Whether more than its image's program may run in it.
     pub runs_more: bool,
-    /// Whether its image is built here.
-    is_built: bool,
     /// Whether files may be in it that come from another image or from the net.
     has_foreign_files: bool,
+    /// Whether its users may be others than those of its image, or its program be started as another than root.
+    pub has_own_accounts: bool,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
     fpm_main: Option<PathBuf>,
 }
@@ -55,15 +54,18 @@ impl Container {
     pub fn new(recipe: &Recipe, context: &Path, name: String, repository: &mut Repository<'_>) -> Self {
         let copied = recipe.copies.iter().map(|(from, to)| repository.copied(from, to, context));
         let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
+        let of_copies = || recipe.copies.iter().zip(maps.iter().flatten());
+        let is_missing = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_fpm(to));
         Container {
             name,
             base: recipe.base.clone(),
             is_whole: maps.is_some(),
             maps: maps.unwrap_or_default().concat(),
-            is_changed: recipe.is_changed,
+            is_changed: recipe.is_changed || is_missing,
             runs_more: recipe.runs_more,
-            is_built: true,
             has_foreign_files: recipe.has_foreign_files,
+            // It starts nginx as nginx, whatever the main file says.
+            has_own_accounts: recipe.has_own_accounts || recipe.base.contains("unprivileged"),
             fpm_main: None,
         }
     }
@@ -83,11 +85,11 @@ impl Container {
                 // How an image is built that no Dockerfile here describes, nobody knows.
                 let is_unknown = service.build.is_some();
                 let base = service.image.clone().unwrap_or_default();
-                let recipe = Recipe { base, is_changed: is_unknown, runs_more: is_unknown, ..Recipe::default() };
+                let recipe = if is_unknown { Recipe::unknown() } else { Recipe::default() };
+                let recipe = Recipe { base, ..recipe };
                 Container::new(&recipe, directory, name, repository)
             }
         };
-        container.is_built = service.build.is_some();
         // What is mounted covers what was copied.
         let binds = service.binds.iter().filter_map(|(from, to)| {
             let from = normalize(&directory.join(from));
@@ -95,12 +97,19 @@ impl Container {
             let is_here = from.starts_with(root) && repository.disk.entry(&here).is_ok();
             is_here.then(|| PathMap { from: here, to: normalize(Path::new(to)) })
         });
-        container.maps.splice(0..0, binds.collect::<Vec<_>>());
+        let binds = binds.collect::<Vec<_>>();
+        // What lies on the host, in a volume, or in a file that is not here yet, cannot be told.
+        let is_in_view = |to: &str| binds.iter().any(|map| map.to == normalize(Path::new(to)));
+        let targets = || service.mounts.iter().map(|(_, to)| &**to);
+        container.is_changed |= targets().any(|to| is_place_of_fpm(to) && !is_in_view(to));
+        container.has_own_accounts |= targets().any(|to| matches!(to, "/etc/passwd" | "/etc/group"));
+        container.maps.splice(0..0, binds);
         let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
         container.fpm_main = command.and_then(fpm_main);
         let has_command = service.command.is_some() || service.has_entrypoint;
         container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
         container.runs_more |= service.has_entrypoint;
+        container.has_own_accounts |= has_command || service.has_user;
         container
     }
 
@@ -151,24 +160,29 @@ impl Container {
         if !(has_nginx || has_fpm) || has_fpm && !is_known {
             return None;
         }
-        let users = self.users();
         let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
         let plan = Plan {
             in_container: true,
+            has_own_accounts: self.has_own_accounts,
             maps: self.maps.clone(),
             only_maps: true,
             added,
-            facts: vec![FactsFile { versions: Some(self.versions(profile)), users, ..FactsFile::default() }],
+            facts: vec![FactsFile { versions: Some(self.versions(profile)), ..self.accounts() }],
             ..Plan::new(repository.root.to_owned(), View::Overlay, selection)
         };
         Some(Holds { plan, is_given, has_nginx, has_fpm })
     }
 
-    /// The users that are known in it: that of the image `nginx` is in no other group, unless a build adds it.
-    fn users(&self) -> BTreeMap<String, UserFact> {
-        let name = || "nginx".to_owned();
-        let user = UserFact { uid: None, group: Some(name()), groups: Some(BTreeSet::from([name()])) };
-        if self.is_nginx() && !self.is_built { BTreeMap::from([(name(), user)]) } else { BTreeMap::new() }
+    /// The account that the images of nginx make, as far as nothing changes it.
+    fn accounts(&self) -> FactsFile {
+        let mut facts = FactsFile::default();
+        if self.is_nginx() && !self.has_own_accounts {
+            let name = || "nginx".to_owned();
+            let user = UserFact { uid: Some(101), group: Some(name()), groups: Some([name()].into()) };
+            facts.users.insert(name(), user);
+            facts.groups.insert(name(), GroupFact { gid: Some(101), ..GroupFact::default() });
+        }
+        facts
     }
 
     /// The versions that the tag of its image names.

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 /// A path of so many bytes names nothing: Linux counts the zero at its end, too (PATH_MAX).
 const MAX_PATH: usize = 4096;
 
+/// The program that the official images of PHP begin with; it changes no file.
+const ENTRYPOINT: &str = "docker-php-entrypoint";
+
 /// How the last image of a Dockerfile is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recipe {
@@ -16,12 +19,25 @@ pub(super) struct Recipe {
     pub is_changed: bool,
     /// Whether it may run more than its image's program.
     pub runs_more: bool,
+    /// Whether its users may be others than those of its image, or its program be started as another than root.
+    pub has_own_accounts: bool,
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
 }
 
 impl Recipe {
+    /// An image of which nothing is known.
+    pub fn unknown() -> Self {
+        Recipe {
+            is_changed: true,
+            runs_more: true,
+            has_own_accounts: true,
+            has_foreign_files: true,
+            ..Recipe::default()
+        }
+    }
+
     /// Reads a Dockerfile, up to the stage that is built.
     pub fn read(text: &str, target: Option<&str>) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
@@ -43,21 +59,35 @@ impl Recipe {
                     directory = Some("/".to_owned());
                 }
                 ("WORKDIR", _) => directory = below(directory.as_deref(), rest),
-                ("COPY" | "ADD", Some(recipe)) => match copy(rest, directory.as_deref()) {
-                    Some(copy) => recipe.copies.push(copy),
-                    None => recipe.has_foreign_files = true,
-                },
+                ("COPY" | "ADD", Some(recipe)) => {
+                    recipe.has_own_accounts |= ["/etc/passwd", "/etc/group"].iter().any(|file| rest.contains(file));
+                    match copy(rest, directory.as_deref()) {
+                        Some(copy) => recipe.copies.push(copy),
+                        None => {
+                            recipe.has_foreign_files = true;
+                            recipe.is_changed |= is_place_of_fpm(rest.split_whitespace().last().unwrap_or_default());
+                        }
+                    }
+                    recipe.is_changed |= rest.contains(ENTRYPOINT);
+                }
+                ("USER", Some(recipe)) => recipe.has_own_accounts |= !is_root(rest),
                 ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => {
+                    let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
                     recipe.is_changed |= changes_files(rest);
+                    recipe.has_own_accounts |= has(&["user", "group", "passwd", ".sh"]);
                     recipe.runs_more |= has(&["php", "supervis"]);
                     recipe.has_foreign_files |= has(&["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"]);
                 }
                 _ => {}
             }
         }
-        let target = target.and_then(|target| by_name.get(&target.to_ascii_lowercase()).copied());
-        whole(stages, target)
+        let Some(target) = target else { return whole(stages, None) };
+        let by_number = || target.parse().ok().filter(|number| *number < stages.len());
+        match by_name.get(&target.to_ascii_lowercase()).copied().or_else(by_number) {
+            Some(stage) => whole(stages, Some(stage)),
+            None => Recipe::unknown(),
+        }
     }
 }
 
@@ -83,9 +113,30 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.copies.extend(own.copies);
         whole.is_changed |= own.is_changed;
         whole.runs_more |= own.runs_more;
+        whole.has_own_accounts |= own.has_own_accounts;
         whole.has_foreign_files |= own.has_foreign_files;
     }
     whole
+}
+
+/// Whether a user that a container is started as, with a group perhaps, is root.
+pub(super) fn is_root(user: &str) -> bool {
+    matches!(user.split(':').next(), Some("root" | "0"))
+}
+
+/// Whether something that comes to lie here may be read by PHP-FPM when it starts.
+pub(super) fn is_place_of_fpm(path: &str) -> bool {
+    let path = path.trim_matches(['"', ']']).trim_end_matches('/');
+    let is_variable = path.contains('$') && path.to_ascii_lowercase().contains("fpm");
+    let is_below = ["/usr/local/etc/php-fpm", "/etc/php"].iter().any(|place| path.starts_with(place));
+    is_variable || is_below || matches!(path, "" | "/usr" | "/usr/local" | "/usr/local/etc" | "/etc")
+}
+
+/// A command without the program that the official images of PHP begin with.
+fn without_own_entrypoint(command: &str) -> String {
+    let words = command.split(|char: char| char.is_whitespace() || "[]\",".contains(char));
+    let is_own = |word: &&str| *word == ENTRYPOINT || word.strip_prefix("/usr/local/bin/") == Some(ENTRYPOINT);
+    words.filter(|word| !word.is_empty() && !is_own(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
@@ -93,7 +144,7 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
 fn changes_files(command: &str) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
     let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
-    let names_main = command.contains("php-fpm") && has(&[" -y", "\"-y", "--fpm-config"]);
+    let names_main = command.contains("php-fpm") && has(&[" -y", "--fpm-config"]);
     edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 

@@ -37,8 +37,8 @@ struct Repository<'a> {
     disk: &'a Disk,
     /// Its files that may be configuration of nginx or PHP-FPM.
     files: BTreeSet<PathBuf>,
-    /// The Dockerfiles that were read for services.
-    recipes: HashMap<PathBuf, Option<Rc<Recipe>>>,
+    /// The Dockerfiles that were read for services, by the stage that is built.
+    recipes: HashMap<PathBuf, HashMap<Option<String>, Option<Rc<Recipe>>>>,
     /// How many files may still go into containers.
     left: usize,
 }
@@ -67,7 +67,7 @@ pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
         described.extend(compose.plans(&repository, &containers, &composes));
     }
     for path in dockerfiles {
-        if repository.recipes.get(path).is_some_and(Option::is_some) {
+        if repository.recipes.get(path).is_some_and(|recipes| recipes.values().any(Option::is_some)) {
             continue;
         }
         let recipe = Recipe::read(&repository.read(path).unwrap_or_default(), None);
@@ -117,12 +117,10 @@ impl Repository<'_> {
         let build = service.build.as_ref()?;
         let context = normalize(&directory.join(&build.context));
         let path = normalize(&context.join(&build.dockerfile));
+        let known = self.recipes.get(&path).and_then(|recipes| recipes.get(&build.target)).cloned();
         let read = || self.read(&path).map(|text| Rc::new(Recipe::read(&text, build.target.as_deref())));
-        let recipe = match self.recipes.get(&path) {
-            Some(known) if build.target.is_none() => known.clone(),
-            _ => read(),
-        };
-        self.recipes.insert(path, recipe.clone());
+        let recipe = known.unwrap_or_else(read);
+        self.recipes.entry(path).or_default().insert(build.target.clone(), recipe.clone());
         Some((recipe?, context))
     }
 }

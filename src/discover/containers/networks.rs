@@ -49,6 +49,12 @@ impl Project<'_> {
             let theirs = other.mounts.iter().filter(move |(also, _)| !source.is_empty() && source == also);
             theirs.map(move |(_, there)| Shared { source: source.clone(), here: here.into(), there: there.into() })
         });
+        let is_taken = own.volumes_from.contains(&other.name);
+        let taken = other.mounts.iter().filter(|_| is_taken).map(|(_, there)| Shared {
+            source: there.clone(),
+            here: there.into(),
+            there: there.into(),
+        });
         Service {
             name: other.name.clone(),
             line: other.line,
@@ -58,7 +64,7 @@ impl Project<'_> {
             way: self.way(own, other),
             published: other.published.clone(),
             exposed: other.exposed.clone(),
-            shared: shared.collect(),
+            shared: shared.chain(taken).collect(),
             filled: other.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
             is_bare: false,
         }

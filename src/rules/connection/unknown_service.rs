@@ -22,17 +22,18 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             Some((service, known)) => finding
                 .label_at(network.key_span(service, sources), format!("this service is called {known}"))
                 .help(format!("write {known}, or give the service the alias {name}")),
-            None => {
-                finding.help(format!("name one of the services{}, or give it the alias {name}", reachable(network)))
-            }
+            None => finding.help(match &reachable(network)[..] {
+                [] => format!("name one of the services, or give it the alias {name}"),
+                [only] => format!("write {only}, or give this service the alias {name}"),
+                several => format!("write one of {}, or give that service the alias {name}", several.join(", ")),
+            }),
         };
         findings.push_for(host_of(machine, dial), predict_unknown_name(finding, machine, dial, name));
     }
 }
 
 /// The services that may be meant.
-fn reachable(network: &Network) -> String {
+fn reachable(network: &Network) -> Vec<&str> {
     let near = network.services.iter().filter(|service| service.way == Way::Network);
-    let names: Vec<&str> = near.map(|service| service.name.as_str()).take(6).collect();
-    if names.is_empty() { String::new() } else { format!(" {}", names.join(", ")) }
+    near.map(|service| service.name.as_str()).take(6).collect()
 }
