@@ -1,5 +1,6 @@
 //! How a container stands to the other services of its compose file.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::compose::{self, File, Networks};
@@ -45,9 +46,12 @@ impl Project<'_> {
     /// A service as the container of another sees it.
     fn seen(&self, own: &compose::Service, other: &compose::Service) -> Service {
         let links = own.links.iter().filter(|(service, _)| *service == other.name).map(|(_, alias)| alias);
-        let shared = own.mounts.iter().flat_map(|(source, here)| {
-            let theirs = other.mounts.iter().filter(move |(also, _)| !source.is_empty() && source == also);
-            theirs.map(move |(_, there)| Shared { source: source.clone(), here: here.into(), there: there.into() })
+        // Where a service has something twice, the first place is enough.
+        let theirs: HashMap<&str, &str> =
+            other.mounts.iter().rev().map(|(source, there)| (source.as_str(), there.as_str())).collect();
+        let shared = own.mounts.iter().filter(|(source, _)| !source.is_empty()).filter_map(|(source, here)| {
+            let there = theirs.get(source.as_str())?;
+            Some(Shared { source: source.clone(), here: here.into(), there: there.into() })
         });
         let is_taken = own.volumes_from.contains(&other.name);
         let taken = other.mounts.iter().filter(|_| is_taken).map(|(_, there)| Shared {
