@@ -240,16 +240,19 @@ impl Nginx {
         levels.filter_map(move |level| Some((level, self.config.outwards(level).find(sets)?)))
     }
 
-    /// What nginx says of the settings of `http`: it compares these at the closing brace, and blames that.
+    /// What nginx says of the settings of `http`, with the place that it blames.
     pub fn refusal_of_http(&self, message: &str, sources: &Sources) -> String {
-        let http = self.config.levels(Context::Http).next();
-        let Some(block) = http.and_then(|http| self.config.level(http).opener.as_ref()) else {
-            return message.to_owned();
-        };
-        let block = block.span();
-        let place = sources.place(Span { start: block.end.saturating_sub(1), ..block });
+        let Some(end) = self.end_of_http() else { return message.to_owned() };
+        let place = sources.place(end);
         // nginx names files as they lie in its own root.
         let inside = place.strip_prefix(&sources.prefix).unwrap_or(&place);
         format!("{message} in /{}", inside.trim_start_matches('/'))
+    }
+
+    /// The closing brace of `http`: nginx compares there what its parts inherit, and blames that line.
+    pub fn end_of_http(&self) -> Option<Span> {
+        let http = self.config.levels(Context::Http).next()?;
+        let block = self.config.level(http).opener.as_ref()?.span();
+        Some(Span { start: block.end.saturating_sub(1), ..block })
     }
 }

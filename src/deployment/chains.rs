@@ -97,7 +97,12 @@ fn is_status(nginx: &Nginx, hand_over: &HandOver, pool: &Pool) -> bool {
 impl Machine {
     /// Every hand-over with every pool that it reaches.
     pub fn chains(&self) -> impl Iterator<Item = Chain<'_>> {
-        let reaching = self.dials.iter().filter_map(|dial| match &dial.reach {
+        self.chains_of(&self.dials)
+    }
+
+    /// The chains that begin with some dials.
+    pub fn chains_of<'a>(&'a self, dials: &'a [Dial]) -> impl Iterator<Item = Chain<'a>> {
+        let reaching = dials.iter().filter_map(|dial| match &dial.reach {
             Reach::Pools(pools) => Some((dial, pools)),
             _ => None,
         });

@@ -443,6 +443,8 @@ mod tests {
             ("'quoted' a;", "quoted|a;"),
             ("a\r\n b;\r\n", "a|b;"),
             ("a \u{a0}b;", "a|\u{a0}b;"),
+            // A block by a wrong name holds what it was meant to hold.
+            ("http { http php { server unix:/a; } }", "http{http|php{server|unix:/a;}}"),
         ] {
             let tree = tree(text.as_bytes());
             assert_eq!((show(&tree.directives).as_str(), tree.problems.as_slice()), (want, &[][..]), "{text}");

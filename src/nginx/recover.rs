@@ -124,7 +124,11 @@ impl Parser<'_> {
     }
 
     fn open(&mut self, words: Vec<Word>, ender: Span) {
-        let inside = inside(&words[0].text, self.place());
+        // A block out of place with words that it never takes is another one by a wrong name: `http php {`.
+        let known = entries(&words[0].text);
+        let stands = self.place().is_none_or(|place| known.iter().any(|entry| !entry.places.and(place).is_none()));
+        let takes = known.iter().any(|entry| entry.is_block && entry.arguments.allow(words.len() - 1));
+        let inside = inside(&words[0].text, self.place()).filter(|_| stands || takes);
         let flawed = std::mem::take(&mut self.flawed);
         self.open.push(OpenBlock { words, directives: Vec::new(), ender, flawed, inside });
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use super::{Rule, find};
-use crate::finding::{Finding, Unchecked};
+use crate::finding::{Finding, Label, Unchecked};
 use crate::source::Span;
 
 /// What the rules have said.
@@ -98,15 +98,20 @@ impl Findings {
         self.unchecked.insert(unchecked);
     }
 
-    /// Leaves out what a stronger rule says better of the same place.
+    /// Leaves out what a stronger rule says better of the same place: where the primary label of one finding is a
+    /// label of the other.
     pub(super) fn drop_superseded(&mut self) {
-        let spans = |finding: &Finding| (finding.rule, finding.primary().span);
-        let weaker = self.findings.iter().flat_map(|finding| {
-            let rules = find(finding.rule).map(|rule| rule.supersedes).unwrap_or_default();
-            rules.iter().map(|rule| (*rule, finding.primary().span))
+        let (mut primary, mut labelled) = (HashSet::new(), HashSet::new());
+        for finding in &self.findings {
+            for rule in find(finding.rule).map(|rule| rule.supersedes).unwrap_or_default() {
+                primary.insert((*rule, finding.primary().span));
+                labelled.extend(finding.labels().iter().map(|label| (*rule, label.span)));
+            }
+        }
+        self.findings.retain(|finding| {
+            let is_told = |label: &Label| primary.contains(&(finding.rule, label.span));
+            !labelled.contains(&(finding.rule, finding.primary().span)) && !finding.labels().iter().any(is_told)
         });
-        let weaker: BTreeSet<_> = weaker.collect();
-        self.findings.retain(|finding| !weaker.contains(&spans(finding)));
     }
 
     /// Says which servers the findings concern, where it is known.

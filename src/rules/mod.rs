@@ -40,7 +40,8 @@ pub struct Rule {
     pub summary: &'static str,
     /// The document: explanation, examples, limits.
     pub document: &'static str,
-    /// Rules whose findings with the same primary label say less: one mistake has one owner.
+    /// Rules whose findings say less where the primary label of one is a label of the other: one mistake has one
+    /// owner.
     pub supersedes: &'static [&'static str],
     /// Looks at the deployment.
     pub check: fn(&Deployment, &Sources, &mut Findings),

@@ -117,7 +117,9 @@ impl Examiner<'_> {
 
     pub(super) fn refuse_value(&mut self, directive: &Directive, refused: Refused) {
         let Some(word) = directive.args.get(refused.argument).or(directive.args.last()) else { return };
-        let braces = word.text.contains("{{") || word.text.contains("${") || word.text.contains("<%");
+        // A `${` that nothing closes is a variable's.
+        let closed = || word.text.split("${").skip(1).all(|inside| inside.contains('}'));
+        let braces = word.text.contains("{{") || word.text.contains("${") && closed() || word.text.contains("<%");
         let refusal = refused.refusal.clone();
         // `@NAME@` and `%NAME%` inside of a longer word.
         let is_name = |part: &str| part.len() > 1 && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_uppercase());

@@ -8,7 +8,7 @@ use crate::deployment::{Deployment, Nginx, Origin};
 use crate::finding::{Finding, Program};
 use crate::nginx::levels::{Context, LevelId};
 use crate::rules::{ByCause, Findings, Rule, rule};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 pub(super) static RULE: Rule = rule!(
     buffer / "buffer-sizes-inconsistent",
@@ -82,8 +82,10 @@ impl Found {
         let finding = written.fold(finding, |finding, (span, label)| finding.label(span, label));
         let defaults = self.parts.iter().filter(|(origin, _)| !matches!(origin, Origin::Written(_)));
         let finding = defaults.fold(finding, |finding, (_, text)| finding.note(format!("default: {text}")));
-        let refusal = nginx.refusal_of_http(&self.refusal, sources);
-        Some(finding.help(&self.help).refused_by(Program::Nginx, refusal))
+        let line = |span: Span| (span.file, sources.get(span.file).position(span.start).line);
+        let noticed = nginx.end_of_http().filter(|end| line(*end) != line(span));
+        let finding = finding.label_at(noticed, "nginx names this line").help(&self.help);
+        Some(finding.refused_by(Program::Nginx, nginx.refusal_of_http(&self.refusal, sources)))
     }
 }
 

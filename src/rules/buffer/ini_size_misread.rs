@@ -9,7 +9,12 @@ use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 use crate::values::placeholder::is_placeholder;
 
-pub(super) static RULE: Rule = rule!(buffer / "ini-size-misread", Warning, "PHP reads another size than is written");
+pub(super) static RULE: Rule = rule!(
+    buffer / "ini-size-misread",
+    Warning,
+    "PHP reads another size than is written",
+    supersedes["body-limits-inconsistent"]
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for master in deployment.machines.iter().flat_map(|machine| &machine.masters).filter(|master| !master.is_absent()) {
@@ -52,6 +57,16 @@ fn misread(name: &str, text: Option<&str>, span: Span) -> Option<Finding> {
         _ => format!("PHP reads `{name} = {shown}` as {}", told(bytes)),
     };
     let finding = RULE.finding(message, span, why);
+    let finding = match (name, bytes) {
+        ("post_max_size", 1..) => {
+            let finding = finding.note("of a larger form the script sees nothing, and the client gets 200");
+            let dropped = || format!("bytes exceeds the limit of {bytes} bytes");
+            // So little that no other limit is met before.
+            if bytes < 1024 { finding.predict(200, dropped()) } else { finding }
+        }
+        ("upload_max_filesize", 1..) => finding.note("the script does not get a larger file, and the client gets 200"),
+        _ => finding,
+    };
     Some(match written_out(text) {
         Some(meant) => finding.help(format!("write `{name} = {meant}`")),
         None => finding.help("write a whole number with one letter: 512K, 64M or 1G"),

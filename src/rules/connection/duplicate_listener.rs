@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{StartFails, predict_failed_start};
-use crate::deployment::{Bound, Deployment, Machine, PoolId, Socket, State, back_ends};
+use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Reach, Socket, State, back_ends};
 use crate::finding::{Finding, Program, Severity};
 use crate::host::facts::Facts;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
-use crate::values::address::Endpoint;
+use crate::values::address::{Address, Endpoint};
 
-pub(super) static RULE: Rule =
-    rule!(connection / "duplicate-listener", Error, "two pools want the same socket or address");
+pub(super) static RULE: Rule = rule!(
+    connection / "duplicate-listener",
+    Error,
+    "two pools want the same socket or address",
+    supersedes["listener-missing"]
+);
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
@@ -107,6 +111,17 @@ pub(super) fn pairs(machine: &Machine) -> Vec<(Place<'_>, Place<'_>)> {
     pairs
 }
 
+/// The dial to an address that one of two pools may have been meant to have: the only one on the machine that reaches
+/// nobody, and nearer to no other pool.
+fn missed<'a>(machine: &'a Machine, places: [Place<'_>; 2]) -> Option<&'a Dial> {
+    let mut dials = machine.dials.iter().filter(|dial| matches!(dial.reach, Reach::Nobody));
+    let dial = dials.next().filter(|first| dials.all(|other| other.span == first.span))?;
+    let is_unix = matches!(dial.address, Address::Unix(_));
+    let alike = |place: &Place<'_>| matches!(place.socket.bound, Bound::At(Endpoint::Unix(_))) == is_unix;
+    let is_near = dial.nearest.is_none_or(|nearest| places.iter().any(|place| place.id == nearest.pool));
+    (is_near && places.iter().all(alike)).then_some(dial)
+}
+
 fn finding(machine: &Machine, first: Place<'_>, second: Place<'_>) -> Option<Finding> {
     let (a, b) = (first.socket, second.socket);
     let (here, there) = (a.bound.endpoints().first()?, b.bound.endpoints().first()?);
@@ -123,14 +138,18 @@ fn finding(machine: &Machine, first: Place<'_>, second: Place<'_>) -> Option<Fin
         true => format!("{first_name} and {second_name} both listen on {there}"),
         false => format!("{first_name} listens on {here}, and {second_name} wants {there}, which overlaps"),
     };
-    let help = match second.socket.is_status {
-        true => "give `pm.status_listen` an address of its own, or remove it: `pm.status_path` works without",
-        false => "give one of the two another `listen`, and let nginx dial it",
-    };
     let finding = RULE
         .finding(message, b.span, format!("{second_name} wants {there}"))
-        .label(a.span, format!("{first_name} has {here} already"))
-        .help(help);
+        .label(a.span, format!("{first_name} has {here} already"));
+    let finding = match (second.socket.is_status, missed(machine, [first, second])) {
+        (true, _) => {
+            finding.help("give `pm.status_listen` an address of its own, or remove it: `pm.status_path` works without")
+        }
+        (false, Some(dial)) => finding
+            .label(dial.span, format!("nginx dials {}, where no pool listens", dial.address))
+            .help(format!("let one of the two listen where nginx dials: {}", dial.address)),
+        (false, None) => finding.help("give one of the two another `listen`, and let nginx dial it"),
+    };
     if same_master && a.written == b.written {
         let refusal = format!(
             "[pool {}] unable to set listen address as it's already used in another pool '{}'",

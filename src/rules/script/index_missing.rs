@@ -12,8 +12,7 @@ use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(script / "index-missing", Warning, "a request for a directory reaches no PHP file");
+pub(super) static RULE: Rule = rule!(script / "index-missing", Error, "a request for a directory reaches no PHP file");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
@@ -36,10 +35,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 .finding("a request for / finds no index file", span, label)
                 .note("the directory of / has an index.php")
                 .help("write `index index.php index.html;`")
-                .severity(if index.is_some_and(|index| !is_packaged(index)) {
-                    Severity::Warning
-                } else {
-                    Severity::Advice
+                .severity(match index.is_some_and(|index| !is_packaged(index)) {
+                    true if nginx.is_whole && !machine.view.is_partial() && !has_page(nginx, level) => Severity::Error,
+                    true => Severity::Warning,
+                    false => Severity::Advice,
                 })
                 .predict(403, log(nginx, level));
             findings.push_for(server.shown_name(), finding);
@@ -57,6 +56,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 )
                 .note("PHP-FPM answers 404 with \"File not found.\"")
                 .help("write `fastcgi_index index.php;` in this location")
+                .severity(Severity::Warning)
                 .predict(404, UNKNOWN.to_owned());
             findings.push_for(server_name(nginx, hand_over), finding);
         }
@@ -68,6 +68,12 @@ fn is_packaged(index: &Directive) -> bool {
     let names = index.args.iter().map(|name| name.text.as_str());
     let is_shipped = |name| matches!(name, "index.html" | "index.htm" | "index.nginx-debian.html");
     index.args.len() > 1 && names.into_iter().all(is_shipped)
+}
+
+/// Whether something else may be shown in place of 403.
+fn has_page(nginx: &Nginx, level: LevelId) -> bool {
+    let pages = nginx.config.effective_list(level, "error_page");
+    pages.iter().any(|page| page.args.iter().any(|word| word.text == "403"))
 }
 
 /// What nginx logs where a directory has no index file.

@@ -66,6 +66,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     }
                 }
                 FpmProblem::TooManyMatches => report(findings, &problem.pattern, problem.span, too_many()),
+                FpmProblem::OutsideTree => {
+                    findings.unchecked(&RULE, format!("what PHP-FPM includes by {}", problem.pattern), "--root");
+                }
                 _ => {}
             }
         }

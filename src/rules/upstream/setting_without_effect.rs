@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::deployment::chains::Chain;
 use crate::deployment::limits::{Timer, shown_time};
 use crate::deployment::{Deployment, HandOver, Nginx, Protocol};
 use crate::finding::Finding;
@@ -13,8 +14,12 @@ use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
-pub(super) static RULE: Rule =
-    rule!(upstream / "setting-without-effect", Warning, "a setting of a pass has no effect where it stands");
+pub(super) static RULE: Rule = rule!(
+    upstream / "setting-without-effect",
+    Warning,
+    "a setting of a pass has no effect where it stands",
+    supersedes["nginx-gives-up-first"]
+);
 
 /// What the directives of both passes are called behind how they begin, in groups of one purpose, the weightiest
 /// first. Where one of a group is set for the pass that is there, its author knows which one counts.
@@ -40,14 +45,18 @@ fn other(protocol: Protocol) -> Option<Protocol> {
 }
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let machines = deployment.machines.iter();
+    let each =
+        machines.flat_map(|machine| machine.nginx.iter().enumerate().map(move |(at, nginx)| (machine, at, nginx)));
+    for (machine, at, nginx) in each {
         for (number, server) in nginx.servers.iter().enumerate() {
             let locations = nginx.sites.get(number).into_iter().flat_map(|site| site.locations.all());
             for found in locations.filter_map(|location| alone(nginx, number, location.level)) {
                 findings.push_for(server.shown_name(), found);
             }
             let mut of_server = None;
-            for hand_over in nginx.hand_overs_of(number) {
+            for own in nginx.numbers_of(number) {
+                let hand_over = &nginx.hand_overs[own];
                 if nginx.is_open(hand_over.level) {
                     continue;
                 }
@@ -57,7 +66,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let around = if outside { idle(nginx, hand_over, server.level) } else { Vec::new() };
                 of_server = of_server.or(around.first().map(|_| ()));
                 for found in [here, around].into_iter().filter(|found| !found.is_empty()) {
-                    findings.push_for(server_name(nginx, hand_over), finding(hand_over, &found));
+                    let chain = machine.chains_of(machine.dials_of_hand_over(at, own)).next();
+                    findings.push_for(server_name(nginx, hand_over), finding(hand_over, chain, &found));
                 }
             }
         }
@@ -155,7 +165,7 @@ fn passes(config: &Config, level: LevelId, pass: &str) -> bool {
         || config.level(level).blocks.iter().any(|block| passes(config, *block, pass))
 }
 
-fn finding(hand_over: &HandOver, idle: &[(Arc<Directive>, String)]) -> Finding {
+fn finding(hand_over: &HandOver, chain: Option<Chain<'_>>, idle: &[(Arc<Directive>, String)]) -> Finding {
     let (first, counts) = &idle[0];
     let pass = hand_over.directive.name();
     let value: Vec<&str> = first.args.iter().map(|word| word.text.as_str()).collect();
@@ -167,19 +177,37 @@ fn finding(hand_over: &HandOver, idle: &[(Arc<Directive>, String)]) -> Finding {
     for (other, _) in idle.iter().skip(1).take(3) {
         finding = finding.label(other.head, "so is this");
     }
-    let finding = finding
-        .label(hand_over.directive.head, "requests are handed over by this")
-        .help(format!("write `{counts} {};`", value.join(" ")));
-    match counts.split_once('_').map(|(_, suffix)| suffix) {
-        Some("read_timeout") => match hand_over.waits(Timer::Read) {
-            Some(wait) => finding
-                .note(format!("nginx waits {} here, by {counts}", shown_time(wait.value)))
-                .predict(504, Timer::Read.log().to_owned()),
-            None => finding,
-        },
+    let handed_over = "requests are handed over by this";
+    let finding = finding.help(format!("write `{counts} {};`", value.join(" ")));
+    let suffix = counts.split_once('_').map(|(_, suffix)| suffix);
+    if let (Some("read_timeout"), Some(wait)) = (suffix, hand_over.waits(Timer::Read)) {
+        let waits = shown_time(wait.value);
+        let raised = first.arg(0).and_then(literals::milliseconds).is_some_and(|meant| meant > wait.value);
+        // Nobody else tells of the default that the line was to raise.
+        let finding = match raised && !wait.is_written() {
+            true => label_end(finding.label(hand_over.span, format!("{handed_over}, and nginx waits {waits}")), chain),
+            false => finding.label(hand_over.directive.head, handed_over),
+        };
+        return finding
+            .note(format!("nginx waits {waits} here, by {counts}"))
+            .predict(504, Timer::Read.log().to_owned());
+    }
+    let finding = finding.label(hand_over.directive.head, handed_over);
+    match suffix {
         Some("buffer_size") => {
             finding.predict(502, "upstream sent too big header while reading response header from upstream".to_owned())
         }
         _ => finding,
+    }
+}
+
+/// Adds how long the pool lets a request run, where somebody says so.
+fn label_end(finding: Finding, chain: Option<Chain<'_>>) -> Finding {
+    let terminate = chain.map(|chain| (chain.run.terminate, chain.pool().name.clone()));
+    match terminate.filter(|(terminate, _)| terminate.is_written() && terminate.value > 0) {
+        Some((terminate, pool)) => {
+            finding.label_at(terminate.written_at(), format!("pool {pool} lets a request run {}s", terminate.value))
+        }
+        None => finding,
     }
 }
