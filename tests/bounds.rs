@@ -8,12 +8,13 @@ use std::path::Path;
 
 use gatelint::check::{Checked, Terms, check_host};
 use gatelint::deployment::routes::MAX_TRIES;
-use gatelint::deployment::{Plan, Selection, View};
+use gatelint::deployment::{Fragment, Plan, Selection, View};
 use gatelint::finding::sort_and_merge;
 use gatelint::host::Host;
 use gatelint::host::glob::MAX_MATCHES;
 use gatelint::host::memory::Memory;
-use gatelint::nginx::parse::parse;
+use gatelint::nginx::parse::{MAX_LENGTH, parse};
+use gatelint::php::load::MAX_STATEMENTS;
 use gatelint::report::{Format, Style, render};
 use gatelint::rules::Thresholds;
 use gatelint::source::Sources;
@@ -32,7 +33,10 @@ fn check<T: Into<Vec<u8>>>(files: impl IntoIterator<Item = (String, T)>) -> Chec
 }
 
 fn check_host_of(host: &dyn Host) -> Checked {
-    let plan = Plan::new("/".into(), View::Root, Selection::default());
+    check_plan(host, &Plan::new("/".into(), View::Root, Selection::default()))
+}
+
+fn check_plan(host: &dyn Host, plan: &Plan) -> Checked {
     let terms = Terms {
         facts: Vec::new(),
         thresholds: Thresholds::default(),
@@ -40,7 +44,7 @@ fn check_host_of(host: &dyn Host) -> Checked {
         selected: &|_| true,
     };
     let mut checked = Checked::default();
-    check_host(host, &plan, &terms, &mut checked).unwrap();
+    check_host(host, plan, &terms, &mut checked).unwrap();
     sort_and_merge(&mut checked.findings, &checked.sources);
     for label in checked.findings.iter().flat_map(|finding| finding.labels()) {
         assert!(label.span.range().end <= checked.sources.get(label.span.file).bytes().len());
@@ -191,6 +195,30 @@ fn locations_with_more_expressions_than_are_tried() {
     let most = (1..).take_while(|count| (count + 10) * count <= MAX_TRIES).last().unwrap();
     assert!(!told(most));
     assert!(told(most + 1));
+}
+
+#[test]
+fn files_of_endless_words_and_lines() {
+    let words = nginx(format!("events {{}}\n{}", "a ".repeat(MAX_LENGTH)));
+    assert!(tells(&words, "nginx.conf was not read to its end: more than 4000000 words and marks are not read"));
+    assert_eq!(words.findings.len(), 1);
+    let lines = |count: usize| check([(FPM.to_owned(), format!("{POOL}{}", ";\n".repeat(count)))]);
+    let told = |checked: &Checked| tells(checked, "php-fpm.conf was not read to its end: more than 1000000 lines");
+    // The pool has five lines.
+    assert_eq!([MAX_STATEMENTS - 5, MAX_STATEMENTS - 4].map(|count| told(&lines(count))), [false, true]);
+}
+
+#[test]
+fn fragments_that_bring_files_again_and_again() {
+    let again = |n: usize| format!("include {n};").repeat(100);
+    let files = (0..9).map(|n| (format!("/etc/nginx/{n}"), again(n + 1)));
+    let mut host = Memory::default();
+    for (path, text) in files.chain([("/etc/nginx/9".to_owned(), "root /srv;".to_owned())]) {
+        host.add(&path, text);
+    }
+    let fragment = Fragment::at("/etc/nginx/0".into());
+    let plan = Plan::new("/".into(), View::Files, Selection { fragments: vec![fragment], ..Selection::default() });
+    assert!(tells(&check_plan(&host, &plan), "files come into blocks that have them already"));
 }
 
 #[test]

@@ -357,6 +357,38 @@ fn compose_files_that_multiply_end_in_time() {
 }
 
 #[test]
+fn so_many_php_fpms_are_joined_with_nginx() {
+    let joined = |count: usize| {
+        let here = tempfile::tempdir().unwrap();
+        let site = SITE.replace("unix:/run/b.sock", "p0:9000");
+        let mut services = "services:\n".to_owned();
+        for n in 0..count {
+            write(here.path(), &format!("{n}.nginx.conf"), format!("# {n}\nevents {{}}\nhttp {{ {site} }}\n"));
+            write(here.path(), &format!("{n}.pool.conf"), POOL);
+            services.push_str(&format!(
+                "  n{n}: {{image: nginx, volumes: ['./{n}.nginx.conf:/etc/nginx/nginx.conf']}}\n  \
+                   p{n}: {{image: 'php:8.2-fpm', volumes: ['./{n}.pool.conf:/usr/local/etc/php-fpm.d/www.conf']}}\n"
+            ));
+        }
+        write(here.path(), "compose.yaml", &services);
+        run(here.path(), "check .").1.contains("more than 2000 PHP-FPMs stand beside an nginx")
+    };
+    assert_eq!([joined(44), joined(45)], [false, true]);
+}
+
+#[test]
+fn texts_that_are_not_looked_into_are_told() {
+    let told = |count: usize| {
+        let here = tempfile::tempdir().unwrap();
+        let text = |n: usize| format!("  {n}.conf: |\n    server {{ listen {}; }}\n", n + 1);
+        let texts: String = (0..count).map(text).collect();
+        write(here.path(), "map.yaml", format!("kind: ConfigMap\ndata:\n{texts}"));
+        run(here.path(), "check .").1.contains("all services or texts in map.yaml")
+    };
+    assert_eq!([told(100), told(101)], [false, true]);
+}
+
+#[test]
 fn facts_of_this_host_can_be_read_again() {
     let here = tempfile::tempdir().unwrap();
     let output = gatelint(here.path(), &["facts".as_ref()]);

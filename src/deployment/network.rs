@@ -107,11 +107,12 @@ pub enum Gap {
 impl Network {
     /// Whether another project looks the same, wherever its lines are.
     pub fn is_like(&self, other: &Network) -> bool {
-        let all = |network: &Network| {
-            let services = network.services.iter().chain([&network.own]);
-            services.map(|service| Service { line: 0, networks_line: 0, ..service.clone() }).collect::<Vec<_>>()
+        let alike = || {
+            let mut pairs = self.services.iter().zip(&other.services);
+            let same_many = self.services.len() == other.services.len();
+            same_many && self.own.is_like(&other.own) && pairs.all(|(one, other)| one.is_like(other))
         };
-        self.is_closed == other.is_closed && self.is_nginx_alone == other.is_nginx_alone && all(self) == all(other)
+        self.is_closed == other.is_closed && self.is_nginx_alone == other.is_nginx_alone && alike()
     }
 
     /// The line of a service's key.
@@ -254,6 +255,32 @@ impl Service {
         let found = self.shared.iter().filter(|shared| path.starts_with(&shared.here));
         let shared = found.max_by_key(|shared| shared.here.components().count())?;
         Some((shared, shared.there.join(path.strip_prefix(&shared.here).ok()?)))
+    }
+
+    /// Whether another service is the same, wherever its lines are. Hundreds are compared with hundreds.
+    fn is_like(&self, other: &Service) -> bool {
+        let Service {
+            name,
+            line: _,
+            names,
+            networks_line: _,
+            networks,
+            way,
+            published,
+            exposed,
+            shared,
+            filled,
+            is_bare,
+        } = self;
+        *name == other.name
+            && *names == other.names
+            && *networks == other.networks
+            && *way == other.way
+            && *published == other.published
+            && *exposed == other.exposed
+            && *shared == other.shared
+            && *filled == other.filled
+            && *is_bare == other.is_bare
     }
 
     fn has_name(&self, name: &str) -> bool {

@@ -4,6 +4,7 @@
 //! What stands there word for word is taken out with everything around it blanked, so that each line and column is
 //! still that of the file. What a shell or a template engine fills in is left to them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -12,11 +13,15 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use super::walk::{is_dockerfile, may_be_configuration};
 use crate::host::overlay::Added;
 
+/// So many texts of a file are looked into: each takes as much memory as the file down to its end. The longest
+/// charts and scripts hold some dozens.
+pub(super) const MAX_TEXTS: usize = 100;
+
 /// A text inside of a file.
 pub(super) struct Embedded {
     /// What it is called: the key of a ConfigMap, the file that a script writes.
     pub name: String,
-    /// As long as the file, with blanks for what does not belong to it.
+    /// The file up to the end of the text, with blanks for what does not belong to it.
     pub text: Vec<u8>,
     /// Whether something fills it in before it is a configuration.
     pub is_filled_in: bool,
@@ -44,15 +49,19 @@ pub(super) fn is_yaml(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
-/// What stands inside of a file under a name in lower case and may be configuration.
+/// What stands inside of a file under a name in lower case and may be configuration: the first [`MAX_TEXTS`], and one
+/// more if there are more.
 pub(super) fn inside_of(name: &str, text: &str) -> Vec<Embedded> {
-    let mut all = match name {
+    match name {
         name if is_yaml(name) => in_config_maps(text),
         name if may_hold_some(name) => in_scripts(text),
         _ => Vec::new(),
-    };
-    all.retain(|one| may_be_configuration(Path::new(&one.name), &one.name.to_ascii_lowercase()));
-    all
+    }
+}
+
+/// Whether a text under this name is worth a look.
+fn is_wanted(name: &str) -> bool {
+    may_be_configuration(Path::new(name), &name.to_ascii_lowercase())
 }
 
 /// The literal texts of the ConfigMaps in a file of YAML.
@@ -64,6 +73,9 @@ fn in_config_maps(text: &str) -> Vec<Embedded> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut key: Option<String> = None;
     for event in Parser::new_from_str(text) {
+        if found.len() > MAX_TEXTS {
+            break;
+        }
         // What comes before the mistake is what it is.
         let Ok((event, span)) = event else { break };
         let Event::Scalar(value, style, ..) = event else {
@@ -73,6 +85,9 @@ fn in_config_maps(text: &str) -> Vec<Embedded> {
         let name = key.replace(value.to_string()).filter(|_| style == ScalarStyle::Literal);
         let Some(name) = name else { continue };
         key = None;
+        if !is_wanted(&name) {
+            continue;
+        }
         let content: Vec<&str> = value.lines().collect();
         let begins = |at: &usize| {
             let same = |(line, own): (&&str, &&str)| line.trim() == own.trim();
@@ -95,9 +110,10 @@ fn in_config_maps(text: &str) -> Vec<Embedded> {
 /// The texts that a Dockerfile or a script of a shell writes to files: `cat > FILE <<'EOF'`, `COPY <<'EOF' FILE`.
 fn in_scripts(text: &str) -> Vec<Embedded> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let ends = Ends::of(&lines);
     let mut found = Vec::new();
     let mut at = 0;
-    while at < lines.len() {
+    while at < lines.len() && found.len() <= MAX_TEXTS {
         let line = lines[at];
         at += 1;
         let Some((before, behind)) = line.split_once("<<").filter(|_| !line.trim_start().starts_with('#')) else {
@@ -107,20 +123,45 @@ fn in_scripts(text: &str) -> Vec<Embedded> {
         let word = behind.trim_start().split(char::is_whitespace).next().unwrap_or_default();
         let end = word.trim_matches(['"', '\'', '\\']);
         let is_word = !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let is_end = |line: &&str| {
-            let line = line.trim_end();
-            (if tabs { line.trim_start_matches('\t') } else { line }) == end
+        let Some(stop) = ends.first(end, at, tabs).filter(|_| is_word) else { continue };
+        let inside = at..stop;
+        at = stop + 1;
+        let Some(name) =
+            written(before, &behind[behind.find(word).unwrap_or(0) + word.len()..]).filter(|name| is_wanted(name))
+        else {
+            continue;
         };
-        let Some(length) = lines[at..].iter().position(is_end).filter(|_| is_word) else { continue };
-        let inside = at..at + length;
-        at += length + 1;
-        let Some(name) = written(before, &behind[behind.find(word).unwrap_or(0) + word.len()..]) else { continue };
         let content = &lines[inside.clone()];
         let is_quoted = end.len() < word.len();
         let is_filled_in = !is_quoted && content.iter().any(|line| line.contains(['$', '`', '\\']));
         found.push(Embedded { name, text: only(&lines, inside), is_filled_in });
     }
     found
+}
+
+/// The lines that hold one word, by that word: where each is that may end a text, and whether tabs stand before it.
+/// Thousands of texts may have no end, and the file is not searched to its end for each.
+struct Ends<'a>(HashMap<&'a str, Vec<(usize, bool)>>);
+
+impl<'a> Ends<'a> {
+    fn of(lines: &[&'a str]) -> Self {
+        let mut ends: HashMap<&str, Vec<(usize, bool)>> = HashMap::new();
+        for (at, line) in lines.iter().enumerate() {
+            let line = line.trim_end();
+            let word = line.trim_start_matches('\t');
+            if !word.is_empty() && !word.contains(char::is_whitespace) {
+                ends.entry(word).or_default().push((at, word.len() < line.len()));
+            }
+        }
+        Ends(ends)
+    }
+
+    /// The first line from `from` on that ends a text; `tabs`: whether tabs may stand before the word.
+    fn first(&self, word: &str, from: usize, tabs: bool) -> Option<usize> {
+        let all = self.0.get(word)?;
+        let behind = &all[all.partition_point(|(at, _)| *at < from)..];
+        behind.iter().find(|(_, indented)| tabs || !indented).map(|(at, _)| *at)
+    }
 }
 
 /// The file that a command writes what follows to; `before` and `behind` are what stands around the mark.
@@ -138,10 +179,10 @@ fn written(before: &str, behind: &str) -> Option<String> {
     Some(target.trim_matches(['"', '\'']).to_owned()).filter(|name| !name.is_empty())
 }
 
-/// A file with blanks for all but some of its lines.
+/// A file up to some of its lines, with blanks for those before.
 fn only(lines: &[&str], kept: Range<usize>) -> Vec<u8> {
     let mut text = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
+    for (at, line) in lines.iter().enumerate().take(kept.end) {
         match kept.contains(&at) {
             true => text.extend_from_slice(line.as_bytes()),
             false => text.extend(line.bytes().map(|byte| if byte == b'\n' { b'\n' } else { b' ' })),
@@ -174,9 +215,10 @@ mod tests {
     #[test]
     fn config_maps_hold_files() {
         let yaml = "kind: Service\n---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a.conf: |\n    server {\n\n      listen 80;\n    }\n  \
-            b: text\n  c.conf: |-\n    listen {{ .Port }};\n  d: >\n    folded\n";
+            b.conf: text\n  c.conf: |-\n    listen {{ .Port }};\n  d.conf: >\n    folded\n";
         let found = in_config_maps(yaml);
-        assert!(found.iter().all(|one| one.text.len() == yaml.len()));
+        let end = |text: &str| yaml.find(text).map(|at| at + text.len());
+        assert_eq!([Some(found[0].text.len()), Some(found[1].text.len())], [end("    }\n"), end(".Port }};\n")]);
         let line = String::from_utf8_lossy(&found[0].text).lines().nth(8).map(str::to_owned);
         assert_eq!(line.as_deref(), Some("      listen 80;"));
         let all = told(found);
@@ -191,16 +233,36 @@ mod tests {
     }
 
     #[test]
+    fn so_many_texts_of_a_file_are_looked_into() {
+        let count = |length: usize| {
+            let key = |n: usize| format!("  {n}.conf: |\n    listen {n};\n  {n}.txt: |\n    none\n");
+            let yaml = format!("kind: ConfigMap\ndata:\n{}", (0..length).map(key).collect::<String>());
+            let write = |n: usize| format!("cat > {n}.conf <<EOF\nlisten {n};\nEOF\ncat > {n}.txt <<EOF\nEOF\n");
+            let script = (0..length).map(write).collect::<String>();
+            [inside_of("a.yaml", &yaml), inside_of("a.sh", &script)].map(|found| found.len())
+        };
+        assert_eq!(count(MAX_TEXTS), [MAX_TEXTS; 2]);
+        assert_eq!([count(MAX_TEXTS + 1), count(MAX_TEXTS * 2)], [[MAX_TEXTS + 1; 2]; 2]);
+    }
+
+    #[test]
+    fn texts_end_with_their_words() {
+        let script = "cat > a.conf <<A\nx;\n\tA\n\nA\ncat > b.conf <<-A\ny;\n\t\tA  \ncat > c.conf <<A\nz;\n\tA\n";
+        let all = told(in_scripts(script)).into_iter().map(|(name, text, _)| (name, text)).collect::<Vec<_>>();
+        assert_eq!(all, [("a.conf", "x;\n\tA"), ("b.conf", "y;")].map(|(name, text)| (name.into(), text.into())));
+    }
+
+    #[test]
     fn scripts_write_files() {
-        let script = "cat > /etc/a.conf <<'EOF'\nroot $x;\nEOF\ncat <<EOF >/b\nroot /x;\nEOF\n  cat << \"E\" | sudo tee -a /c\ny $z;\nE\n\
-            COPY <<-EOF /d\n\tlisten $p;\n\tEOF\n# cat <<EOF > /n\necho 1 << 2\ntee /f <<EOF >/dev/null\nz;\nEOF\nmysql <<EOF\nselect 1;\nEOF\ncat > /open <<EOF\nx\n";
+        let script = "cat > /etc/a.conf <<'EOF'\nroot $x;\nEOF\ncat <<EOF >/b.conf\nroot /x;\nEOF\n  cat << \"E\" | sudo tee -a /c.conf\ny $z;\nE\n\
+            COPY <<-EOF /d.conf\n\tlisten $p;\n\tEOF\n# cat <<EOF > /n.conf\necho 1 << 2\ntee /f.conf <<EOF >/dev/null\nz;\nEOF\nmysql <<EOF\nselect 1;\nEOF\ncat > /open.conf <<EOF\nx\n";
         let all = told(in_scripts(script));
         let expected = [
             ("/etc/a.conf", "root $x;", false),
-            ("/b", "root /x;", false),
-            ("/c", "y $z;", false),
-            ("/d", "\tlisten $p;", true),
-            ("/f", "z;", false),
+            ("/b.conf", "root /x;", false),
+            ("/c.conf", "y $z;", false),
+            ("/d.conf", "\tlisten $p;", true),
+            ("/f.conf", "z;", false),
         ];
         assert_eq!(all, expected.map(|(name, text, is_filled_in)| (name.into(), text.into(), is_filled_in)));
     }

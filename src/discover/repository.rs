@@ -39,11 +39,13 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
         found.fixtures.extend(held.fixtures);
         found.closed.extend(held.closed);
     }
-    for (name, plan) in containers::plans(&root, &found) {
+    let described = containers::plans(&root, &found);
+    found.beyond.extend(described.beyond);
+    for (name, plan) in described.plans {
         plans.notes.push(format!("{name}: a container"));
         let has_fpm = !found.fpm_mains.is_empty() || !found.fpm_pools.is_empty();
         let unpaired = found.containers.first().filter(|_| has_fpm).map(|path| in_containers(&root, path));
-        plans.plans.push(Plan { unpaired, ..plan });
+        plans.plans.push(Plan { unpaired: plan.unpaired.clone().or(unpaired), ..plan });
     }
     pair(&root, &found, plans);
     for plan in &mut plans.plans[before..] {
@@ -216,7 +218,19 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
         [first, ..] => Some(format!("what is in {count} closed files and folders, such as {}", name(first))),
     };
     let closed = closed.map(|what| (what, "an account that may read it"));
-    let all = [("placeholder-left", templates), ("placeholder-left", filled_in), ("include-unreadable", closed)];
+    let count = found.beyond.len();
+    let beyond = match &found.beyond[..] {
+        [] => None,
+        [only] => Some(format!("all services or texts in {}", name(only))),
+        [first, ..] => Some(format!("all services or texts in {count} files, such as {}", name(first))),
+    };
+    let beyond = beyond.map(|what| (what, "files with fewer of them"));
+    let all = [
+        ("include-unreadable", beyond),
+        ("placeholder-left", templates),
+        ("placeholder-left", filled_in),
+        ("include-unreadable", closed),
+    ];
     for (rule, passed_over) in all {
         plans.passed_over.extend(passed_over.map(|(needs, option)| Unchecked { rule, needs, option: option.into() }));
     }

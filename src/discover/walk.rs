@@ -65,6 +65,8 @@ pub(super) struct Found {
     pub filled_in: Vec<PathBuf>,
     /// Texts that stand inside of other files, at the paths under which they are among the rest.
     pub embedded: Vec<Added>,
+    /// Files in which more texts stand than are looked into.
+    pub beyond: Vec<PathBuf>,
     /// Folders with test data, which were not walked.
     pub fixtures: Vec<PathBuf>,
     /// Folders, and files that may be configuration, which this account may not read.
@@ -166,7 +168,12 @@ fn sort_embedded_in(root: &Path, entry: &DirEntry, name: &str, found: &mut Found
     }
     let Ok(text) = fs::read_to_string(entry.path()) else { return };
     let mut holds = false;
-    for one in embedded::inside_of(name, &text) {
+    let mut texts = embedded::inside_of(name, &text);
+    if texts.len() > embedded::MAX_TEXTS {
+        texts.truncate(embedded::MAX_TEXTS);
+        found.beyond.push(entry.path().to_owned());
+    }
+    for one in texts {
         if one.is_filled_in {
             if is_of_configuration(&one.text) && !found.templates.contains(&entry.path().to_owned()) {
                 found.templates.push(entry.path().to_owned());

@@ -19,6 +19,10 @@ pub struct Tree {
     pub problems: Vec<Problem>,
     /// The statements that include files, at any depth, in order.
     pub includes: Vec<Arc<Directive>>,
+    /// How many words and marks (`;`, `{`, `}`) were read.
+    pub length: usize,
+    /// Where the reading ended, if there is more than is read.
+    pub cut: Option<Span>,
 }
 
 /// A statement: a name, arguments, and a block if it opens one.

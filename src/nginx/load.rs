@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ecow::EcoString;
 
 use super::ast::{Directive, Tree};
-use super::parse::parse;
+use super::parse::{MAX_LENGTH, parse};
 use crate::host::{Host, ReadError, glob, is_outside_tree, normalize};
 use crate::parallel;
 use crate::source::{FileId, Sources, Span};
@@ -23,6 +23,9 @@ pub const MAX_INCLUDE_DEPTH: usize = 100;
 
 /// So many files are worth the start of a thread.
 const MANY: usize = 32;
+
+/// So many bytes are parsed at a time before it is looked at whether there are too many words in all.
+const PARSED_AT_ONCE: usize = 8 << 20;
 
 /// The parsed files of a configuration.
 #[derive(Debug, Default)]
@@ -36,6 +39,9 @@ pub struct Files {
     first: usize,
     by_path: HashMap<OsString, FileId>,
     patterns: Vec<(Span, String)>,
+    /// How many words and marks the files have, and whether that was too many to read all.
+    length: usize,
+    is_cut: bool,
     /// The arguments of includes that bring less than they say, a pattern without a match among them.
     unread: HashSet<Span>,
 }
@@ -82,6 +88,8 @@ pub enum IncludeProblemKind {
     NotInDump,
     /// The pattern matches more files than are followed.
     TooManyMatches,
+    /// The file has more words than are read, or would bring more into the configuration.
+    TooManyWords,
 }
 
 impl Files {
@@ -205,6 +213,7 @@ impl Loader<'_> {
         };
         self.files.by_path.insert(path.into(), id);
         self.files.room(id);
+        let tree = self.within_bounds(tree, id, path);
         let mut included = Vec::with_capacity(tree.includes.len());
         self.open.push(id);
         for include in &tree.includes {
@@ -222,6 +231,18 @@ impl Loader<'_> {
         self.open.pop();
         *self.files.room(id) = Some(File { id, tree, included });
         Ok(id)
+    }
+
+    /// The tree of a file, or one without statements where all files together have more than is read.
+    fn within_bounds(&mut self, tree: Tree, id: FileId, path: &Path) -> Tree {
+        let is_full = self.files.is_cut || self.files.length + tree.length > MAX_LENGTH;
+        let tree = if is_full && tree.cut.is_none() { beyond(id) } else { tree };
+        self.files.length += tree.length;
+        if let (Some(at), false) = (tree.cut, self.files.is_cut) {
+            self.files.is_cut = true;
+            self.problem(at, path, IncludeProblemKind::TooManyWords);
+        }
+        tree
     }
 
     fn follow(&mut self, include: &Directive) -> Arc<[FileId]> {
@@ -299,14 +320,37 @@ impl Loader<'_> {
             }
         }
         let sources = &*self.sources;
-        let trees = parallel::map(&ids, MANY, |(_, id)| parse(*id, sources.get(*id).bytes()));
-        self.ahead.extend(ids.into_iter().zip(trees).map(|((path, id), tree)| (path.into(), Ok((id, tree)))));
+        let size = |(_, id): &(&PathBuf, FileId)| sources.get(*id).bytes().len();
+        let (mut length, mut rest) = (self.files.length, &ids[..]);
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let mut fits = |one: &(&PathBuf, FileId)| {
+                bytes += size(one);
+                bytes <= PARSED_AT_ONCE
+            };
+            let (now, later) = rest.split_at(rest.iter().take_while(|one| fits(one)).count().max(1));
+            let is_full = length > MAX_LENGTH;
+            let trees =
+                parallel::map(
+                    now,
+                    MANY,
+                    |(_, id)| if is_full { beyond(*id) } else { parse(*id, sources.get(*id).bytes()) },
+                );
+            length += trees.iter().map(|tree| tree.length).sum::<usize>();
+            self.ahead.extend(now.iter().zip(trees).map(|((path, id), tree)| (path.into(), Ok((*id, tree)))));
+            rest = later;
+        }
     }
 
     fn problem(&mut self, span: Span, path: &Path, kind: IncludeProblemKind) {
         self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
     }
+}
+
+/// What is known of a file that is not parsed for the words of those before it.
+fn beyond(file: FileId) -> Tree {
+    Tree { cut: Some(Span::new(file, 0, 0)), ..Tree::default() }
 }
 
 /// Whether nginx's package brings the file, so that a tree without it may be laid over the package. None of these
@@ -375,5 +419,31 @@ mod tests {
         assert_eq!(chain(MAX_INCLUDE_DEPTH - 1), []);
         assert_eq!(chain(MAX_INCLUDE_DEPTH), [IncludeProblemKind::TooDeep]);
         assert_eq!(chain(300), [IncludeProblemKind::TooDeep]);
+    }
+
+    #[test]
+    fn so_many_words_are_read_of_all_files_together() {
+        let part = "a;".repeat(MAX_LENGTH / 100);
+        let kinds = |last: &str, is_pattern: bool| {
+            let names: Vec<_> = (0..50).map(|n| format!("/etc/nginx/d/{n:02}.conf")).collect();
+            let main = if is_pattern {
+                "include d/*;".into()
+            } else {
+                names.iter().map(|name| format!("include {name};")).collect::<String>()
+            };
+            let cut = &part[..part.len() - 2 * if is_pattern { 2 } else { 76 }];
+            let mut all: Vec<_> = names.iter().map(|name| (name.as_str(), part.as_str())).collect();
+            let last = format!("{cut}{last}");
+            all[49].1 = &last;
+            all.push(("/etc/nginx/nginx.conf", &main));
+            let (files, kinds) = load(&all);
+            let count = |at: usize| files.trees().nth(at).map(|(_, tree)| tree.directives.len());
+            (kinds, count(49), count(50))
+        };
+        let whole = MAX_LENGTH / 100;
+        assert_eq!(kinds("a", true), (vec![], Some(whole), Some(whole - 1)));
+        let too_many = || vec![IncludeProblemKind::TooManyWords];
+        assert_eq!(kinds("a;a", true), (too_many(), Some(whole), Some(0)));
+        assert_eq!(kinds("a;a", false), (too_many(), Some(whole), Some(0)));
     }
 }

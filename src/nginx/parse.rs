@@ -15,6 +15,11 @@ use crate::source::{FileId, Span};
 /// tenth of this, and recursion over the tree stays safe.
 pub const MAX_DEPTH: usize = 100;
 
+/// More words and marks (`;`, `{`, `}`) than this are not read, neither of a file nor of all files of a configuration:
+/// they take half a gigabyte of memory. Ten thousand sites of a hundred directives are as many; the longest lists of
+/// addresses that people include have half a million records of three.
+pub const MAX_LENGTH: usize = 4_000_000;
+
 /// What stands further away on a line than this is not looked for.
 const LONG_LINE: usize = 4096;
 
@@ -101,6 +106,11 @@ impl<'a> Parser<'a> {
             let Ok((rest, token)) = lexer::token(before) else { break };
             self.rest = rest;
             let end = self.at();
+            self.tree.length += usize::from(token != Token::End);
+            if self.tree.length > MAX_LENGTH {
+                self.tree.cut = Some(Span::new(self.file, end - 1, end));
+                break;
+            }
             match token {
                 Token::Bare(raw) => self.word(raw, end - raw.len(), end, false, &token),
                 Token::Quoted(raw, quote) => self.quoted(raw, quote, end, &token),
@@ -279,11 +289,13 @@ impl<'a> Parser<'a> {
     fn end_of_file(&mut self) -> Braces {
         let end = self.bytes.len();
         let noticed = Span::new(self.file, end, end);
-        let broken = self.tree.problems.last().is_some_and(|problem| match problem.kind {
+        let ends_with = |problem: &Problem| match problem.kind {
             ProblemKind::TooDeep | ProblemKind::UnclosedBlock => true,
             ProblemKind::UnclosedQuote(_) => self.flawed,
             _ => false,
-        });
+        };
+        // Of a file that is not read to its end, nobody knows what closes.
+        let broken = self.tree.cut.is_some() || self.tree.problems.last().is_some_and(ends_with);
         let unclosed = self.open.iter().filter(|block| !block.words[0].text.is_empty()).count();
         let surplus = self.tree.problems.iter().filter(|problem| problem.kind == ProblemKind::Unexpected('}')).count();
         let mut braces = if surplus > 0 { Braces::Surplus(surplus) } else { Braces::Paired };
@@ -449,6 +461,20 @@ mod tests {
             let tree = tree(text.as_bytes());
             assert_eq!((show(&tree.directives).as_str(), tree.problems.as_slice()), (want, &[][..]), "{text}");
         }
+    }
+
+    #[test]
+    fn so_many_words_and_marks_are_read() {
+        let read = |text: &str| {
+            let tree = tree(text.as_bytes());
+            (tree.cut.map(|at| at.start), tree.directives.len(), tree.problems.len())
+        };
+        let most = "a;".repeat(MAX_LENGTH / 2);
+        assert_eq!(read(&format!("{most} # end\n")), (None, MAX_LENGTH / 2, 0));
+        // What is open there is no mistake.
+        let open = format!("http {{ {}", "a;".repeat(MAX_LENGTH / 2));
+        assert_eq!(read(&format!("{open} }}")), (Some(MAX_LENGTH as u32 + 5), 1, 0));
+        assert_eq!(read(&";".repeat(MAX_LENGTH + 1)), (Some(MAX_LENGTH as u32), 0, MAX_LENGTH));
     }
 
     #[test]

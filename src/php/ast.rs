@@ -13,6 +13,8 @@ pub struct Document {
     pub problems: Vec<Problem>,
     /// The comments, from `;` to before the line end. A `;` in quotes begins none.
     pub comments: Vec<Span>,
+    /// Where the reading ended, if there is more than is read.
+    pub cut: Option<Span>,
 }
 
 /// A statement.
@@ -22,6 +24,16 @@ pub enum Item {
     Section(Section),
     /// `key = value`, and everything that has this shape, `include` too.
     Setting(Setting),
+}
+
+impl Item {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Item::Section(section) => section.span,
+            Item::Setting(setting) => setting.span,
+        }
+    }
 }
 
 /// The header of a section.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::ast::{Document, Item, Problem, Section, Setting, Value};
+pub use super::parse::MAX_STATEMENTS;
 use super::parse::parse_fpm;
 use super::settings::{self, Place};
 use super::test_output;
@@ -106,6 +107,8 @@ pub enum IncludeProblemKind {
     TooDeep,
     /// The pattern matches more files than are followed.
     TooManyMatches,
+    /// The file has more lines than are read, or brings more into the configuration.
+    TooManyStatements,
 }
 
 impl Assigned {
@@ -118,8 +121,8 @@ impl Assigned {
 impl IncludeProblemKind {
     /// Whether pools may be in what could not be read.
     pub fn hides_pools(&self) -> bool {
-        use IncludeProblemKind::{NotKnown, OutsideTree, TooDeep, TooManyMatches, Unreadable};
-        matches!(self, NotKnown | OutsideTree | Unreadable(..) | TooDeep | TooManyMatches)
+        use IncludeProblemKind::{NotKnown, OutsideTree, TooDeep, TooManyMatches, TooManyStatements, Unreadable};
+        matches!(self, NotKnown | OutsideTree | Unreadable(..) | TooDeep | TooManyMatches | TooManyStatements)
     }
 }
 
@@ -217,8 +220,10 @@ struct Loader<'a> {
     told: HashSet<IncludeProblem>,
     /// The pool that is open; none is `[global]`.
     open: Option<usize>,
-    /// Whether includes were nested too deeply, where FPM ends.
+    /// Whether includes were nested too deeply, where FPM ends, or there is more than is read.
     ended: bool,
+    /// How many headers and settings were met. Files that include each other multiply.
+    statements: usize,
 }
 
 impl<'a> Loader<'a> {
@@ -244,6 +249,7 @@ impl<'a> Loader<'a> {
             configuration,
             open: None,
             ended: false,
+            statements: 0,
         }
     }
 
@@ -255,6 +261,9 @@ impl<'a> Loader<'a> {
         let (shown, real) = opened.names(self.host, path);
         let id = self.sources.add(shown, real, opened.bytes);
         let document = parse_fpm(id, self.sources.get(id).bytes());
+        if let Some(at) = document.cut {
+            self.problem(at, path.display().to_string(), IncludeProblemKind::TooManyStatements);
+        }
         self.configuration.problems.extend(document.problems.iter().cloned());
         self.configuration.files.push(id);
         self.documents.insert(path.to_owned(), id);
@@ -267,6 +276,15 @@ impl<'a> Loader<'a> {
         let document = Rc::clone(&self.parsed[&file]);
         let mut header = None;
         for item in &document.items {
+            if self.ended && self.statements > MAX_STATEMENTS {
+                return;
+            }
+            self.statements += 1;
+            if self.statements > MAX_STATEMENTS {
+                self.ended = true;
+                let path = self.sources.get(file).path.clone();
+                return self.problem(item.span(), path, IncludeProblemKind::TooManyStatements);
+            }
             match item {
                 Item::Section(section) => {
                     header = Some(section.span);
@@ -444,6 +462,22 @@ mod tests {
     fn what_comes_from_the_environment_is_unknown() {
         let configuration = read(&[("/f/fpm.conf", "[www]\nlisten=${ADDRESS}\n")]);
         assert_eq!(show(&configuration), ["global: ", "www: listen=?"]);
+    }
+
+    #[test]
+    fn files_that_multiply_are_read_so_often() {
+        let cut = |more: &str| {
+            // A header, a thousand includes, and what each brings: 998 settings and one include of nothing more.
+            let main = format!("[www]\n{}", "include = /f/a\n".repeat(1000));
+            let brought = format!("{}include = /f/b\n", "pm = static\n".repeat(997));
+            let configuration = read(&[("/f/fpm.conf", &main), ("/f/a", &brought), ("/f/b", more)]);
+            let problems: Vec<_> = configuration.include_problems.into_iter().map(|problem| problem.kind).collect();
+            (problems, configuration.pools[0].assigned.len())
+        };
+        // 1 + 1000 + 1000 × 998, and so they are 999 short of a million.
+        assert_eq!(cut(""), (vec![], 997_000));
+        assert_eq!(cut("pm = static\n"), (vec![IncludeProblemKind::TooManyStatements], 997_999));
+        assert_eq!(cut(&"pm = static\n".repeat(1000)).0, [IncludeProblemKind::TooManyStatements]);
     }
 
     #[test]

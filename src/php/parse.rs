@@ -3,7 +3,11 @@
 use super::ast::{Document, Expecting, Item, Problem, ProblemKind, Section, Setting, Token, Unexpected};
 use super::token::{self, Input, Text, between, lossy, trim_end};
 use super::value::{self, End, Name};
-use crate::source::FileId;
+use crate::source::{FileId, Span};
+
+/// More settings, headers, comments and mistakes than this are not read, neither of a file nor of all that a master
+/// includes: they take half a gigabyte of memory. Ten thousand pools of fifty settings are half as many.
+pub const MAX_STATEMENTS: usize = 1_000_000;
 
 /// Reads a file as PHP-FPM does: every physical line for itself, as if it were a whole file.
 /// The server stops at the first line it does not take; here the next line is read.
@@ -11,6 +15,10 @@ pub fn parse_fpm(file: FileId, bytes: &[u8]) -> Document {
     let mut document = Document::default();
     let mut start = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if document.items.len() + document.problems.len() + document.comments.len() >= MAX_STATEMENTS {
+            document.cut = Some(Span::new(file, start, start + line.trim_ascii_end().len()));
+            break;
+        }
         let mut read = |bytes| {
             let text = Text { file, bytes, start, limit: start + line.len() };
             Reader::new(text, Dialect::Fpm, &mut document).document();
@@ -286,7 +294,7 @@ mod tests {
     use super::super::ast::Piece;
     use super::super::ini::parse_ini;
     use super::*;
-    use crate::source::{Sources, Span};
+    use crate::source::Sources;
 
     fn file() -> FileId {
         Sources::default().add("test".to_owned(), None, Vec::new())

@@ -16,6 +16,12 @@ impl Default for Nearest {
 }
 
 impl Nearest {
+    /// How many letters differ, as long as not too many were compared.
+    pub fn distance(&mut self, known: &str, name: &str) -> Option<usize> {
+        self.letters = self.letters.checked_sub(name.len() * known.len())?;
+        Some(distance(known, name))
+    }
+
     /// The first of the things with the name that is nearest to a name, where it differs in a quarter of the letters
     /// at most.
     pub fn of<'a, T>(&mut self, name: &str, things: &'a [T], name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
@@ -23,8 +29,7 @@ impl Nearest {
         let mut best: Option<(usize, &T)> = None;
         for thing in things {
             let known = name_of(thing);
-            self.letters = self.letters.checked_sub(name.len() * known.len())?;
-            let edits = distance(known, name);
+            let edits = self.distance(known, name)?;
             if edits <= most && best.is_none_or(|(least, _)| edits < least) {
                 best = Some((edits, thing));
             }

@@ -15,6 +15,8 @@ pub(super) struct File {
     pub external: Vec<String>,
     /// Whether other files are a part of it (`include`).
     pub includes: bool,
+    /// Whether it has more services than are read.
+    pub is_cut: bool,
 }
 
 /// A service of a compose file.
@@ -84,14 +86,14 @@ pub(super) enum Networks {
 }
 
 /// Of a file with more services nothing is read: each is compared with each other one.
-const MAX_SERVICES: usize = 300;
+pub(super) const MAX_SERVICES: usize = 300;
 
 /// Reads a compose file; it has no services where the text is none.
 pub(super) fn read(text: &str, env: &Env) -> File {
     let Some(file) = Value::read(text) else { return File::default() };
     let entries = |key| file.get(key).map(Value::entries).unwrap_or_default();
     if entries("services").len() > MAX_SERVICES {
-        return File::default();
+        return File { is_cut: true, ..File::default() };
     }
     let is_external = |entry: &&Entry| {
         entry.value.get("external").is_some_and(|value| !matches!(value, Value::Text(text) if text == "false"))
@@ -103,6 +105,7 @@ pub(super) fn read(text: &str, env: &Env) -> File {
         services: entries("services").iter().map(|entry| service(entry, &files, env)).collect(),
         external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
         includes: file.get("include").is_some(),
+        is_cut: false,
     }
 }
 
@@ -274,6 +277,16 @@ mod tests {
         assert_eq!(services[1].build, Some(build));
         assert_eq!(services[1].command.as_deref(), Some(&["php-fpm", "-y", "/x"].map(str::to_owned)[..]));
         assert_eq!(services[0].command, None);
+    }
+
+    #[test]
+    fn so_many_services_are_read() {
+        let read = |count: usize| {
+            let text = (0..count).map(|n| format!("  s{n}: {{image: nginx}}\n")).collect::<String>();
+            let file = read(&format!("services:\n{text}"), &Env::default());
+            (file.services.len(), file.is_cut)
+        };
+        assert_eq!([read(MAX_SERVICES), read(MAX_SERVICES + 1)], [(MAX_SERVICES, false), (0, true)]);
     }
 
     #[test]

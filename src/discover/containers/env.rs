@@ -20,10 +20,13 @@ impl Env {
     pub fn fill(&self, text: &str) -> String {
         let mut filled = String::new();
         let mut rest = text;
+        // Where one brace is not closed, none behind it is.
+        let closing = text.rfind('}').map_or(usize::MAX, |at| text.len() - at);
         while let Some(at) = rest.find('$') {
             filled.push_str(&rest[..at]);
             rest = &rest[at..];
-            let (whole, value) = match rest.strip_prefix("${").and_then(|inside| inside.split_once('}')) {
+            let braced = rest.strip_prefix("${").filter(|inside| inside.len() >= closing);
+            let (whole, value) = match braced.and_then(|inside| inside.split_once('}')) {
                 Some((inside, _)) => (&rest[..inside.len() + 3], self.braced(inside)),
                 None => {
                     let name = rest[1..].split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next();
@@ -71,6 +74,7 @@ mod tests {
             ("${GONE}/$GONE", "${GONE}/$GONE"),
             ("${GONE:?must be set} a$", "${GONE:?must be set} a$"),
             ("${open", "${open"),
+            ("${NAME} ${open ${", "shop ${open ${"),
         ] {
             assert_eq!(env.fill(text), want, "{text}");
         }

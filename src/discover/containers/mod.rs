@@ -31,6 +31,13 @@ use networks::Project;
 /// files, and many containers the same ones.
 const MAX_MAPS: usize = 100_000;
 
+/// Of all compose files together so many services are read.
+const MAX_SERVICES: usize = 3000;
+
+/// So many PHP-FPMs are joined with nginx, counted again for each nginx that they stand beside: the model of each such
+/// container holds all of them.
+const MAX_JOINED: usize = 2000;
+
 /// What the files of containers are taken out of.
 struct Repository<'a> {
     root: &'a Path,
@@ -41,6 +48,19 @@ struct Repository<'a> {
     recipes: HashMap<PathBuf, HashMap<Option<String>, Option<Rc<Recipe>>>>,
     /// How many files may still go into containers.
     left: usize,
+    /// How many services may still be read.
+    services: usize,
+    /// How many PHP-FPMs may still be joined with an nginx.
+    joined: usize,
+}
+
+/// What a repository says of containers.
+#[derive(Default)]
+pub(super) struct Described {
+    /// The plans of the containers, with a note on each.
+    pub plans: Vec<(String, Plan)>,
+    /// The compose files with more services than are read.
+    pub beyond: Vec<PathBuf>,
 }
 
 /// A compose file that was read.
@@ -50,12 +70,20 @@ struct Compose {
     file: compose::File,
 }
 
-/// The plans of the containers that a repository describes, with a note on each.
-pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
-    let Ok(disk) = Disk::new(root) else { return Vec::new() };
+/// The containers that a repository describes.
+pub(super) fn plans(root: &Path, found: &Found) -> Described {
+    let Ok(disk) = Disk::new(root) else { return Described::default() };
     let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
     let files = files.into_iter().flatten().map(|path| inside(root, path)).collect();
-    let mut repository = Repository { root, disk: &disk, files, recipes: HashMap::new(), left: MAX_MAPS };
+    let mut repository = Repository {
+        root,
+        disk: &disk,
+        files,
+        recipes: HashMap::new(),
+        left: MAX_MAPS,
+        services: MAX_SERVICES,
+        joined: MAX_JOINED,
+    };
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (dockerfiles, composes): (Vec<_>, Vec<_>) =
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
@@ -64,7 +92,7 @@ pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
     for compose in &composes {
         let services = compose.file.services.iter();
         let containers: Vec<Container> = services.map(|service| compose.container(service, &mut repository)).collect();
-        described.extend(compose.plans(&repository, &containers, &composes));
+        described.extend(compose.plans(&mut repository, &containers, &composes));
     }
     for path in dockerfiles {
         if repository.recipes.get(path).is_some_and(|recipes| recipes.values().any(Option::is_some)) {
@@ -86,7 +114,8 @@ pub(super) fn plans(root: &Path, found: &Found) -> Vec<(String, Plan)> {
         }
         is_new
     });
-    described
+    let beyond = composes.into_iter().filter(|compose| compose.file.is_cut).map(|compose| compose.path).collect();
+    Described { plans: described, beyond }
 }
 
 /// Whether containers with the same files meet the same services.
@@ -105,11 +134,19 @@ impl Repository<'_> {
     }
 
     /// A compose file, with the variables that the `.env` beside it sets.
-    fn compose(&self, path: &Path) -> Compose {
+    fn compose(&mut self, path: &Path) -> Compose {
         let text = self.read(path).unwrap_or_default();
         let env = path.parent().and_then(|directory| self.read(&directory.join(".env")));
         let env = env.map(|text| Env::read(&text)).unwrap_or_default();
-        Compose { path: path.to_owned(), file: compose::read(&text, &env), text }
+        let file = compose::read(&text, &env);
+        let file = match self.services.checked_sub(file.services.len()) {
+            Some(left) => {
+                self.services = left;
+                file
+            }
+            None => compose::File { is_cut: true, ..compose::File::default() },
+        };
+        Compose { path: path.to_owned(), file, text }
     }
 
     /// The Dockerfile of a service that is built here, and the directory that it is built in.
@@ -154,7 +191,7 @@ impl Compose {
     /// nginx is in view.
     fn plans(
         &self,
-        repository: &Repository<'_>,
+        repository: &mut Repository<'_>,
         containers: &[Container],
         composes: &[Compose],
     ) -> Vec<(String, Plan)> {
@@ -166,7 +203,17 @@ impl Compose {
             let Some(own) = held.as_ref().filter(|own| own.is_given) else { continue };
             let mut plan = own.plan.clone();
             match own.has_nginx {
-                true => join(&mut plan, number, &project, containers, &holds),
+                true => {
+                    let others = holds.iter().enumerate().filter(|(other, _)| *other != number);
+                    let pools = others.filter(|(_, held)| held.as_ref().is_some_and(|held| held.has_fpm)).count();
+                    match repository.joined.checked_sub(pools) {
+                        Some(left) => {
+                            repository.joined = left;
+                            join(&mut plan, number, &project, containers, &holds);
+                        }
+                        None => plan.unpaired = Some(format!("more than {MAX_JOINED} PHP-FPMs stand beside an nginx")),
+                    }
+                }
                 false if has_front => continue,
                 false => {}
             }

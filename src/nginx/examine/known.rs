@@ -131,7 +131,7 @@ impl Examiner<'_> {
             return None;
         }
         let brings = modules().iter().find(|module| module.has(name));
-        let close = names::closest(name);
+        let close = names::closest(name, &mut self.nearest);
         let brings = brings.or_else(|| modules().iter().find(|module| close.is_none() && module.may_have(name)));
         let Some(module) = brings else {
             let perhaps =

@@ -34,7 +34,7 @@ impl Examiner<'_> {
     pub(super) fn lose(&mut self, directive: &Directive) {
         self.names.leave_open();
         self.misread(directive);
-        self.lost.0.extend(names::closest(directive.name()).map(EcoString::from));
+        self.lost.0.extend(names::closest(directive.name(), &mut self.nearest).map(EcoString::from));
     }
 
     /// Notes a statement whose words nginx refuses.

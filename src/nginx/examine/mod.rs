@@ -12,6 +12,7 @@ use super::directives::{Entry, Places, all, holds_records};
 use super::levels::MAX_STATEMENTS;
 use super::load::Files;
 use crate::source::{FileId, Sources, Span};
+use crate::values::spelling::Nearest;
 use crate::values::version::Version;
 
 mod duplicates;
@@ -106,7 +107,7 @@ fn is_binary(tree: &Tree) -> bool {
 /// stand in.
 fn common_places(files: &Files, tree: &Tree, top: Places) -> Places {
     let mut wanted = Vec::new();
-    gather(files, &tree.directives, &mut wanted, 0);
+    gather(files, &tree.directives, &mut wanted, 0, &mut { MAX_GATHERED });
     let common = wanted.iter().fold(top, |common, places: &Places| common.and(*places));
     if !common.is_none() {
         return common;
@@ -116,12 +117,17 @@ fn common_places(files: &Files, tree: &Tree, top: Places) -> Places {
     top.each().filter(|place| count(place) == most).fold(Places::NONE, |all, place| all | place)
 }
 
+/// So many statements tell what a fragment is for. Files that include each other multiply.
+const MAX_GATHERED: usize = 10_000;
+
 /// The places of the statements at the top of a file and of what it includes.
-fn gather(files: &Files, directives: &[Arc<Directive>], wanted: &mut Vec<Places>, depth: usize) {
-    for directive in directives.iter().take(10_000) {
+fn gather(files: &Files, directives: &[Arc<Directive>], wanted: &mut Vec<Places>, depth: usize, left: &mut usize) {
+    for directive in directives {
+        let Some(less) = left.checked_sub(1) else { return };
+        *left = less;
         if directive.name() == "include" && depth < 10 {
             for file in files.included_by(directive) {
-                gather(files, &files.tree(*file).directives, wanted, depth + 1);
+                gather(files, &files.tree(*file).directives, wanted, depth + 1, left);
             }
             continue;
         }
@@ -159,6 +165,7 @@ struct Examiner<'a> {
     has_foreign_modules: bool,
     is_stock: bool,
     names: names::Names,
+    nearest: Nearest,
     /// What is wrong in `http`, by directive, if a server takes it from there.
     late: Vec<(&'static str, Refusal)>,
     servers: servers::Servers,
@@ -192,6 +199,7 @@ impl<'a> Examiner<'a> {
             has_foreign_modules: false,
             is_stock: build.is_stock(),
             names: names::Names::default(),
+            nearest: Nearest::default(),
             late: Vec::new(),
             servers: servers::Servers::default(),
             sessions: sessions::Sessions::default(),

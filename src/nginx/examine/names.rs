@@ -8,7 +8,7 @@ use crate::nginx::ast::{Directive, Word};
 use crate::nginx::directives::{self, Entry, Places, Value};
 use crate::nginx::{pcre, variables};
 use crate::source::Span;
-use crate::values::spelling::distance;
+use crate::values::spelling::Nearest;
 
 /// The variables of a configuration, those of `http` and those of `stream` apart. nginx reads their names without case.
 #[derive(Debug, Default)]
@@ -44,15 +44,19 @@ impl Family {
 }
 
 /// The name of a directive that differs from `name` in a letter or two.
-pub(super) fn closest(name: &str) -> Option<&'static str> {
+pub(super) fn closest(name: &str, nearest: &mut Nearest) -> Option<&'static str> {
     let most = match name.len() {
         0..=3 => return None,
         4..=6 => 1,
         _ => 2,
     };
     let near = |entry: &&Entry| entry.name.len().abs_diff(name.len()) <= most && entry.until.is_none();
-    let close = directives::all().iter().filter(near).map(|entry| (distance(entry.name, name), entry.name));
-    close.min().filter(|(edits, _)| *edits <= most).map(|(_, name)| name)
+    let mut best = None;
+    for entry in directives::all().iter().filter(near) {
+        let close = (nearest.distance(entry.name, name)?, entry.name);
+        best = Some(best.map_or(close, |best: (usize, &str)| best.min(close)));
+    }
+    best.filter(|(edits, _)| *edits <= most).map(|(_, name)| name)
 }
 
 /// The names of the modules' variables, and the beginnings of those of which there are many.

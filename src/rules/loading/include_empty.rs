@@ -115,6 +115,7 @@ fn of_fpm(machine: &Machine, findings: &mut Findings) {
                 | FpmProblem::OutsideTree
                 | FpmProblem::Unreadable(..)
                 | FpmProblem::TooDeep
+                | FpmProblem::TooManyStatements
                 | FpmProblem::TooManyMatches => {
                     continue;
                 }

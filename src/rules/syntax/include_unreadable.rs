@@ -7,8 +7,9 @@ use crate::finding::{Finding, Program};
 use crate::host::ReadError;
 use crate::host::glob::MAX_MATCHES;
 use crate::nginx::levels::{MAX_DEPTH, MAX_REPEATED, MAX_STATEMENTS};
-use crate::nginx::load::{IncludeProblemKind, MAX_INCLUDE_DEPTH, is_packaged};
-use crate::php::load::IncludeProblemKind as FpmProblem;
+use crate::nginx::load::{IncludeProblem, IncludeProblemKind, MAX_INCLUDE_DEPTH, is_packaged};
+use crate::nginx::parse::MAX_LENGTH;
+use crate::php::load::{IncludeProblemKind as FpmProblem, MAX_STATEMENTS as MAX_SETTINGS};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
 
@@ -44,16 +45,23 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     findings.unchecked(&RULE, lost, "nginx -T");
                     continue;
                 }
+                IncludeProblemKind::TooManyWords => {
+                    let most = format!("{MAX_LENGTH} words and marks");
+                    findings.push(cut(&problem.path.display().to_string(), problem.span, &most));
+                    continue;
+                }
                 IncludeProblemKind::Cycle | IncludeProblemKind::NoMatch => continue,
             };
             report(findings, &problem.path.display().to_string(), problem.span, why);
         }
-        for nginx in machine.nginx.iter().filter(|nginx| nginx.config.truncated) {
+        let is_cut = |problem: &IncludeProblem| problem.kind == IncludeProblemKind::TooManyWords;
+        let truncated = machine.nginx.iter().filter(|nginx| nginx.config.truncated);
+        for nginx in truncated.filter(|nginx| !nginx.files.problems.iter().any(is_cut)) {
             let first = nginx.files.mains.iter().flat_map(|main| &nginx.files.tree(*main).directives).next();
             if let Some(first) = first {
                 let why = format!(
-                    "includes of includes multiply beyond {MAX_STATEMENTS} statements, bring files into the same \
-                     block again more than {MAX_REPEATED} times, or nest beyond {MAX_DEPTH} levels"
+                    "with all that includes bring, there are more than {MAX_STATEMENTS} statements, files come into \
+                     blocks that have them already more than {MAX_REPEATED} times, or {MAX_DEPTH} levels do not suffice"
                 );
                 report(findings, "configuration", first.head, (why, "include each file once"));
             }
@@ -65,6 +73,9 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         report(findings, &path.display().to_string(), problem.span, why);
                     }
                 }
+                FpmProblem::TooManyStatements => {
+                    findings.push(cut(&problem.pattern, problem.span, &format!("{MAX_SETTINGS} lines")));
+                }
                 FpmProblem::TooManyMatches => report(findings, &problem.pattern, problem.span, too_many()),
                 FpmProblem::OutsideTree => {
                     findings.unchecked(&RULE, format!("what PHP-FPM includes by {}", problem.pattern), "--root");
@@ -73,6 +84,16 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// The program itself may read all.
+fn cut(path: &str, span: Span, most: &str) -> Finding {
+    RULE.finding(
+        format!("{path} was not read to its end: more than {most} are not read"),
+        span,
+        "not read from here on",
+    )
+    .help("check parts of the configuration on their own, or exclude what is no configuration")
 }
 
 /// nginx reads a directory as if it were a file, and fails.
