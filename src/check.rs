@@ -15,8 +15,9 @@ use crate::host::profile::Profile;
 use crate::host::{Host, MAX_READ, shown};
 use crate::report::{Report, Summary};
 use crate::required::Required;
-use crate::rules::{self, Rule, Thresholds};
+use crate::rules::{self, Rule};
 use crate::source::{Sources, is_brought};
+use crate::thresholds::Thresholds;
 
 /// What is to be checked, and how.
 pub struct Request<'a> {

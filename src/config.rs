@@ -14,8 +14,9 @@ use crate::finding::{Category, Finding, Severity};
 use crate::host::facts;
 use crate::host::facts::{FactsFile, Versions};
 use crate::host::profile::Profile;
-use crate::rules::{self, Rule, Thresholds};
+use crate::rules::{self, Rule};
 use crate::source::Sources;
+use crate::thresholds::Thresholds;
 
 /// The name of the file.
 pub const NAME: &str = "gatelint.toml";

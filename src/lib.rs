@@ -55,4 +55,5 @@ pub mod report;
 pub mod required;
 pub mod rules;
 pub mod source;
+pub mod thresholds;
 pub mod values;

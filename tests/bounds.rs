@@ -16,8 +16,8 @@ use gatelint::host::memory::Memory;
 use gatelint::nginx::parse::{MAX_LENGTH, parse};
 use gatelint::php::load::MAX_STATEMENTS;
 use gatelint::report::{Format, Style, render};
-use gatelint::rules::Thresholds;
 use gatelint::source::Sources;
+use gatelint::thresholds::Thresholds;
 
 const NGINX: &str = "/etc/nginx/nginx.conf";
 const FPM: &str = "/etc/php/8.2/fpm/php-fpm.conf";

@@ -20,7 +20,7 @@ use gatelint::finding::Prediction;
 use gatelint::host::facts::{FactsFile, MasterFact};
 use gatelint::host::memory::Memory;
 use gatelint::php::settings::{DIRECTIVES, Directive, Kind, Place};
-use gatelint::rules::Thresholds;
+use gatelint::thresholds::Thresholds;
 use tempfile::TempDir;
 
 mod real;

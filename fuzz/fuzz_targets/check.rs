@@ -7,7 +7,7 @@ use gatelint::deployment::{Plan, Selection};
 use gatelint::finding::{Severity, sort_and_merge};
 use gatelint::host::facts;
 use gatelint::report::{Format, Style, render};
-use gatelint::rules::Thresholds;
+use gatelint::thresholds::Thresholds;
 use gatelint_fuzz::{Laid, check_span, lay_out};
 use libfuzzer_sys::fuzz_target;
 

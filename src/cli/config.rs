@@ -10,7 +10,7 @@ use crate::config::{Config, Facts, NAME};
 use crate::deployment::{Plan, View};
 use crate::finding::Severity;
 use crate::report::printable;
-use crate::rules::Thresholds;
+use crate::thresholds::Thresholds;
 
 pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::Result<u8> {
     let config = match arguments.config() {

@@ -4,23 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::access::{Paths, WRITE};
-use super::pools::{Master, State};
+use super::access::Paths;
 use super::{
-    Lookup, Machine, Nginx, Plan, Selection, View, back_ends, certificates, connect, frontend, openings, routes,
+    Fragment, Lookup, Machine, Master, Nginx, Plan, View, back_ends, certificates, connect, frontend, masters, routes,
     scripts, unloaded,
 };
-use crate::host::facts::{Facts, MasterFact, MasterState};
-use crate::host::layout::{self, MasterLayout, NGINX_MAINS};
-use crate::host::units::Unit;
-use crate::host::{Host, ReadError, glob, name, rotation};
+use crate::host::facts::Facts;
+use crate::host::layout::NGINX_MAINS;
+use crate::host::{Host, ReadError, name, rotation};
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
 use crate::nginx::load::Files;
 use crate::parallel;
 use crate::php::layers::Ini;
-use crate::php::load::{Configuration, load, load_pools, load_test_output};
 use crate::source::{FileId, Sources, is_brought};
 use crate::values::address::{Address, Endpoint};
 use crate::values::version::Version;
@@ -63,72 +60,23 @@ pub fn programs(
     declared: &BTreeSet<String>,
     sources: &mut Sources,
 ) -> Result<(Machine, Vec<ToExamine>), BuildError> {
-    let (view, selection) = (plan.view, &plan.selection);
+    let view = plan.view;
     let (mut nginx, mut mains, mut to_examine) = (Vec::new(), Vec::new(), Vec::new());
-    // A relative main file begins at nginx's prefix.
-    let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
-    let mut nginx_mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
-    if !plan.names_nginx() && view != View::Files {
-        // What is there and cannot be read is found, so that its error is told.
-        let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
-        nginx_mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
-    }
     let mut loaded: BTreeSet<String> = BTreeSet::new();
-    // A dump is all that its nginx has loaded.
-    let dumps = plan.dumps.iter().map(|dump| (dump as &dyn Host, &dump.main, View::Root, None));
-    // Behind the main files, so that a fragment which one of them includes is known by then.
-    let fragments = selection.fragments.iter().map(|fragment| (host, &fragment.path, view, Some(fragment)));
-    let named = nginx_mains.iter().map(|main| (host, main, view, None));
-    for (host, main, view, fragment) in named.chain(fragments).chain(dumps) {
+    let nginx_mains = nginx_mains(host, plan);
+    for entry in entries(host, plan, &nginx_mains) {
         // A fragment that a main file includes is checked there.
-        let shown = format!("{}{}", sources.prefix, name(host, main));
+        let shown = format!("{}{}", sources.prefix, name(entry.host, entry.main));
         if loaded.contains(&shown) {
             continue;
         }
-        let mut files = Files::default();
-        let id = match fragment.and_then(|fragment| fragment.base.as_ref()) {
-            Some(base) => files.load_from(host, sources, main, base),
-            None => files.load(host, sources, main),
-        };
-        let id = id.map_err(|source| unreadable(main, source))?;
-        let is_main =
-            fragment.is_none() && (view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf"));
-        let unknown = if is_main { Context::Main } else { Context::Other };
-        let context = match context_of_tree(files.tree(id)) {
-            Some(Context::Main) => Context::Main,
-            inferred => selection.context.or(inferred).unwrap_or(unknown),
-        };
-        loaded.extend(files.trees().map(|(file, _)| sources.get(file).path.clone()));
-        let config = Config::resolve(&files, id, context);
-        // A repository's nginx.conf may be what an image includes into `http`.
-        let place = match context_of_tree(files.tree(id)) {
-            Some(Context::Main) => Places::MAIN,
-            _ if view != View::Files && fragment.is_none() => Places::MAIN,
-            _ => selection.context.map_or(Places::ANY, place_of),
-        };
-        let build = build_of(&files, &config, view, main, &facts, declared);
-        let files = Arc::new(files);
-        to_examine.push(ToExamine { files: Arc::clone(&files), main: id, place, build });
-        let mut found = Nginx::new(files, config, &facts, main, view);
-        // Whom the workers run as stands in a main file that is not in view, or is not what the main file says.
-        if is_brought(&name(host, main)) && !plan.in_container || plan.has_own_accounts {
-            found.worker.hide();
-        }
-        found.missing_files = certificates::missing(&found, &facts, host, main);
+        let (found, examine) = read_nginx(&entry, plan, &facts, declared, sources)?;
+        loaded.extend(examine.files.trees().map(|(file, _)| sources.get(file).path.clone()));
         nginx.push(found);
-        mains.push((host, main));
+        mains.push((entry.host, entry.main));
+        to_examine.push(examine);
     }
-    let mut masters = masters(host, &facts, view, selection, sources)?;
-    for master in &mut masters {
-        master.openings = openings::openings(host, &facts, master);
-    }
-    for pool in masters.iter_mut().flat_map(|master| &mut master.pools) {
-        pool.follow_links(|path| connect::socket(path, &facts, host));
-        let access = pool.listener.as_mut().map(|listener| &mut listener.access);
-        if let Some(access) = access.filter(|access| plan.has_own_accounts && !access.is_open(WRITE)) {
-            access.unknown = Some("the users of the container of PHP-FPM".into());
-        }
-    }
+    let masters = masters::masters(host, &facts, plan, sources)?;
     if nginx.is_empty() && masters.is_empty() {
         return Err(BuildError::Nothing);
     }
@@ -157,6 +105,82 @@ pub fn programs(
         lookup: Lookup::default(),
     };
     Ok((machine, to_examine))
+}
+
+/// A configuration of nginx: where it begins.
+struct Entry<'a> {
+    host: &'a dyn Host,
+    main: &'a Path,
+    view: View,
+    /// Whether its file belongs into a main file that does not include it here.
+    fragment: Option<&'a Fragment>,
+}
+
+/// The main files that a plan names, else the one in the usual places.
+fn nginx_mains(host: &dyn Host, plan: &Plan) -> Vec<PathBuf> {
+    let selection = &plan.selection;
+    // A relative main file begins at nginx's prefix.
+    let prefix = selection.prefix.as_deref().unwrap_or(Path::new("/"));
+    let mut mains: Vec<PathBuf> = selection.nginx_mains.iter().map(|main| prefix.join(main)).collect();
+    if !plan.names_nginx() && plan.view != View::Files {
+        // What is there and cannot be read is found, so that its error is told.
+        let is_there = |main: &PathBuf| host.entry(main).err() != Some(ReadError::NotFound);
+        mains.extend(NGINX_MAINS.iter().map(PathBuf::from).find(is_there));
+    }
+    mains
+}
+
+/// The configurations of nginx: main files, behind them fragments, so that one which a main file includes is known by
+/// then, and dumps.
+fn entries<'a>(host: &'a dyn Host, plan: &'a Plan, mains: &'a [PathBuf]) -> impl Iterator<Item = Entry<'a>> {
+    let view = plan.view;
+    let mains = mains.iter().map(move |main| Entry { host, main, view, fragment: None });
+    let fragments = plan.selection.fragments.iter();
+    let fragments = fragments.map(move |it| Entry { host, main: &it.path, view, fragment: Some(it) });
+    // A dump is all that its nginx has loaded.
+    let dumps = plan.dumps.iter().map(|dump| Entry { host: dump, main: &dump.main, view: View::Root, fragment: None });
+    mains.chain(fragments).chain(dumps)
+}
+
+fn read_nginx(
+    entry: &Entry<'_>,
+    plan: &Plan,
+    facts: &Facts,
+    declared: &BTreeSet<String>,
+    sources: &mut Sources,
+) -> Result<(Nginx, ToExamine), BuildError> {
+    let Entry { host, main, view, fragment } = *entry;
+    let mut files = Files::default();
+    let id = match fragment.and_then(|fragment| fragment.base.as_ref()) {
+        Some(base) => files.load_from(host, sources, main, base),
+        None => files.load(host, sources, main),
+    };
+    let id = id.map_err(|source| unreadable(main, source))?;
+    let is_main =
+        fragment.is_none() && (view != View::Files || main.file_name().is_some_and(|name| name == "nginx.conf"));
+    let unknown = if is_main { Context::Main } else { Context::Other };
+    let inferred = context_of_tree(files.tree(id));
+    let context = match inferred {
+        Some(Context::Main) => Context::Main,
+        inferred => plan.selection.context.or(inferred).unwrap_or(unknown),
+    };
+    let config = Config::resolve(&files, id, context);
+    // A repository's nginx.conf may be what an image includes into `http`.
+    let place = match inferred {
+        Some(Context::Main) => Places::MAIN,
+        _ if view != View::Files && fragment.is_none() => Places::MAIN,
+        _ => plan.selection.context.map_or(Places::ANY, place_of),
+    };
+    let build = build_of(&files, &config, view, main, facts, declared);
+    let files = Arc::new(files);
+    let examine = ToExamine { files: Arc::clone(&files), main: id, place, build };
+    let mut found = Nginx::new(files, config, facts, main, view);
+    // Whom the workers run as stands in a main file that is not in view, or is not what the main file says.
+    if is_brought(&name(host, main)) && !plan.in_container || plan.has_own_accounts {
+        found.worker.hide();
+    }
+    found.missing_files = certificates::missing(&found, facts, host, main);
+    Ok((found, examine))
 }
 
 /// Finds out who dials whom on a machine, what scripts that leads to, and what its nginx refuses. `host` is where its
@@ -249,82 +273,8 @@ fn place_of(context: Context) -> Places {
     }
 }
 
-fn unreadable(path: &Path, source: ReadError) -> BuildError {
+pub(super) fn unreadable(path: &Path, source: ReadError) -> BuildError {
     BuildError::Unreadable { path: path.to_owned(), source }
-}
-
-fn masters(
-    host: &dyn Host,
-    facts: &Facts,
-    view: View,
-    selection: &Selection,
-    sources: &mut Sources,
-) -> Result<Vec<Master>, BuildError> {
-    let mut masters = Vec::new();
-    for main in &selection.fpm_mains {
-        let layout = MasterLayout::of(main);
-        let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
-        let ini = ini(host, &layout, selection, sources);
-        masters.push(Master::new(configuration, layout, ini, facts, true));
-    }
-    for test in &selection.fpm_tests {
-        let configuration = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;
-        let layout = MasterLayout::of(&configuration.main);
-        let ini = ini(host, &layout, selection, sources);
-        masters.push(Master::new(configuration, layout, ini, facts, true));
-    }
-    if !selection.fpm_pools.is_empty() {
-        let layout = MasterLayout::of(&selection.fpm_pools[0]);
-        let configuration = load_pools(host, sources, &layout.main, &selection.fpm_pools, &layout.prefix)
-            .map_err(|(pool, source)| unreadable(&pool, source))?;
-        let ini = ini(host, &layout, selection, sources);
-        masters.push(Master::new(configuration, layout, ini, facts, true));
-    }
-    for pinned in &selection.php_inis {
-        host.entry(pinned).map_err(|source| unreadable(pinned, source))?;
-    }
-    if !masters.is_empty() || view == View::Files {
-        return Ok(masters);
-    }
-    for layout in layout::masters(host) {
-        match read(host, &layout, facts, sources) {
-            Ok(configuration) => {
-                let ini = ini(host, &layout, selection, sources);
-                masters.push(Master::new(configuration, layout, ini, facts, false));
-            }
-            Err(ReadError::NotFound) => {}
-            Err(source) => return Err(unreadable(&layout.main, source)),
-        }
-    }
-    Ok(masters)
-}
-
-/// The ini files of a master: those that are pinned, else those of its packaging.
-fn ini(host: &dyn Host, layout: &MasterLayout, selection: &Selection, sources: &mut Sources) -> Ini {
-    match selection.php_inis.as_slice() {
-        [] => Ini::load(host, sources, std::slice::from_ref(&layout.ini), &layout.scan),
-        pinned => Ini::load(host, sources, pinned, &layout.scan),
-    }
-}
-
-fn read(
-    host: &dyn Host,
-    layout: &MasterLayout,
-    facts: &Facts,
-    sources: &mut Sources,
-) -> Result<Configuration, ReadError> {
-    let fact = facts.masters.iter().find(|fact| fact.config == layout.main);
-    let prefix = fact.and_then(|fact| fact.prefix.as_deref()).unwrap_or(&layout.prefix);
-    match load(host, sources, &layout.main, prefix) {
-        Err(ReadError::NotFound) => {
-            let pools = glob::expand(host, &layout.pools);
-            if pools.is_empty() {
-                return Err(ReadError::NotFound);
-            }
-            load_pools(host, sources, &layout.main, &pools, prefix).map_err(|(_, error)| error)
-        }
-        read => read,
-    }
 }
 
 /// The sockets that are dialled or created: their owners and directories matter.
@@ -341,45 +291,4 @@ fn sockets(nginx: &[Nginx], masters: &[Master]) -> Vec<PathBuf> {
         Endpoint::Tcp(_) => None,
     });
     paths.collect()
-}
-
-/// Whether a master runs: from facts, else from the units of the tree.
-///
-/// A unit that exists and that no `*.wants` holds is not started at boot. A unit that does not exist
-/// while those of other PHP versions do is not installed.
-pub(super) fn master_state(layout: &MasterLayout, fact: Option<&MasterFact>, facts: &Facts) -> State {
-    match fact.and_then(|fact| fact.state) {
-        Some(MasterState::Absent) => return State::Absent("the facts file says `state = \"absent\"`".into()),
-        Some(MasterState::Disabled) => return State::Disabled("the facts file says `state = \"disabled\"`".into()),
-        Some(MasterState::Enabled | MasterState::Running) => return State::Started,
-        None => {}
-    }
-    let (units, name) = (&facts.units, &layout.unit);
-    let other_versions = || {
-        units
-            .iter()
-            .filter(|(other, unit)| *other != name && other.contains("php") && other.contains("fpm") && unit.wanted)
-    };
-    // Another unit may start this version: one written by hand, or the instance of a template.
-    let program = format!("php-fpm{}", layout.version);
-    let starts_it = |unit: &Unit| {
-        let names = |word: &String| Path::new(word) == layout.main || word.rsplit('/').next() == Some(&program);
-        unit.start_command().iter().any(names)
-    };
-    let elsewhere = units.iter().any(|(other, unit)| other != name && (starts_it(unit) || other.contains("fpm@")));
-    if elsewhere || units.other_starters {
-        return State::Unknown;
-    }
-    match units.get(name) {
-        Some(unit) if unit.masked => State::Disabled(format!("its unit {name} is masked")),
-        Some(unit) if unit.wanted => State::Started,
-        Some(unit) if units.wants_known && !unit.path.as_os_str().is_empty() && other_versions().next().is_some() => {
-            State::Disabled(format!("its unit {name} is not enabled"))
-        }
-        None if units.packaged_known => State::Absent(format!("there is no unit {name}")),
-        None if units.wants_known && other_versions().next().is_some() => {
-            State::Disabled(format!("nothing starts {name} at boot, while other versions are started"))
-        }
-        _ => State::Unknown,
-    }
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use crate::host::facts::Facts;
 use crate::host::rotation::Rotation;
 use crate::php::layers::Ini;
-use crate::rules::Thresholds;
 use crate::source::{FileId, Span};
+use crate::thresholds::Thresholds;
 
 pub mod access;
 pub mod back_ends;
@@ -33,6 +33,7 @@ pub mod frontend;
 pub mod hand_overs;
 pub mod limits;
 pub mod lookup;
+mod masters;
 pub mod misplaced;
 pub mod nearest;
 pub mod network;

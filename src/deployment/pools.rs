@@ -235,7 +235,7 @@ impl Master {
         let prefix = known.unwrap_or_else(|| layout.prefix.clone());
         let flag = command.iter().any(|word| word == "-R" || word == "--allow-to-run-as-root");
         let mut master = Master {
-            state: if runs { State::Started } else { super::build::master_state(&layout, fact, facts) },
+            state: if runs { State::Started } else { super::masters::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             service: None,
             pools: Vec::new(),

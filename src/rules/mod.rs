@@ -20,12 +20,10 @@ pub mod permission;
 pub mod script;
 pub mod service;
 pub mod syntax;
-pub mod thresholds;
 pub mod timeout;
 pub mod upstream;
 
 pub use findings::{ByCause, Findings, Told};
-pub use thresholds::Thresholds;
 
 /// A rule.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use gatelint::deployment::{Plan, Selection, View};
 use gatelint::finding::{Prediction, Program, Severity};
 use gatelint::host::facts::{self, FactsFile};
 use gatelint::host::memory::Memory;
-use gatelint::rules::Thresholds;
+use gatelint::thresholds::Thresholds;
 
 use super::real;
 

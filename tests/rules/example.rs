@@ -9,7 +9,8 @@ use gatelint::discover::Given;
 use gatelint::finding::{Finding, Severity, sort_and_merge};
 use gatelint::host::facts::{self, FactsFile};
 use gatelint::host::memory::Memory;
-use gatelint::rules::{Rule, Thresholds};
+use gatelint::rules::Rule;
+use gatelint::thresholds::Thresholds;
 
 use crate::document::{Example, Mark};
 
