@@ -1,5 +1,7 @@
 //! Clients see nginx's bare page when a back end fails.
 
+use std::collections::HashMap;
+
 use super::error_page;
 use crate::deployment::Deployment;
 use crate::rules::connection::server_name;
@@ -10,16 +12,19 @@ pub(super) static RULE: Rule = rule!(service / "raw-error-page", Advice, "a fail
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
-        let mut told = vec![false; nginx.servers.len()];
+        // A host has such a page or it has not: one finding stands for all its servers.
+        let mut told = HashMap::new();
         for hand_over in &nginx.hand_overs {
-            // One of a server is enough.
-            let Some(told) = told.get_mut(hand_over.server).filter(|told| !**told) else { continue };
             let missing: Vec<_> =
                 ["502", "504"].into_iter().filter(|status| error_page(nginx, hand_over, status).is_none()).collect();
             if missing.is_empty() {
                 continue;
             }
-            *told = true;
+            let server = server_name(nginx, hand_over);
+            if let Some(told) = told.get(&missing) {
+                findings.concerns(*told, server);
+                continue;
+            }
             let finding = RULE
                 .finding(
                     format!("clients see nginx's own page for {}", missing.join(" and ")),
@@ -27,7 +32,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     "requests are handed over here",
                 )
                 .help("write `error_page 502 503 504 /sorry.html;` with `location = /sorry.html { root /srv/errors; internal; }`");
-            findings.push_for(server_name(nginx, hand_over), finding);
+            told.insert(missing, findings.push_for(server, finding));
         }
     }
 }
