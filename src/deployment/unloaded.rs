@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Master, Nginx};
-use crate::host::{Host, Kind, name, shown};
+use crate::host::{Host, Kind, glob, name, shown};
 use crate::nginx::parse::parse;
 use crate::php::ast::Item;
 use crate::php::parse::parse_fpm;
@@ -61,7 +61,7 @@ pub fn pools(host: &dyn Host, sources: &mut Sources, masters: &[Master]) -> Vec<
         let mut seen = HashSet::new();
         for (span, pattern) in master.configuration.includes.clone() {
             let Some(pattern) = pattern.filter(|pattern| seen.insert(pattern.clone())) else { continue };
-            for (path, bytes) in others(host, &pattern, &loaded) {
+            for (path, bytes) in others(host, &pattern, true, &loaded) {
                 let file = sources.add(shown(&path), None, bytes);
                 let listens = listens(file, sources, &master.prefix);
                 if !listens.is_empty() {
@@ -105,7 +105,7 @@ fn server_files(
     include: Option<Span>,
 ) -> Vec<Unloaded> {
     let mut found = Vec::new();
-    for (path, bytes) in others(host, pattern, loaded) {
+    for (path, bytes) in others(host, pattern, include.is_some(), loaded) {
         let file = sources.add(shown(&path), None, bytes);
         let tree = parse(file, sources.get(file).bytes());
         let servers =
@@ -123,16 +123,18 @@ fn server_files(
 }
 
 /// The regular files of a pattern's directory that are not loaded and no package manager's or
-/// editor's leftovers.
-fn others(host: &dyn Host, pattern: &str, loaded: &Loaded) -> Vec<(PathBuf, Vec<u8>)> {
+/// editor's leftovers. What an include's own pattern takes is not missed by it: where it is not loaded, that is told
+/// of the include, and a pattern that takes too many files is no reason to read them here.
+fn others(host: &dyn Host, pattern: &str, is_include: bool, loaded: &Loaded) -> Vec<(PathBuf, Vec<u8>)> {
     let Some((directory, _)) = pattern.rsplit_once('/') else { return Vec::new() };
-    if crate::host::glob::is_pattern(directory) {
+    if glob::is_pattern(directory) {
         return Vec::new();
     }
     let directory = Path::new(directory);
     let names = host.list(directory).into_iter().map(|entry| directory.join(entry));
     let files = names.filter_map(|path| {
-        if loaded.has(&name(host, &path)) || is_leftover(&path) {
+        let is_taken = is_include && glob::matches_path(pattern, &path);
+        if is_taken || loaded.has(&name(host, &path)) || is_leftover(&path) {
             return None;
         }
         let entry = host.entry(&path).ok()?;
@@ -196,4 +198,24 @@ fn listens(file: FileId, sources: &Sources, prefix: &Path) -> Vec<(Endpoint, Spa
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::Memory;
+
+    #[test]
+    fn what_an_include_takes_is_not_looked_for_beside_it() {
+        let mut host = Memory::default();
+        for file in ["a.conf", "b.conf", "c"] {
+            host.add(format!("/sites/{file}"), "");
+        }
+        let none = Loaded { paths: HashSet::new(), prefix: String::new() };
+        let found = |is_include| {
+            others(&host, "/sites/*.conf", is_include, &none).into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        assert_eq!(found(true), [Path::new("/sites/c")]);
+        assert_eq!(found(false).len(), 3);
+    }
 }
