@@ -339,16 +339,4 @@ impl Machine {
         let is_by_port = !matches!(dial.address, Address::Unix(_));
         Some(service).filter(|service| is_by_port && service.way == Way::Network)
     }
-
-    /// The service that a dial leads to, where it is cut off.
-    pub fn service_behind(&self, gap: Gap) -> Option<&Service> {
-        let network = self.network.as_ref()?;
-        match gap {
-            Gap::NoSuchName => None,
-            Gap::NoSharedNetwork(service) | Gap::NoSuchPort(service) => network.services.get(service),
-            Gap::Loopback(id) | Gap::OwnLoopback(id) | Gap::OwnFiles(id) => {
-                network.service_of(&self.masters[id.master])
-            }
-        }
-    }
 }
