@@ -88,6 +88,81 @@ pub(super) fn is_fixed(name: &str) -> bool {
     fixed.contains(name.to_ascii_lowercase().as_str())
 }
 
+/// The words of a statement that nginx compiles, so that their variables must be known.
+fn compiled<'a>(entry: &Entry, args: &'a [Word], place: Places) -> &'a [Word] {
+    let range = |from: usize, to: usize| args.get(from..to.min(args.len())).unwrap_or_default();
+    let behind_first = range(1, args.len());
+    let starts_with = |char: char| args.first().is_some_and(|word| word.text.starts_with(char));
+    match entry.value {
+        Value::Vars | Value::VarsList | Value::SizeVars | Value::Bind => return args,
+        Value::Param => return range(1, 2),
+        _ => {}
+    }
+    match entry.name {
+        "set" | "auth_request_set" | "perl_set" | "log_format" => behind_first,
+        "add_header" | "add_trailer" | "proxy_set_header" | "grpc_set_header" => behind_first,
+        "rewrite" => range(1, 2),
+        // A regex comes before what is made of it.
+        "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags" if starts_with('~') => {
+            behind_first
+        }
+        // A name of a character set may hold a `$`; a variable stands at its start.
+        "charset" | "source_charset" if !starts_with('$') => &[],
+        "ssl_certificate" | "ssl_certificate_key" if place != Places::SERVER => &[],
+        "error_page" => range(args.len().saturating_sub(1), args.len()),
+        "map" | "split_clients" => range(0, 1),
+        "geo" => range(0, args.len().saturating_sub(1)),
+        name if COMPILED.contains(&name) => args,
+        _ => &[],
+    }
+}
+
+/// Directives of which nginx compiles every word.
+const COMPILED: [&str; 42] = [
+    "access_log",
+    "aio",
+    "alias",
+    "auth_basic_user_file",
+    "charset",
+    "disable_symlinks",
+    "expires",
+    "fastcgi_cache",
+    "fastcgi_cache_key",
+    "fastcgi_pass",
+    "fastcgi_store",
+    "grpc_pass",
+    "hash",
+    "if",
+    "index",
+    "limit_conn_zone",
+    "limit_req_zone",
+    "memcached_pass",
+    "proxy_cache",
+    "proxy_cache_key",
+    "proxy_cookie_domain",
+    "proxy_cookie_flags",
+    "proxy_cookie_path",
+    "proxy_pass",
+    "proxy_redirect",
+    "proxy_set_body",
+    "proxy_store",
+    "return",
+    "root",
+    "scgi_cache",
+    "scgi_cache_key",
+    "scgi_pass",
+    "scgi_store",
+    "source_charset",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "sub_filter",
+    "try_files",
+    "uwsgi_cache",
+    "uwsgi_cache_key",
+    "uwsgi_pass",
+    "uwsgi_store",
+];
+
 fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -114,71 +189,10 @@ impl Names {
         if entry.name == "memcached_pass" {
             self.used.entry((family, "memcached_key".to_owned())).or_insert(directive.head);
         }
-        let used = match (entry.value, entry.name) {
-            (Value::Vars | Value::VarsList | Value::SizeVars, _) => args,
-            (Value::Param, _) => args.get(1..2).unwrap_or_default(),
-            (
-                _,
-                "set" | "auth_request_set" | "perl_set" | "add_header" | "add_trailer" | "proxy_set_header"
-                | "grpc_set_header" | "log_format",
-            ) => args.get(1..).unwrap_or_default(),
-            (_, "rewrite") => args.get(1..2).unwrap_or_default(),
-            (Value::Bind, _) => args,
-            (_, "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags")
-                if args.first().is_some_and(|word| word.text.starts_with('~')) =>
-            {
-                args.get(1..).unwrap_or_default()
-            }
-            (_, "proxy_redirect" | "proxy_cookie_domain" | "proxy_cookie_path" | "proxy_cookie_flags") => args,
-            (_, "disable_symlinks") => args,
-            // A name of a character set may hold a `$`; a variable stands at its start.
-            (_, "charset" | "source_charset") if args.first().is_some_and(|word| word.text.starts_with('$')) => args,
-            (_, "ssl_certificate" | "ssl_certificate_key") if place == Places::SERVER => args,
-            (_, "error_page") => &args[args.len().saturating_sub(1)..],
-            (_, "map" | "split_clients") => args.get(..1).unwrap_or_default(),
-            (_, "geo") if args.len() == 2 => &args[..1],
-            (_, "if") => args,
-            (
-                _,
-                "return"
-                | "try_files"
-                | "root"
-                | "alias"
-                | "access_log"
-                | "index"
-                | "expires"
-                | "limit_req_zone"
-                | "limit_conn_zone"
-                | "sub_filter"
-                | "proxy_pass"
-                | "fastcgi_pass"
-                | "uwsgi_pass"
-                | "scgi_pass"
-                | "grpc_pass"
-                | "memcached_pass"
-                | "fastcgi_cache_key"
-                | "proxy_cache_key"
-                | "uwsgi_cache_key"
-                | "scgi_cache_key"
-                | "proxy_set_body"
-                | "hash"
-                | "proxy_store"
-                | "fastcgi_store"
-                | "uwsgi_store"
-                | "scgi_store"
-                | "fastcgi_cache"
-                | "proxy_cache"
-                | "uwsgi_cache"
-                | "scgi_cache"
-                | "aio"
-                | "auth_basic_user_file",
-            ) => args,
-            _ => &[],
-        };
         if let ("if", Some(first)) = (entry.name, args.first()) {
             self.tested(first, family);
         }
-        for word in used {
+        for word in compiled(entry, args, place) {
             // Regexes end in a `$` that names nothing.
             let pattern = entry.name == "if"
                 && !word.text.starts_with(['$', '('])

@@ -38,94 +38,84 @@ impl References {
 impl Examiner<'_> {
     /// Notes what a directive whose words are right defines or names.
     pub(super) fn refer(&mut self, directive: &Directive, level: &Level) {
-        let args = &directive.args[..];
-        let Some(first) = args.first() else {
-            if directive.name() == "http" {
-                self.references.http = Some(directive.span());
-            }
-            return;
-        };
-        let (name, family) = (directive.name(), Family::of(level.place));
+        let (name, family, args) = (directive.name(), Family::of(level.place), &directive.args[..]);
+        if name == "http" {
+            self.references.http = Some(directive.span());
+        }
+        let Some(first) = args.first() else { return };
+        let references = &mut self.references;
         match name {
-            "log_format" if level.place.is_one() => match self.references.formats.get(&(family, first.text.clone())) {
-                _ if family == Family::Http && first.text == "combined" => {
-                    let wanted = "another name: nginx has a format `combined`".to_owned();
-                    let refusal = "duplicate \"log_format\" name \"combined\"".to_owned();
-                    self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
-                }
-                Some(before) if *before != directive.head => {
-                    let flaw = Flaw::Duplicate { first: *before };
-                    self.refuse_directive(directive, flaw, format!("duplicate \"log_format\" name \"{}\"", first.text));
-                }
-                _ => {
-                    self.references.format_names.insert((family, first.text.to_ascii_lowercase()));
-                    self.references.formats.insert((family, first.text.clone()), directive.head);
-                }
-            },
-            "access_log" => {
-                let Some(format) = args.get(1).filter(|_| first.text != "off") else { return };
-                let known = format.text.eq_ignore_ascii_case("combined") && family == Family::Http
-                    || self.references.format_names.contains(&(family, format.text.to_ascii_lowercase()));
-                if !known && self.build.is_whole && !self.lost.may_define(&format.text) {
-                    let refusal = format!("unknown log format \"{}\"", format.text);
-                    let wanted = "the name of a `log_format` that stands before it".to_owned();
-                    self.refuse_value(directive, Refused { argument: 1, wanted, refusal });
-                }
-            }
+            "log_format" if level.place.is_one() => self.log_format(directive, first, family),
+            "access_log" if first.text != "off" => self.log_in_format(directive, family),
             "proxy_cache_path" | "fastcgi_cache_path" | "uwsgi_cache_path" | "scgi_cache_path" => {
-                let path = first.text.strip_suffix('/').unwrap_or(&first.text);
-                let first_one = *self.references.cache_paths.entry(path.to_owned()).or_insert(directive.head);
-                if first_one != directive.head {
-                    let flaw = Flaw::Duplicate { first: first_one };
-                    self.refuse_directive(directive, flaw, format!("the same path name \"{path}\" used in"));
-                }
                 let zones = args.iter().filter_map(|word| word.text.strip_prefix("keys_zone="));
-                self.references
-                    .cache_zones
-                    .extend(zones.filter_map(|zone| zone.split(':').next()).map(EcoString::from));
+                references.cache_zones.extend(zones.filter_map(|zone| zone.split(':').next()).map(EcoString::from));
+                let path = first.text.strip_suffix('/').unwrap_or(&first.text);
+                let before = *references.cache_paths.entry(path.to_owned()).or_insert(directive.head);
+                self.refuse_second(directive, before, || format!("the same path name \"{path}\" used in"));
             }
             "proxy_cache" | "fastcgi_cache" | "uwsgi_cache" | "scgi_cache"
                 if first.text != "off" && !first.text.contains('$') =>
             {
-                self.references.caches.push((name.to_owned(), first.clone()));
+                references.caches.push((name.to_owned(), first.clone()));
             }
             "thread_pool" => {
-                let first_one = *self.references.pools.entry(first.text.clone()).or_insert(directive.head);
-                if first_one != directive.head {
-                    let flaw = Flaw::Duplicate { first: first_one };
-                    self.refuse_directive(directive, flaw, format!("duplicate thread pool \"{}\"", first.text));
-                }
+                let before = *references.pools.entry(first.text.clone()).or_insert(directive.head);
+                self.refuse_second(directive, before, || format!("duplicate thread pool \"{}\"", first.text));
             }
             "aio" => {
                 let pool = first.text.strip_prefix("threads=").filter(|pool| !pool.contains('$'));
-                self.references.threads.extend(pool.map(|pool| (pool.to_owned(), first.span)));
+                references.threads.extend(pool.map(|pool| (pool.to_owned(), first.span)));
             }
-            "charset_map" if args.len() == 2 => {
-                let pair = (first.text.to_ascii_lowercase(), args[1].text.to_ascii_lowercase());
-                let first_one = *self.references.charsets.entry(pair).or_insert(directive.head);
-                if first_one != directive.head {
-                    let flaw = Flaw::Duplicate { first: first_one };
-                    let (from, to) = (&first.text, &args[1].text);
-                    let refusal = format!("duplicate \"charset_map\" between \"{from}\" and \"{to}\"");
-                    self.refuse_directive(directive, flaw, refusal);
-                }
+            "charset_map" => {
+                let [from, to] = args else { return };
+                let pair = (from.text.to_ascii_lowercase(), to.text.to_ascii_lowercase());
+                let before = *references.charsets.entry(pair).or_insert(directive.head);
+                let refusal = || format!("duplicate \"charset_map\" between \"{}\" and \"{}\"", from.text, to.text);
+                self.refuse_second(directive, before, refusal);
             }
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
-                let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
-                let strip = |scheme: &&str| {
-                    let start = first.text.get(..scheme.len())?;
-                    start.eq_ignore_ascii_case(scheme).then(|| &first.text[scheme.len()..])
-                };
-                let bare = schemes.iter().find_map(strip).unwrap_or(&first.text);
+                let bare = without_scheme(&first.text);
                 // Most are right by themselves.
                 if !bare.contains('$') && Address::parse(bare, None).is_err() {
-                    self.references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender()));
+                    references.passes.push((name.to_owned(), bare.to_owned(), first.span, directive.ender()));
                 }
             }
             "proxy_pass" if family == Family::Stream && !first.text.contains('$') => {
-                self.references.stream_passes.push((first.text.clone(), first.span, directive.ender()));
+                references.stream_passes.push((first.text.clone(), first.span, directive.ender()));
             }
             _ => {}
+        }
+    }
+
+    /// Refuses what another directive says already; `before` is the head of the first that does.
+    fn refuse_second(&mut self, directive: &Directive, before: Span, refusal: impl FnOnce() -> String) {
+        if before != directive.head {
+            self.refuse_directive(directive, Flaw::Duplicate { first: before }, refusal());
+        }
+    }
+
+    fn log_format(&mut self, directive: &Directive, name: &Word, family: Family) {
+        if family == Family::Http && name.text == "combined" {
+            let wanted = "another name: nginx has a format `combined`".to_owned();
+            let refusal = "duplicate \"log_format\" name \"combined\"".to_owned();
+            return self.refuse_value(directive, Refused { argument: 0, wanted, refusal });
+        }
+        let references = &mut self.references;
+        references.format_names.insert((family, name.text.to_ascii_lowercase()));
+        let before = *references.formats.entry((family, name.text.clone())).or_insert(directive.head);
+        self.refuse_second(directive, before, || format!("duplicate \"log_format\" name \"{}\"", name.text));
+    }
+
+    /// An `access_log` names a format that stands before it.
+    fn log_in_format(&mut self, directive: &Directive, family: Family) {
+        let Some(format) = directive.args.get(1) else { return };
+        let known = format.text.eq_ignore_ascii_case("combined") && family == Family::Http
+            || self.references.format_names.contains(&(family, format.text.to_ascii_lowercase()));
+        if !known && self.build.is_whole && !self.lost.may_define(&format.text) {
+            let refusal = format!("unknown log format \"{}\"", format.text);
+            let wanted = "the name of a `log_format` that stands before it".to_owned();
+            self.refuse_value(directive, Refused { argument: 1, wanted, refusal });
         }
     }
 
@@ -180,4 +170,14 @@ impl Examiner<'_> {
         let refused = Refused { argument: 0, wanted: wanted.to_owned(), refusal: refusal.clone() };
         self.refuse(Refusal { flaw: Flaw::Value(Box::new(refused)), name, span, noticed, refusal });
     }
+}
+
+/// An address without the scheme that `uwsgi_pass` and `grpc_pass` take before it.
+fn without_scheme(address: &str) -> &str {
+    let schemes = ["suwsgi://", "uwsgi://", "grpcs://", "grpc://"];
+    let strip = |scheme: &str| {
+        let start = address.get(..scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then(|| &address[scheme.len()..])
+    };
+    schemes.into_iter().find_map(strip).unwrap_or(address)
 }

@@ -122,3 +122,14 @@ pub(super) fn zone(args: &[Word]) -> Read {
         }
     }
 }
+
+/// From this release on `keepalive 0` keeps no connections.
+const KEEPS_NONE: Version = Version(1, 29, 7);
+
+pub(super) fn keepalive(text: &str, version: Option<Version>) -> Read {
+    match literals::number(text) {
+        Some(0) if version.is_none_or(|version| version >= KEEPS_NONE) => Ok(()),
+        Some(1..) => Ok(()),
+        _ => refuse(0, "a number of connections", format!("invalid value \"{text}\" in \"keepalive\" directive")),
+    }
+}

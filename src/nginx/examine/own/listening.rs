@@ -1,5 +1,6 @@
 //! `listen` of `http`, `stream` and `mail`.
 
+use super::taken;
 use crate::nginx::ast::Word;
 use crate::nginx::directives::Places;
 use crate::nginx::examine::url::{self, Kind};
@@ -107,4 +108,22 @@ fn over_udp(words: &[Word]) -> Read {
         }
     }
     Ok(())
+}
+
+pub(super) fn http2_chunk_size(text: &str) -> Read {
+    match literals::size(text) {
+        Some(0) => refuse(0, "a size above 0", "the http2 chunk size cannot be zero"),
+        size => taken("http2_chunk_size", size.is_some(), "a size"),
+    }
+}
+
+/// How long a connection of a client stays open, and perhaps what a header says of it.
+pub(super) fn keepalive_timeout(args: &[Word]) -> Read {
+    taken("keepalive_timeout", literals::milliseconds(&args[0].text).is_some(), "a time: `65s`")?;
+    match args.get(1) {
+        Some(header) if literals::seconds(&header.text).is_none() => {
+            refuse(1, "a time of whole seconds", "\"keepalive_timeout\" directive invalid value")
+        }
+        _ => Ok(()),
+    }
 }

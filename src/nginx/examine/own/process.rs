@@ -1,6 +1,6 @@
 //! The top of the main file and `events`: processes, threads, the error log.
 
-use super::logs;
+use super::{logs, taken};
 use crate::nginx::ast::Word;
 use crate::nginx::examine::values::{Read, each, refuse};
 use crate::nginx::literals;
@@ -71,5 +71,24 @@ pub(super) fn thread_pool(args: &[Word]) -> Read {
     match args.iter().skip(1).any(|word| word.text.starts_with("threads=")) {
         true => Ok(()),
         false => refuse(0, "`threads=` as well", "\"thread_pool\" must have \"threads\" parameter"),
+    }
+}
+
+pub(super) fn worker_processes(text: &str) -> Read {
+    taken("worker_processes", text == "auto" || literals::number(text).is_some(), "a number or `auto`")
+}
+
+pub(super) fn worker_priority(text: &str) -> Read {
+    match literals::number(text.strip_prefix(['-', '+']).unwrap_or(text)) {
+        Some(_) => Ok(()),
+        None => refuse(0, "a number from -20 to 20", "\"worker_priority\" directive invalid number"),
+    }
+}
+
+/// `use`
+pub(super) fn event_method(text: &str) -> Read {
+    match ["select", "poll", "epoll", "kqueue", "/dev/poll", "eventport"].contains(&text) {
+        true => Ok(()),
+        false => refuse(0, "`epoll`, `kqueue`, `poll` or `select`", format!("invalid event type \"{text}\"")),
     }
 }
