@@ -4,108 +4,188 @@
 //! here, it is taken as right.
 
 /// What PCRE finds wrong with an expression: parentheses and brackets that do not pair, a quantifier
-/// with nothing before it, a backslash at the end.
+/// with nothing before it, names and references that cannot be, a backslash at the end.
 pub fn fault(pattern: &str) -> Option<&'static str> {
-    let bytes = pattern.as_bytes();
     // Comments, and modes in which blanks mean nothing, follow rules of their own.
-    if pattern.contains("(?x")
-        || pattern.contains("(?#")
-        || pattern.contains("\\Q")
-        || pattern.contains("(*")
-        || pattern.contains("(?+")
-    {
+    if ["(?x", "(?#", "\\Q", "(*", "(?+"].iter().any(|unknown| pattern.contains(unknown)) {
         return None;
     }
-    let (mut depth, mut at) = (0usize, 0);
-    let mut repeatable = false;
-    while let Some(byte) = bytes.get(at) {
-        match *byte {
-            b'\\' if at + 1 == bytes.len() => return Some("\\ at end of pattern"),
-            b'\\'
-                if matches!(bytes[at + 1], b'p' | b'P')
-                    && bytes
-                        .get(at + 2)
-                        .is_some_and(|letter| letter.is_ascii_alphabetic() && !b"CLMNPSZ".contains(letter)) =>
-            {
-                return Some("unknown property after \\P or \\p");
-            }
-            b'\\' => {
-                at += 1;
-                repeatable = true;
-            }
-            b'[' => {
-                let begin = at + 1;
-                at = class(bytes, at)?;
-                if bytes.get(begin..at).is_some_and(is_backwards) {
-                    return Some("range out of order in character class");
-                }
-                if at >= bytes.len() {
-                    return Some("missing terminating ] for character class");
-                }
-                repeatable = true;
-            }
-            b'(' => {
-                depth += 1;
-                repeatable = false;
-                // `(?` begins an assertion, a name or a mode: what follows up to its sign is no quantifier.
-                if bytes.get(at + 1) == Some(&b'?') {
-                    let options = bytes[at + 2..].iter().take_while(|byte| b"imnsxJU^-".contains(byte)).count();
-                    let next = bytes.get(at + 2 + options);
-                    let is_known = match next {
-                        Some(b':' | b')') | None => true,
-                        Some(_) if options > 0 => false,
-                        Some(byte) => !byte.is_ascii_alphabetic() || b"PRCa".contains(byte),
-                    };
-                    let named = match bytes.get(at + 2..) {
-                        Some([b'<' | b'\'', name, ..]) | Some([b'P', b'<', name, ..]) => Some(*name),
-                        _ => None,
-                    };
-                    if named.is_some_and(|name| name.is_ascii_digit()) {
-                        return Some("subpattern name must start with a non-digit");
-                    }
-                    if next == Some(&b'<') && options == 0 && !ends_name(&bytes[at + 3..]) {
-                        return Some("syntax error in subpattern name (missing terminator?)");
-                    }
-                    if !is_known {
-                        return Some("unrecognized character after (? or (?-");
-                    }
-                    at += 2;
-                }
-            }
-            b')' if depth == 0 => return Some("unmatched closing parenthesis"),
-            b')' => {
-                depth -= 1;
-                repeatable = true;
-            }
-            b'*' | b'+' | b'?' if !repeatable => return Some("quantifier does not follow a repeatable item"),
-            b'*' | b'+' | b'?' => {
-                // Behind a quantifier another sign makes it lazy or possessive.
-                if matches!(bytes.get(at + 1), Some(b'?' | b'+')) {
-                    at += 1;
-                }
-                repeatable = false;
-            }
-            b'{' => {
-                if let Some(length) = counted(&bytes[at..]) {
-                    if !repeatable {
-                        return Some("quantifier does not follow a repeatable item");
-                    }
-                    at += length - 1;
-                    if matches!(bytes.get(at + 1), Some(b'?' | b'+')) {
-                        at += 1;
-                    }
-                    repeatable = false;
-                } else {
-                    repeatable = true;
-                }
-            }
-            b'|' => repeatable = false,
-            b'^' | b'$' => repeatable = false,
-            _ => repeatable = true,
+    let mut reader = Reader { bytes: pattern.as_bytes(), at: 0, open: Vec::new(), is_repeatable: false };
+    while reader.at < reader.bytes.len() {
+        if let Err(stop) = reader.item() {
+            return match stop {
+                Stop::Fault(fault) => Some(fault),
+                Stop::Unknown => None,
+            };
         }
-        at += 1;
     }
-    (depth > 0).then_some("missing closing parenthesis")
+    match reader.open.is_empty() {
+        true => misnamed(pattern),
+        false => Some("missing closing parenthesis"),
+    }
+}
+
+/// Why an expression is not read on.
+enum Stop {
+    /// PCRE refuses it.
+    Fault(&'static str),
+    /// It holds what is not known here.
+    Unknown,
+}
+
+/// What a pair of parentheses does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Plain,
+    /// It looks ahead, to where it likes.
+    Ahead,
+    /// It looks behind, at a text of fixed length.
+    Behind,
+}
+
+/// Goes through an expression item by item.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The groups that are open.
+    open: Vec<Group>,
+    /// Whether a quantifier may follow.
+    is_repeatable: bool,
+}
+
+impl Reader<'_> {
+    fn item(&mut self) -> Result<(), Stop> {
+        let rest = &self.bytes[self.at..];
+        self.at += 1;
+        match rest {
+            [b'\\', ..] => return self.escape(),
+            [b'[', ..] => return self.class(),
+            [b'(', b'?', ..] => return self.special_group(),
+            [b'(', ..] => {
+                self.open.push(Group::Plain);
+                self.is_repeatable = false;
+            }
+            [b')', ..] => match self.open.pop() {
+                Some(_) => self.is_repeatable = true,
+                None => return Err(Stop::Fault("unmatched closing parenthesis")),
+            },
+            [b'*' | b'+', ..] => return self.quantifier(1, true),
+            [b'?', ..] => return self.quantifier(1, false),
+            [b'{', ..] => match counted(rest) {
+                Some(length) => return self.quantifier(length, rest[length - 2] == b','),
+                None => self.is_repeatable = true,
+            },
+            [b'|' | b'^' | b'$', ..] => self.is_repeatable = false,
+            _ => self.is_repeatable = true,
+        }
+        Ok(())
+    }
+
+    fn escape(&mut self) -> Result<(), Stop> {
+        let is_property = |letter: &u8| b"CLMNPSZ".contains(letter) || !letter.is_ascii_alphabetic();
+        match &self.bytes[self.at..] {
+            [] => return Err(Stop::Fault("\\ at end of pattern")),
+            [b'p' | b'P', letter, ..] if !is_property(letter) => {
+                return Err(Stop::Fault("unknown property after \\P or \\p"));
+            }
+            _ => {}
+        }
+        self.at += 1;
+        self.is_repeatable = true;
+        Ok(())
+    }
+
+    fn class(&mut self) -> Result<(), Stop> {
+        let begin = self.at;
+        let end = class(self.bytes, begin - 1).ok_or(Stop::Unknown)?;
+        if self.bytes.get(begin..end).is_some_and(is_backwards) {
+            return Err(Stop::Fault("range out of order in character class"));
+        }
+        if end >= self.bytes.len() {
+            return Err(Stop::Fault("missing terminating ] for character class"));
+        }
+        self.at = end + 1;
+        self.is_repeatable = true;
+        Ok(())
+    }
+
+    /// `(?` begins an assertion, a name or a mode: what follows up to its sign is no quantifier.
+    fn special_group(&mut self) -> Result<(), Stop> {
+        self.at += 1;
+        let rest = &self.bytes[self.at..];
+        let options = rest.iter().take_while(|byte| b"imnsxJU^-".contains(byte)).count();
+        let is_known = match rest.get(options) {
+            Some(b':' | b')') | None => true,
+            Some(_) if options > 0 => false,
+            Some(byte) => !byte.is_ascii_alphabetic() || b"PRCa".contains(byte),
+        };
+        match rest {
+            [b'<' | b'\'', name, ..] | [b'P', b'<', name, ..] if name.is_ascii_digit() => {
+                return Err(Stop::Fault("subpattern name must start with a non-digit"));
+            }
+            [b'<', name @ ..] if !ends_name(name) => {
+                return Err(Stop::Fault("syntax error in subpattern name (missing terminator?)"));
+            }
+            _ if !is_known => return Err(Stop::Fault("unrecognized character after (? or (?-")),
+            _ => {}
+        }
+        self.open.push(match rest {
+            [b'<', b'=' | b'!', ..] => Group::Behind,
+            [b'=' | b'!', ..] => Group::Ahead,
+            _ => Group::Plain,
+        });
+        self.is_repeatable = false;
+        // A condition is a group of its own: `(?(1)a|b)`.
+        let has_sign = rest.get(options).is_some_and(|sign| !b"()".contains(sign));
+        self.at += options + usize::from(has_sign);
+        Ok(())
+    }
+
+    /// A quantifier of so many bytes. One without an end may not stand where the expression looks behind.
+    fn quantifier(&mut self, length: usize, is_endless: bool) -> Result<(), Stop> {
+        if !self.is_repeatable {
+            return Err(Stop::Fault("quantifier does not follow a repeatable item"));
+        }
+        let looks = self.open.iter().rev().find(|group| **group != Group::Plain);
+        if is_endless && looks == Some(&Group::Behind) {
+            return Err(Stop::Fault("lookbehind assertion is not fixed length"));
+        }
+        self.at += length - 1;
+        // Behind a quantifier another sign makes it lazy or possessive.
+        if matches!(self.bytes.get(self.at), Some(b'?' | b'+')) {
+            self.at += 1;
+        }
+        self.is_repeatable = false;
+        Ok(())
+    }
+}
+
+/// Two groups of one name, or a reference to a group that is not there.
+fn misnamed(pattern: &str) -> Option<&'static str> {
+    let groups: Vec<Option<&str>> = groups(pattern).collect();
+    let mut names: Vec<&str> = groups.iter().flatten().copied().collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    // Alternatives that are numbered alike may have one name, and a mode lets all groups have it.
+    if names.len() < all && !pattern.contains("(?|") && !pattern.contains('J') {
+        return Some("two named subpatterns have the same name (PCRE2_DUPNAMES not set)");
+    }
+    let mut rest = pattern.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = match (first, behind) {
+            (b'\\', [number @ b'1'..=b'7', behind @ ..]) => {
+                let is_one = !behind.first().is_some_and(u8::is_ascii_digit);
+                if is_one && usize::from(number - b'0') > groups.len() && !pattern.contains('[') {
+                    return Some("reference to non-existent subpattern");
+                }
+                behind
+            }
+            (b'\\', [_, behind @ ..]) => behind,
+            _ => behind,
+        };
+    }
+    None
 }
 
 /// Whether a class of plain digits and letters holds a range whose end comes before its begin.
@@ -211,8 +291,28 @@ mod tests {
     #[test]
     fn mistakes_that_pcre_refuses() {
         for pattern in [
-            "(a", "a)", "[a", "*a", "a|+b", "a\\", "(?<x>a", "(*", "a**b{2}{", "^*", "(?s<u>a)", "(?z)", "(?<n.+)",
-            "[^z-a]", "[999-6]",
+            "(a",
+            "a)",
+            "[a",
+            "*a",
+            "a|+b",
+            "a\\",
+            "(?<x>a",
+            "(*",
+            "a**b{2}{",
+            "^*",
+            "(?s<u>a)",
+            "(?z)",
+            "(?<n.+)",
+            "[^z-a]",
+            "[999-6]",
+            "(?<n>a)(?<n>b)",
+            r"(a)\2",
+            "(?<=a*)b",
+            "(?<!(?:a+))b",
+            "(?<=a{2,})b",
+            "(?:*a)",
+            "(?i:*a)",
         ] {
             let known = fault(pattern).is_some();
             assert_eq!(known, !matches!(pattern, "(*"), "{pattern}");
@@ -236,6 +336,18 @@ mod tests {
             "[a-z-0]",
             "[-a]",
             "[9-]",
+            r"(a)\1",
+            r"[\7]",
+            "(?|(?<n>a)|(?<n>b))",
+            "(?J)(?<n>a)(?<n>b)",
+            "(?<=a{2})b*",
+            "(?<=a|bc)d+",
+            "(?<n>a*)b+",
+            "(?i)(?!a)b?",
+            "(?)",
+            "(?<=(?=a+)a)b",
+            "(?(?=a)b|c)",
+            "(a)?(?(1)b|c)",
         ] {
             assert_eq!(fault(pattern), None, "{pattern}");
         }
