@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::access::Paths;
 use super::{
-    Fragment, Lookup, Machine, Master, Nginx, Plan, View, back_ends, certificates, connect, frontend, masters, routes,
-    scripts, unloaded,
+    Fragment, Lookup, Machine, Master, Nginx, Plan, View, back_ends, certificates, connect, frontend, idle, masters,
+    routes, scripts, unloaded,
 };
 use crate::host::facts::Facts;
 use crate::host::layout::NGINX_MAINS;
@@ -202,14 +202,17 @@ pub fn connect(machine: &mut Machine, to_examine: &[ToExamine], host: &dyn Host,
 
 /// Finds out which hand-over reaches which listener, and what requests end in which script.
 fn follow_requests(machine: &mut Machine, host: &dyn Host) {
+    for nginx in &mut machine.nginx {
+        nginx.sites = routes::sites(nginx, host);
+        for idle in idle::idle(nginx) {
+            nginx.hand_overs[idle].is_idle = true;
+        }
+    }
     let others = back_ends::known(&machine.facts, &machine.nginx);
     (machine.dials, machine.left_out) = connect::dials(machine, host, others);
     machine.callers = connect::callers(&machine.dials);
     machine.lookup = Lookup::new(machine);
     connect::nearest(machine);
-    for nginx in &mut machine.nginx {
-        nginx.sites = routes::sites(nginx, host);
-    }
     machine.scripts = scripts::scripts(machine, host);
 }
 

@@ -1,7 +1,7 @@
 //! Which hand-over reaches which listener.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,10 +89,14 @@ pub const MAX_DIALS: usize = 250_000;
 /// Resolves every dial of a machine, and says how many hand-overs were left out for [`MAX_DIALS`].
 pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)>) -> (Vec<Dial>, usize) {
     let index = Index::new(machine, others);
+    let own = own_addresses(machine);
     let mut links = HashMap::new();
     let (mut dials, mut left_out) = (Vec::new(), 0);
     for (number, nginx) in machine.nginx.iter().enumerate() {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
+            if hand_over.is_idle {
+                continue;
+            }
             // Of the members of a group either all are known or none.
             if dials.len() + hand_over.peers(nginx).len() > MAX_DIALS {
                 left_out += 1;
@@ -101,7 +105,7 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
             for (peer_number, peer) in hand_over.peers(nginx).iter().enumerate() {
                 // nginx never dials a peer that is marked `down`.
                 let Some(address) = peer.address.as_ref().ok().filter(|_| !peer.down) else { continue };
-                let endpoints = endpoints(address, machine, host, &mut links);
+                let endpoints = endpoints(address, machine, &own, host, &mut links);
                 let (reach, missed) = match machine.across(hand_over, address) {
                     Some(reach) => (reach, Arc::default()),
                     None => index.reach(&endpoints, machine, hand_over),
@@ -147,11 +151,26 @@ pub fn callers(dials: &[Dial]) -> BTreeMap<PoolId, Vec<usize>> {
     callers
 }
 
+/// The addresses besides the loopback that this host has for certain: a pool of the tree asks for them. Files that
+/// were picked may be those of two hosts.
+fn own_addresses(machine: &Machine) -> BTreeSet<IpAddr> {
+    if machine.view.is_partial() || machine.network.is_some() {
+        return BTreeSet::new();
+    }
+    let bound = machine.pools().flat_map(|(_, pool)| pool.sockets()).flat_map(|socket| socket.bound.endpoints());
+    let addresses = bound.filter_map(|endpoint| match endpoint {
+        Endpoint::Tcp(address) => Some(address.ip()),
+        Endpoint::Unix(_) => None,
+    });
+    addresses.filter(|ip| !is_local(*ip)).collect()
+}
+
 /// The local places that an address stands for; none when it is another host's or not known.
-/// `links` are the sockets that were looked for before.
+/// `own` are the addresses of this host, and `links` the sockets that were looked for before.
 fn endpoints(
     address: &Address,
     machine: &Machine,
+    own: &BTreeSet<IpAddr>,
     host: &dyn Host,
     links: &mut HashMap<String, Arc<[Endpoint]>>,
 ) -> Arc<[Endpoint]> {
@@ -164,7 +183,9 @@ fn endpoints(
                 found
             }
         },
-        Address::Ip(address) if is_local(address.ip()) => [Endpoint::Tcp(*address)].into(),
+        Address::Ip(address) if is_local(address.ip()) || own.contains(&address.ip()) => {
+            [Endpoint::Tcp(*address)].into()
+        }
         Address::Ip(_) => Arc::default(),
         Address::Name(name, port) => {
             let all = addresses(name, &machine.facts);
@@ -175,16 +196,22 @@ fn endpoints(
     }
 }
 
+/// So many links are followed, one behind the other: Debian's alternatives are two.
+const MAX_LINKS: usize = 8;
+
 /// A socket's path with the links that are known followed: those of the tree and those of the facts.
 pub(super) fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
     let target = facts.paths.get(path).and_then(|fact| fact.target.clone());
-    let path = target.unwrap_or_else(|| path.to_owned());
-    if let Ok(entry) = host.entry(&path) {
-        return Endpoint::unix(&entry.real);
+    let mut path = target.unwrap_or_else(|| path.to_owned());
+    // A link to a socket dangles in a tree, for sockets are not packed; so does one to that link.
+    for _ in 0..MAX_LINKS {
+        if let Ok(entry) = host.entry(&path) {
+            return Endpoint::unix(&entry.real);
+        }
+        let Some(next) = host.link_target(&path) else { break };
+        path = next;
     }
-    // A link to a socket dangles in a tree, for sockets are not packed; its directory may be a link.
-    let link = host.link_target(&path);
-    let path = link.unwrap_or(path);
+    // Its directory may be a link.
     let directory = path.parent().and_then(|directory| host.entry(directory).ok());
     match (directory, path.file_name()) {
         (Some(directory), Some(name)) => Endpoint::unix(&directory.real.join(name)),

@@ -228,6 +228,11 @@ impl Nginx {
         sharing().find(says_so).or_else(|| sharing().next())
     }
 
+    /// The hand-overs that requests come to.
+    pub fn served(&self) -> impl Iterator<Item = &HandOver> {
+        self.hand_overs.iter().filter(|hand_over| !hand_over.is_idle)
+    }
+
     /// The hand-overs of a server.
     pub fn hand_overs_of(&self, server: usize) -> impl Iterator<Item = &HandOver> {
         self.hand_overs[self.numbers_of(server)].iter()

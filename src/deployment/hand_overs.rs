@@ -101,6 +101,8 @@ pub struct HandOver {
     pub serves_php: bool,
     /// The limits of nginx in force there.
     pub limits: NginxLimits,
+    /// Whether no request comes to it.
+    pub is_idle: bool,
 }
 
 /// Where a hand-over leads.
@@ -184,6 +186,7 @@ impl Reader<'_> {
                     evaluated: evaluated.has_variables.then(|| Box::new(evaluated)),
                     serves_php,
                     limits,
+                    is_idle: false,
                 });
             }
         }

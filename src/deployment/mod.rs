@@ -31,6 +31,7 @@ pub mod drift;
 pub mod extensions;
 pub mod frontend;
 pub mod hand_overs;
+mod idle;
 pub mod limits;
 pub mod lookup;
 mod masters;

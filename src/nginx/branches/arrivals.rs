@@ -130,7 +130,7 @@ impl<'a> Variables<'a> {
         if !is_host || host.contains("..") {
             return None;
         }
-        let names = self.names.get_or_init(|| Names::new(self));
+        let names = self.names.get_or_init(|| Names::new(self.config));
         let taken = names.taken_by(server, host, &self.patterns)?;
         let asked = Values::only(vec![Value { text: host.to_owned(), ..Value::default() }]);
         let let_in = self.let_in(level, &HOST, asked);

@@ -30,6 +30,8 @@ use super::regex::Patterns;
 use super::variables::{Evaluated, Piece, evaluate};
 use crate::source::Span;
 use names::Names;
+pub use names::unasked_servers;
+pub(crate) use sample::samples;
 use table::Table;
 
 /// An argument with more values than this is not followed.

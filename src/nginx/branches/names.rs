@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Variables;
-use crate::nginx::levels::{Context, LevelId};
+use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::regex::Patterns;
 
 /// The names of all servers by the addresses at which they are asked.
@@ -27,8 +26,7 @@ struct AtAddress<'a> {
 
 impl<'a> Names<'a> {
     /// The names of a configuration's servers.
-    pub(super) fn new(variables: &Variables<'a>) -> Self {
-        let config = variables.config;
+    pub(super) fn new(config: &'a Config) -> Self {
         let mut names = Names { by_address: HashMap::new(), addresses: HashMap::new(), defaults: HashSet::new() };
         for server in config.levels(Context::Server) {
             let mut listens: Vec<(&str, bool)> = Vec::new();
@@ -50,6 +48,10 @@ impl<'a> Names<'a> {
                 }
                 if !names.addresses.entry(server).or_default().insert(address) {
                     continue;
+                }
+                // A server without names has the empty one.
+                if config.own(server, "server_name").next().is_none() {
+                    at.plain.entry(String::new()).or_insert(server);
                 }
                 for word in config.own(server, "server_name").flat_map(|names| names.args.iter()) {
                     match word.text.strip_prefix('~') {
@@ -76,6 +78,21 @@ impl<'a> Names<'a> {
             (taker == server).then_some(expression)
         })
     }
+}
+
+/// The servers that no request comes to: others have all their names, and answer where no name fits.
+pub fn unasked_servers(config: &Config) -> HashSet<LevelId> {
+    let names = Names::new(config);
+    let is_asked = |server: LevelId| {
+        let words = || config.own(server, "server_name").flat_map(|names| names.args.iter());
+        let takes = |at: &AtAddress<'_>| {
+            let has = |name: &str| at.plain.get(name) == Some(&server);
+            let is_named = words().any(|word| word.text.starts_with('~') || has(&word.text.to_ascii_lowercase()));
+            at.default == server || is_named || words().next().is_none() && has("")
+        };
+        names.addresses.get(&server).into_iter().flatten().any(|address| takes(&names.by_address[address]))
+    };
+    config.levels(Context::Server).filter(|server| !is_asked(*server)).collect()
 }
 
 impl<'a> AtAddress<'a> {

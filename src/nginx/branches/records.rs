@@ -118,7 +118,8 @@ impl<'a> Variables<'a> {
             let is_known = known.iter().any(|value| is_taken(&value.text));
             let arrives = |name| self.arrives(level, name, likes(key), &mut is_taken);
             match is_free || is_known || only_variable(source).is_some_and(arrives) {
-                true => values.all.push(value),
+                // A value that is written for such requests is one that the tables behind it are asked for.
+                true => values.all.push(Value { is_certain: !value.text.is_empty(), ..value }),
                 // It is not known whether a request takes it.
                 false => values.rest = Rest::Anything,
             }

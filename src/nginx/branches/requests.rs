@@ -119,7 +119,7 @@ impl<'a> Variables<'a> {
 
     /// The servers that are asked where no name fits, at one address at least.
     fn defaults(&self) -> &HashSet<LevelId> {
-        &self.names.get_or_init(|| Names::new(self)).defaults
+        &self.names.get_or_init(|| Names::new(self.config)).defaults
     }
 
     /// The path of a request where one exact location takes it.

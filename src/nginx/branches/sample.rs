@@ -35,7 +35,7 @@ pub(super) fn sample(expression: &str, group: &str, text: &str) -> Option<String
 }
 
 /// Texts that an expression may match, each once and not many; `wanted` is a group and the text that it is to hold.
-pub(super) fn samples<'a>(
+pub(crate) fn samples<'a>(
     expression: &'a str,
     wanted: Option<(&'a str, &'a str)>,
 ) -> impl Iterator<Item = String> + use<'a> {

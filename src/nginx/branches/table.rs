@@ -37,6 +37,7 @@ impl<'a> Table<'a> {
     pub(super) fn new(config: &'a Config, block: LevelId) -> Self {
         let level = config.level(block);
         let name = level.opener.as_ref().map(|opener| opener.name()).unwrap_or_default();
+        let is_rest_taken = is_rest_taken(config, block, name);
         let mut table = Table {
             records: Vec::new(),
             is_map: name == "map",
@@ -47,7 +48,11 @@ impl<'a> Table<'a> {
         };
         for record in level.settings.iter() {
             let parameter = matches!(record.name(), "include" | "delete" | "proxy");
-            let never = name == "split_clients" && share(record.name()) == Some(0.0);
+            let never = match name {
+                "split_clients" => share(record.name()) == Some(0.0) || is_rest_taken && record.name() == "*",
+                "geo" => is_rest_taken && record.name() == "default",
+                _ => false,
+            };
             let Some(value) = record.args.first().filter(|_| !parameter && !never) else { continue };
             let (at, key) = (table.records.len(), record.name());
             table.records.push((key, value));
@@ -102,6 +107,17 @@ impl<'a> Table<'a> {
             }
         }
         self.default.map_or(Found::Nothing, |at| Found::Record(at, None))
+    }
+}
+
+/// Whether the records of a block leave nobody for the one that takes the rest: networks that hold every address, or
+/// shares that are all clients.
+fn is_rest_taken(config: &Config, block: LevelId, name: &str) -> bool {
+    let mut keys = config.level(block).settings.iter().map(|record| record.name());
+    match name {
+        "geo" => keys.any(|key| matches!(key, "0.0.0.0/0" | "0.0.0.0-255.255.255.255")),
+        "split_clients" => keys.filter_map(share).sum::<f64>() > 99.995,
+        _ => false,
     }
 }
 

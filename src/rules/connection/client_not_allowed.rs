@@ -8,7 +8,7 @@ use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
-use crate::values::address::Endpoint;
+use crate::values::address::{Endpoint, is_local};
 
 pub(super) static RULE: Rule =
     rule!(connection / "client-not-allowed", Error, "listen.allowed_clients excludes the address nginx dials from");
@@ -123,9 +123,10 @@ fn with(allowed: &AllowedClients, source: IpAddr) -> String {
     all.map(|address| address.to_string()).collect::<Vec<_>>().join(",")
 }
 
-/// The address from which Linux dials a local one: that of the loopback interface.
+/// The address from which Linux dials a local one: that of the loopback interface, or the host's own that is dialled.
 fn source(dialled: &Endpoint) -> Option<IpAddr> {
     match dialled {
+        Endpoint::Tcp(address) if !is_local(address.ip()) => Some(address.ip()),
         Endpoint::Tcp(address) if address.is_ipv4() => Some(Ipv4Addr::LOCALHOST.into()),
         Endpoint::Tcp(_) => Some(Ipv6Addr::LOCALHOST.into()),
         Endpoint::Unix(_) => None,

@@ -20,7 +20,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             continue;
         }
         let mut known = Known::new(nginx);
-        for hand_over in &nginx.hand_overs {
+        for hand_over in nginx.served() {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
             if has_resolver || !hand_over.has_variables() {
                 continue;

@@ -18,7 +18,7 @@ pub(super) static RULE: Rule = rule!(
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
     for (machine, nginx) in all {
-        for hand_over in &nginx.hand_overs {
+        for hand_over in nginx.served() {
             for timer in Timer::ALL {
                 if let Some(finding) = finding(machine, nginx, hand_over, timer) {
                     findings.push_for(server_name(nginx, hand_over), finding);

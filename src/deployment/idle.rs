@@ -1,0 +1,122 @@
+//! Hand-overs that no request comes to: what stands there fails nobody.
+//!
+//! A server whose names all belong to others of its addresses, a named location that nothing names, and a location
+//! whose requests others take first. For the last one requests are made up that fit its text: only where all of them
+//! end elsewhere does it count as idle.
+
+use std::collections::BTreeSet;
+
+use ecow::{EcoString, eco_format};
+
+use super::candidates::candidates;
+use super::{HandOver, Nginx, Site};
+use crate::nginx::ast::Directive;
+use crate::nginx::branches;
+use crate::nginx::levels::{Config, Context, LevelId};
+use crate::nginx::locations::{Found, parts};
+
+/// So many requests are made up for a location.
+const MAX_TRIED: usize = 40;
+
+/// What may follow the text of a location, so that others beside it let the address pass.
+const BEHIND: [&str; 5] = ["", "x", "/x", "x.php", "/index.php"];
+
+/// The numbers of the hand-overs that no request comes to.
+pub(super) fn idle(nginx: &Nginx) -> Vec<usize> {
+    let unasked = branches::unasked_servers(&nginx.config);
+    let is_idle = |hand_over: &HandOver| {
+        let Some(site) = nginx.sites.get(hand_over.server) else { return false };
+        let server = nginx.servers[hand_over.server].level;
+        unasked.contains(&server) || is_passed_by(nginx, hand_over, site, server)
+    };
+    let numbered = nginx.hand_overs.iter().enumerate();
+    numbered.filter(|(_, hand_over)| is_idle(hand_over)).map(|(number, _)| number).collect()
+}
+
+/// Whether no request comes to the location of a hand-over.
+fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, server: LevelId) -> bool {
+    let config = &nginx.config;
+    let Some((place, opener)) = location(config, hand_over.level) else { return false };
+    let Some((modifier, text)) = parts(opener) else { return false };
+    if modifier.is_empty() && text.starts_with('@') {
+        return !nginx.is_open(server) && !is_named(config, server, text);
+    }
+    // PHP and other programs send requests there that are not in view.
+    if modifier == "=" || config.effective(place, "internal").is_some() {
+        return false;
+    }
+    let mut is_met = false;
+    for uri in fitting(nginx, hand_over, site, place).into_iter().take(MAX_TRIED) {
+        match site.locations.find(&uri) {
+            Found::At(found, _) if found.level != place => is_met = true,
+            _ => return false,
+        }
+    }
+    is_met
+}
+
+/// The location that a level is or is in.
+fn location(config: &Config, level: LevelId) -> Option<(LevelId, &Directive)> {
+    let is_location = |id: &LevelId| config.level(*id).context == Context::Location;
+    let place = config.outwards(level).find(is_location)?;
+    Some((place, config.level(place).opener.as_deref().filter(|opener| opener.name() == "location")?))
+}
+
+/// Whether a line of a server or around it names a location, or may: code of a module is not in view.
+fn is_named(config: &Config, server: LevelId, name: &str) -> bool {
+    let names = |level: LevelId| {
+        config.level(level).settings.iter().any(|setting| {
+            let is_program = ["_by_lua", "js_", "perl"].iter().any(|part| setting.name().contains(part));
+            let by_variable = |text: &str| text.starts_with('@') && text.contains('$') || text == "$";
+            is_program || setting.args.iter().any(|word| word.text.contains(name) || by_variable(&word.text))
+        })
+    };
+    let mut pending: Vec<LevelId> = config.outwards(server).collect();
+    let around = pending.len();
+    let mut at = 0;
+    while let Some(level) = pending.get(at).copied() {
+        if names(level) {
+            return true;
+        }
+        // Of the levels around, only the server's own blocks count.
+        if at == 0 || at >= around {
+            pending.extend(&config.level(level).blocks);
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Addresses that fit a location and all that it stands in.
+fn fitting(nginx: &Nginx, hand_over: &HandOver, site: &Site, place: LevelId) -> BTreeSet<EcoString> {
+    let config = &nginx.config;
+    let around: Vec<(&str, &str)> = config
+        .outwards(place)
+        .filter_map(|id| location(config, id).filter(|(at, _)| *at == id))
+        .filter_map(|(_, opener)| parts(opener))
+        .collect();
+    let fits = |uri: &EcoString| {
+        uri.starts_with('/')
+            && around.iter().all(|(modifier, text)| match *modifier {
+                "~" | "~*" => nginx.patterns.get(text, *modifier == "~*").matches(uri) == Some(true),
+                _ => uri.starts_with(text),
+            })
+    };
+    let prefix = around.iter().map(|(modifier, text)| if modifier.starts_with('~') { "/" } else { *text });
+    let prefix = prefix.max_by_key(|text| text.len()).unwrap_or("/");
+    let mut found: BTreeSet<EcoString> = candidates(nginx, hand_over, site).filter(fits).collect();
+    for (modifier, text) in &around {
+        let texts: Vec<String> = match *modifier {
+            "~" | "~*" => branches::samples(text, None).collect(),
+            _ => vec![(*text).to_owned()],
+        };
+        for text in &texts {
+            let starts = [text.clone(), format!("{}/{text}", prefix.trim_end_matches('/')), format!("{prefix}x{text}")];
+            for start in starts {
+                found.extend(BEHIND.iter().map(|end| eco_format!("{start}{end}")).filter(fits));
+                found.extend([start.to_ascii_uppercase().into()].into_iter().filter(fits));
+            }
+        }
+    }
+    found
+}
