@@ -691,9 +691,17 @@ fn a_dump_that_was_pasted_somewhere_is_read() {
     fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
     let dump = fs::read_to_string(dump("nginx-T.txt")).unwrap();
     let (_, expected) = run_reading(here.path(), "check - www.conf --format compact", &self::dump("nginx-T.txt"));
-    for mark in ["    ", "> "] {
-        let quoted: String = dump.lines().map(|line| format!("{mark}{line}\n")).collect();
-        write(here.path(), "dump", format!("Why do I get 502?\n\n{quoted}"));
+    let marked = |mark: &str| dump.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
+    let logged = |(at, line): (usize, &str)| format!("Nov 21 21:{:02}:07 web1 nginx[{at}]: {line}\n", at % 60);
+    for pasted in [
+        format!("Why do I get 502?\n\n{}", marked("    ")),
+        format!("Why do I get 502?\n\n{}", marked("> ")),
+        marked("[pod/web-5c/nginx] "),
+        marked("\u{1b}[36mweb-1  | \u{1b}[0m"),
+        dump.lines().enumerate().map(logged).collect(),
+        format!("$ sudo nginx -T\r\n{}me@web1:~$ exit\r\nlogout\r\n", dump.replace('\n', "\r\n")),
+    ] {
+        write(here.path(), "dump", pasted);
         let (status, text) = run(here.path(), "check dump www.conf --format compact");
         // What is taken off shows in no column.
         assert_eq!((status, text), (1, expected.clone()));
@@ -714,6 +722,13 @@ fn what_php_fpm_and_nginx_say_of_themselves_is_recognised() {
     let line = String::from_utf8_lossy(&all).lines().nth(line - 1).unwrap().to_owned();
     assert!(line.contains("NOTICE: \tlisten.allowed_clients = "), "{line}");
     assert!(places.contains(&"etc/nginx/sites-enabled/blog:13:16"), "{text}");
+    // The same of two PHP-FPMs is two PHP-FPMs, also out of a log.
+    let tested = fs::read_to_string(dump("php-fpm-tt.txt")).unwrap();
+    let older = tested.replace("8.2", "8.1");
+    let logged = (tested + &older).lines().map(|line| format!("web-1  | {line}\n")).collect::<String>();
+    write(here.path(), "both", logged);
+    let (_, text) = run(here.path(), "check both --color never");
+    assert!(text.contains("(0 servers, 0 hand-overs, 6 pools)"), "{text}");
     let (_, text) = run_reading(here.path(), "check - --verbose", &here.path().join("all"));
     assert!(text.contains("the behaviour of nginx 1.22.1 is predicted"), "{text}");
     assert!(text.contains("/etc/php/8.2/fpm/php-fpm.conf: the behaviour of PHP 8.2 is predicted"), "{text}");
@@ -728,6 +743,10 @@ fn a_dump_that_was_cut_off_is_told() {
     let (status, text) = run(here.path(), "check middle");
     assert_eq!(status, 2, "{text}");
     assert!(text.contains("this dump ends in the middle of /etc/nginx/"), "{text}");
+    write(here.path(), "begin", &whole[before("# configuration file /etc/nginx/mime.types")..]);
+    let (status, text) = run(here.path(), "check begin");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("begins with /etc/nginx/mime.types, and lacks nginx's main file"), "{text}");
     write(here.path(), "end", &whole[..before("# configuration file /etc/nginx/snippets")]);
     let (_, text) = run(here.path(), "check end --color never");
     assert!(text.contains("snippets/fastcgi-php.conf, which the dump lacks (nginx -T)"), "{text}");

@@ -100,15 +100,15 @@ impl Files {
             let NamedFile { named, inside, text } = file;
             let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
             let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
-            if let Some(why) = not_text(text) {
-                return Err(refused(why.to_owned()));
-            }
             if let Some(capture) = Capture::of(text).map_err(refused)? {
                 plans.notes.push(format!("{}: {}", named.display(), capture.says()));
                 plan.dumps.extend(capture.dump);
                 plan.facts.extend(capture.facts);
                 plan.selection.fpm_tests.extend(capture.fpm_test.then(|| inside.clone()));
                 continue;
+            }
+            if let Some(why) = not_text(text) {
+                return Err(refused(why.to_owned()));
             }
             only_captures = false;
             let recognised = recognise::recognise(inside, text);
