@@ -874,6 +874,30 @@ fn deployments_of_gatelint_toml_are_checked_by_name() {
 }
 
 #[test]
+fn a_file_is_checked_with_the_deployment_that_it_is_mapped_into() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "blog/nginx.conf", MAIN);
+    write(here.path(), "blog/sites/blog.conf", SITE);
+    write(here.path(), "blog/pool.d/www.conf", POOL);
+    write(here.path(), "other/site.conf", SITE.replace("listen 80", "gzip maybe"));
+    write(
+        here.path(),
+        "gatelint.toml",
+        "[[deployment]]\nname = \"blog\"\nfiles = [\"blog/nginx.conf\", \"blog/pool.d\"]\n\
+         path-map = { \"blog/sites\" = \"/etc/nginx/conf.d\" }\n",
+    );
+    let found = "blog/sites/blog.conf:1:54: error: no pool listens on /run/b.sock";
+    for named in ["blog/sites/blog.conf", "blog/sites", "blog/pool.d/www.conf", "blog/nginx.conf"] {
+        let (status, text) = run(here.path(), &format!("check {named} --format compact"));
+        assert_eq!((status, text.starts_with(found)), (1, true), "{named}: {text}");
+    }
+    // What belongs to no deployment is checked for itself.
+    let (_, text) = run(here.path(), "check blog/sites/blog.conf other/site.conf --format compact");
+    let lines: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(lines, ["blog/sites/blog.conf:1:54:", "other/site.conf:1:15:"], "{text}");
+}
+
+#[test]
 fn facts_can_be_insisted_on() {
     let here = tempfile::tempdir().unwrap();
     let root = example();
@@ -1152,6 +1176,37 @@ fn a_compose_file_beats_a_root_shaped_folder() {
             assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
         }
     }
+}
+
+#[test]
+fn what_lies_in_the_tree_of_a_host_is_checked_with_it() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/etc/nginx/nginx.conf", MAIN.replace("conf.d/*.conf", "sites-enabled/*"));
+    write(here.path(), "web/etc/nginx/sites-available/shop", SITE);
+    write(here.path(), "web/etc/php/8.2/fpm/pool.d/www.conf", POOL);
+    fs::create_dir(here.path().join("web/etc/nginx/sites-enabled")).unwrap();
+    let link = here.path().join("web/etc/nginx/sites-enabled/shop");
+    std::os::unix::fs::symlink("/etc/nginx/sites-available/shop", link).unwrap();
+    let found = "web/etc/nginx/sites-enabled/shop:1:54: error: no pool listens on /run/b.sock";
+    let etc = "web/etc/nginx";
+    for named in
+        [etc.to_owned(), "web/etc/php".into(), format!("{etc}/sites-enabled/shop"), format!("{etc}/nginx.conf")]
+    {
+        let (status, text) = run(here.path(), &format!("check {named} --format compact"));
+        assert_eq!((status, text.lines().count()), (1, 1), "{named}: {text}");
+        assert!(text.starts_with(found), "{named}: {text}");
+    }
+    // From where it lies, and with the file of another program.
+    let (_, text) = run(&here.path().join("web/etc/nginx"), "check . ../php/8.2/fpm/pool.d/www.conf --format compact");
+    assert!(text.starts_with("etc/nginx/sites-enabled/shop:1:54: error: "), "{text}");
+    // What the host does not load is checked beside it.
+    write(here.path(), "web/etc/nginx/sites-available/old", SITE.replace("listen 80", "gzip maybe"));
+    let (_, text) = run(here.path(), "check web/etc/nginx/sites-available/old --format compact");
+    assert!(text.contains("web/etc/nginx/sites-available/old:1:15: error: "), "{text}");
+    assert!(text.contains(found), "{text}");
+    // Who says what belongs together is believed.
+    let (_, text) = run(here.path(), "check web/etc/nginx/sites-available/shop --context http --format compact");
+    assert_eq!(text, "");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
+use super::implied::include_base;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
 use super::{embedded, environment};
@@ -115,7 +116,7 @@ impl Files {
             plans.notes.push(format!("{}: {recognised}", named.display()));
             match recognised {
                 Recognised::Nginx(Context::Main) => plan.selection.nginx_mains.push(inside.clone()),
-                Recognised::Nginx(_) => plan.selection.fragments.push(Fragment::at(inside.clone())),
+                Recognised::Nginx(_) => plan.selection.fragments.push(fragment(&root, inside)),
                 Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
@@ -147,6 +148,13 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// A fragment, with the directory where its relative includes begin.
+fn fragment(root: &Path, inside: &Path) -> Fragment {
+    let on_disk = root.join(inside.strip_prefix("/").unwrap_or(inside));
+    let base = include_base(root, &on_disk).map(|base| super::root::inside(root, &base));
+    Fragment { path: inside.to_owned(), base }
 }
 
 fn read_file(named: &Path, path: &Path) -> Result<Vec<u8>, DiscoverError> {

@@ -29,6 +29,7 @@ pub mod repository;
 mod root;
 mod template;
 mod walk;
+mod within;
 
 use files::Files;
 use implied::implied_maps;
@@ -44,6 +45,16 @@ pub struct Plans {
     pub unpaired: Vec<String>,
     /// What was found and not looked into, and what would have to be given instead.
     pub passed_over: Vec<Unchecked>,
+}
+
+impl Plans {
+    /// Takes other plans in.
+    pub fn extend(&mut self, others: Plans) {
+        self.plans.extend(others.plans);
+        self.notes.extend(others.notes);
+        self.unpaired.extend(others.unpaired);
+        self.passed_over.extend(others.passed_over);
+    }
 }
 
 /// Why nothing can be checked.
@@ -128,6 +139,10 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             _ if is_pinned => plans.plans.push(plan),
             _ => repository::root(plan, &mut plans),
         }
+    }
+    if within::plans(paths, given, &mut plans) {
+        finish(&mut plans.plans, given)?;
+        return Ok(plans);
     }
     let mut files = Files::default();
     for path in paths {

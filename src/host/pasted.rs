@@ -204,7 +204,8 @@ mod tests {
         let pods = |at: usize, line: &str| format!("2026-11-21T21:32:45.{:09}Z {line}\n", at * 3);
         let numbered = |at: usize, line: &str| format!("{:6}\t{line}\n", at + 98);
         let of_file = |at: usize, line: &str| format!("dump-7.txt:{}:{line}\n", at + 1);
-        let marks: [&dyn Fn(usize, &str) -> String; 4] = [&journal, &pods, &numbered, &of_file];
+        type Mark = dyn Fn(usize, &str) -> String;
+        let marks: [&Mark; 4] = [&journal, &pods, &numbered, &of_file];
         for mark in marks {
             let marked: String = PRINTED.lines().enumerate().map(|(at, line)| mark(at, line)).collect();
             assert_eq!(taken_off(&marked), PRINTED, "{marked}");
