@@ -292,8 +292,8 @@ fn streams_that_are_closed_or_endless_or_odd_are_told() {
         (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>(),
     );
     for (input, message) in [
-        ("<&-", "-: this is no configuration"),
-        ("</dev/null", "-: this is no configuration"),
+        ("<&-", "-: this is empty"),
+        ("</dev/null", "-: this is empty"),
         ("</dev/zero", "-: this is more than the 64 MiB that are read of a file"),
         ("<random", "-: this is not text"),
     ] {
@@ -1176,6 +1176,61 @@ fn a_compose_file_beats_a_root_shaped_folder() {
             assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
         }
     }
+}
+
+#[test]
+fn what_holds_nothing_is_told_as_what_it_is() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "empty.conf", "");
+    write(here.path(), "comments.conf", "# later\n; more\n");
+    write(here.path(), "none/notes.txt", "x");
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "www.conf", POOL);
+    write(here.path(), "php.ini", "memory_limit = 1G\n");
+    write(here.path(), "words.conf", "Hello world\n");
+    fs::create_dir(here.path().join("empty")).unwrap();
+    fs::create_dir(here.path().join("bare")).unwrap();
+    for (words, message) in [
+        ("check empty.conf", "empty.conf: this file holds nothing, or comments only"),
+        ("check comments.conf empty.conf", "this file holds nothing, or comments only"),
+        ("check -", "-: this is empty; the program that was to fill it has failed"),
+        ("check php.ini", "php.ini: php.ini is checked with PHP-FPM's pools"),
+        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check site.conf none", "none: no *.conf and no *.ini lies here"),
+        ("check empty bare", "empty: found no nginx and no PHP-FPM configuration here"),
+    ] {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!((status, text.contains(message)), (2, true), "{words}: {text}");
+    }
+    // Beside others, they take nothing away.
+    let (status, text) = run(here.path(), "check site.conf empty.conf comments.conf www.conf empty --format compact");
+    assert_eq!((status, text.lines().count()), (1, 1), "{text}");
+}
+
+#[test]
+fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "sites-enabled/shop.example.com", SITE);
+    write(here.path(), "sites-enabled/shop.example.com.bak", SITE);
+    write(here.path(), "www.conf", POOL);
+    let (status, text) = run(here.path(), "check sites-enabled www.conf --format compact");
+    let found = "sites-enabled/shop.example.com:1:54: error: no pool listens on /run/b.sock [listener-missing]\n";
+    assert_eq!((status, text.as_str()), (1, found));
+    // From a place that does not hold them all, they are called by their whole paths.
+    let (_, text) = run(&here.path().join("sites-enabled"), "check . ../www.conf --format compact");
+    let whole = here.path().canonicalize().unwrap();
+    assert_eq!(text, format!("{}/{found}", whole.display()));
+}
+
+#[test]
+fn what_a_shell_substitutes_is_read_as_it_comes() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "www.conf", POOL);
+    write(here.path(), "site.conf", SITE);
+    let command = format!("{} check <(cat site.conf) www.conf --format compact", env!("CARGO_BIN_EXE_gatelint"));
+    let output = Command::new("bash").args(["-c", &command]).current_dir(here.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("/dev/fd/") && text.contains(":1:54: error: no pool listens on"), "{text}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn plans(paths: &[PathBuf], given: &Given, plans: &mut Plans) -> bool
     for place in places.iter().filter(|place| !place.is_dir()) {
         let mut own = Plans::default();
         let Some(named) = real(&host, place) else { continue };
-        let files = Files { named: vec![named], stdin: None };
+        let files = Files { named: vec![named], ..Files::default() };
         if files.plan(&host, &given.selection, &mut own).is_ok() {
             let alone = |plan| Plan { unless_loaded: true, shown_prefix: prefix.clone(), ..plan };
             plans.plans.extend(own.plans.into_iter().map(alone));
