@@ -156,20 +156,27 @@ fn check_all(request: &Request<'_>, checked: &mut Checked) -> Result<(), String>
 }
 
 /// What is to be checked: the deployments that the configuration file names, where the paths speak of
-/// them, else what the paths hold.
+/// them, and what the other paths hold.
 pub fn plans(request: &Request<'_>) -> Result<Plans, String> {
-    let paths: Vec<PathBuf> = request.paths.iter().map(|path| disk::canonical(path)).collect();
-    let base = request.config.path.parent().unwrap_or(Path::new("."));
-    let named = match request.given.root {
-        Some(_) => Vec::new(),
-        None => request.config.deployments_for(&paths),
+    let config = &request.config;
+    let base = config.path.parent().unwrap_or(Path::new("."));
+    let is_named = |path: &&PathBuf| config.deployments.iter().any(|named| named.concerns(&disk::canonical(path)));
+    let (named, others): (Vec<_>, Vec<_>) = match request.given.root {
+        Some(_) => (Vec::new(), request.paths.iter().collect()),
+        None => request.paths.iter().partition(is_named),
     };
-    let given = Given { profile: request.given.profile.or(request.config.profile), ..request.given.clone() };
-    let plans = match named.is_empty() {
-        true => discover::plans(&request.paths, &given),
-        false => discover::named(&named, base, &given),
-    };
-    plans.map_err(|error| error.to_string())
+    let given = Given { profile: request.given.profile.or(config.profile), ..request.given.clone() };
+    let named: Vec<_> = named.into_iter().map(|path| disk::canonical(path)).collect();
+    let mut plans = Plans::default();
+    if !named.is_empty() {
+        let found = discover::named(&config.deployments_for(&named), base, &given);
+        plans.extend(found.map_err(|error| error.to_string())?);
+    }
+    if named.is_empty() || !others.is_empty() {
+        let others: Vec<_> = others.into_iter().cloned().collect();
+        plans.extend(discover::plans(&others, &given).map_err(|error| error.to_string())?);
+    }
+    Ok(plans)
 }
 
 fn facts_of(given: &[config::Facts], checked: &mut Checked) -> Result<Vec<FactsFile>, String> {

@@ -214,14 +214,17 @@ impl Config {
 
     /// The deployments that paths speak of: those that lie below one of them or hold one of them.
     pub fn deployments_for(&self, paths: &[PathBuf]) -> Vec<&Deployment> {
-        let concerns = |deployment: &&Deployment| {
-            let places = deployment.root.iter().chain(&deployment.files);
-            places.into_iter().any(|place| {
-                let holds = deployment.root.is_some();
-                paths.iter().any(|path| place.starts_with(path) || holds && path.starts_with(place))
-            })
-        };
-        self.deployments.iter().filter(concerns).collect()
+        let is_meant = |deployment: &&Deployment| paths.iter().any(|path| deployment.concerns(path));
+        self.deployments.iter().filter(is_meant).collect()
+    }
+}
+
+impl Deployment {
+    /// Whether a path is a part of it, or holds one.
+    pub fn concerns(&self, path: &Path) -> bool {
+        let mapped = self.maps.iter().map(|(from, _)| from);
+        let mut places = self.root.iter().chain(&self.files).chain(mapped);
+        places.any(|place| place.starts_with(path) || path.starts_with(place))
     }
 }
 

@@ -292,8 +292,8 @@ fn streams_that_are_closed_or_endless_or_odd_are_told() {
         (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>(),
     );
     for (input, message) in [
-        ("<&-", "-: this is no configuration"),
-        ("</dev/null", "-: this is no configuration"),
+        ("<&-", "-: this is empty"),
+        ("</dev/null", "-: this is empty"),
         ("</dev/zero", "-: this is more than the 64 MiB that are read of a file"),
         ("<random", "-: this is not text"),
     ] {
@@ -691,9 +691,17 @@ fn a_dump_that_was_pasted_somewhere_is_read() {
     fs::copy(pools.join("www.conf"), here.path().join("www.conf")).unwrap();
     let dump = fs::read_to_string(dump("nginx-T.txt")).unwrap();
     let (_, expected) = run_reading(here.path(), "check - www.conf --format compact", &self::dump("nginx-T.txt"));
-    for mark in ["    ", "> "] {
-        let quoted: String = dump.lines().map(|line| format!("{mark}{line}\n")).collect();
-        write(here.path(), "dump", format!("Why do I get 502?\n\n{quoted}"));
+    let marked = |mark: &str| dump.lines().map(|line| format!("{mark}{line}\n")).collect::<String>();
+    let logged = |(at, line): (usize, &str)| format!("Nov 21 21:{:02}:07 web1 nginx[{at}]: {line}\n", at % 60);
+    for pasted in [
+        format!("Why do I get 502?\n\n{}", marked("    ")),
+        format!("Why do I get 502?\n\n{}", marked("> ")),
+        marked("[pod/web-5c/nginx] "),
+        marked("\u{1b}[36mweb-1  | \u{1b}[0m"),
+        dump.lines().enumerate().map(logged).collect(),
+        format!("$ sudo nginx -T\r\n{}me@web1:~$ exit\r\nlogout\r\n", dump.replace('\n', "\r\n")),
+    ] {
+        write(here.path(), "dump", pasted);
         let (status, text) = run(here.path(), "check dump www.conf --format compact");
         // What is taken off shows in no column.
         assert_eq!((status, text), (1, expected.clone()));
@@ -714,6 +722,13 @@ fn what_php_fpm_and_nginx_say_of_themselves_is_recognised() {
     let line = String::from_utf8_lossy(&all).lines().nth(line - 1).unwrap().to_owned();
     assert!(line.contains("NOTICE: \tlisten.allowed_clients = "), "{line}");
     assert!(places.contains(&"etc/nginx/sites-enabled/blog:13:16"), "{text}");
+    // The same of two PHP-FPMs is two PHP-FPMs, also out of a log.
+    let tested = fs::read_to_string(dump("php-fpm-tt.txt")).unwrap();
+    let older = tested.replace("8.2", "8.1");
+    let logged = (tested + &older).lines().map(|line| format!("web-1  | {line}\n")).collect::<String>();
+    write(here.path(), "both", logged);
+    let (_, text) = run(here.path(), "check both --color never");
+    assert!(text.contains("(0 servers, 0 hand-overs, 6 pools)"), "{text}");
     let (_, text) = run_reading(here.path(), "check - --verbose", &here.path().join("all"));
     assert!(text.contains("the behaviour of nginx 1.22.1 is predicted"), "{text}");
     assert!(text.contains("/etc/php/8.2/fpm/php-fpm.conf: the behaviour of PHP 8.2 is predicted"), "{text}");
@@ -728,6 +743,10 @@ fn a_dump_that_was_cut_off_is_told() {
     let (status, text) = run(here.path(), "check middle");
     assert_eq!(status, 2, "{text}");
     assert!(text.contains("this dump ends in the middle of /etc/nginx/"), "{text}");
+    write(here.path(), "begin", &whole[before("# configuration file /etc/nginx/mime.types")..]);
+    let (status, text) = run(here.path(), "check begin");
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("begins with /etc/nginx/mime.types, and lacks nginx's main file"), "{text}");
     write(here.path(), "end", &whole[..before("# configuration file /etc/nginx/snippets")]);
     let (_, text) = run(here.path(), "check end --color never");
     assert!(text.contains("snippets/fastcgi-php.conf, which the dump lacks (nginx -T)"), "{text}");
@@ -852,6 +871,30 @@ fn deployments_of_gatelint_toml_are_checked_by_name() {
         status == 2 && error.ends_with("gatelint.toml:3: the key `rot` means nothing; the nearest is `root`"),
         "{text}"
     );
+}
+
+#[test]
+fn a_file_is_checked_with_the_deployment_that_it_is_mapped_into() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "blog/nginx.conf", MAIN);
+    write(here.path(), "blog/sites/blog.conf", SITE);
+    write(here.path(), "blog/pool.d/www.conf", POOL);
+    write(here.path(), "other/site.conf", SITE.replace("listen 80", "gzip maybe"));
+    write(
+        here.path(),
+        "gatelint.toml",
+        "[[deployment]]\nname = \"blog\"\nfiles = [\"blog/nginx.conf\", \"blog/pool.d\"]\n\
+         path-map = { \"blog/sites\" = \"/etc/nginx/conf.d\" }\n",
+    );
+    let found = "blog/sites/blog.conf:1:54: error: no pool listens on /run/b.sock";
+    for named in ["blog/sites/blog.conf", "blog/sites", "blog/pool.d/www.conf", "blog/nginx.conf"] {
+        let (status, text) = run(here.path(), &format!("check {named} --format compact"));
+        assert_eq!((status, text.starts_with(found)), (1, true), "{named}: {text}");
+    }
+    // What belongs to no deployment is checked for itself.
+    let (_, text) = run(here.path(), "check blog/sites/blog.conf other/site.conf --format compact");
+    let lines: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(lines, ["blog/sites/blog.conf:1:54:", "other/site.conf:1:15:"], "{text}");
 }
 
 #[test]
@@ -1133,6 +1176,92 @@ fn a_compose_file_beats_a_root_shaped_folder() {
             assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
         }
     }
+}
+
+#[test]
+fn what_holds_nothing_is_told_as_what_it_is() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "empty.conf", "");
+    write(here.path(), "comments.conf", "# later\n; more\n");
+    write(here.path(), "none/notes.txt", "x");
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "www.conf", POOL);
+    write(here.path(), "php.ini", "memory_limit = 1G\n");
+    write(here.path(), "words.conf", "Hello world\n");
+    fs::create_dir(here.path().join("empty")).unwrap();
+    fs::create_dir(here.path().join("bare")).unwrap();
+    for (words, message) in [
+        ("check empty.conf", "empty.conf: this file holds nothing, or comments only"),
+        ("check comments.conf empty.conf", "this file holds nothing, or comments only"),
+        ("check -", "-: this is empty; the program that was to fill it has failed"),
+        ("check php.ini", "php.ini: php.ini is checked with PHP-FPM's pools"),
+        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check site.conf none", "none: no *.conf and no *.ini lies here"),
+        ("check empty bare", "empty: found no nginx and no PHP-FPM configuration here"),
+    ] {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!((status, text.contains(message)), (2, true), "{words}: {text}");
+    }
+    // Beside others, they take nothing away.
+    let (status, text) = run(here.path(), "check site.conf empty.conf comments.conf www.conf empty --format compact");
+    assert_eq!((status, text.lines().count()), (1, 1), "{text}");
+}
+
+#[test]
+fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "sites-enabled/shop.example.com", SITE);
+    write(here.path(), "sites-enabled/shop.example.com.bak", SITE);
+    write(here.path(), "www.conf", POOL);
+    let (status, text) = run(here.path(), "check sites-enabled www.conf --format compact");
+    let found = "sites-enabled/shop.example.com:1:54: error: no pool listens on /run/b.sock [listener-missing]\n";
+    assert_eq!((status, text.as_str()), (1, found));
+    // From a place that does not hold them all, they are called by their whole paths.
+    let (_, text) = run(&here.path().join("sites-enabled"), "check . ../www.conf --format compact");
+    let whole = here.path().canonicalize().unwrap();
+    assert_eq!(text, format!("{}/{found}", whole.display()));
+}
+
+#[test]
+fn what_a_shell_substitutes_is_read_as_it_comes() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "www.conf", POOL);
+    write(here.path(), "site.conf", SITE);
+    let command = format!("{} check <(cat site.conf) www.conf --format compact", env!("CARGO_BIN_EXE_gatelint"));
+    let output = Command::new("bash").args(["-c", &command]).current_dir(here.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("/dev/fd/") && text.contains(":1:54: error: no pool listens on"), "{text}");
+}
+
+#[test]
+fn what_lies_in_the_tree_of_a_host_is_checked_with_it() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/etc/nginx/nginx.conf", MAIN.replace("conf.d/*.conf", "sites-enabled/*"));
+    write(here.path(), "web/etc/nginx/sites-available/shop", SITE);
+    write(here.path(), "web/etc/php/8.2/fpm/pool.d/www.conf", POOL);
+    fs::create_dir(here.path().join("web/etc/nginx/sites-enabled")).unwrap();
+    let link = here.path().join("web/etc/nginx/sites-enabled/shop");
+    std::os::unix::fs::symlink("/etc/nginx/sites-available/shop", link).unwrap();
+    let found = "web/etc/nginx/sites-enabled/shop:1:54: error: no pool listens on /run/b.sock";
+    let etc = "web/etc/nginx";
+    for named in
+        [etc.to_owned(), "web/etc/php".into(), format!("{etc}/sites-enabled/shop"), format!("{etc}/nginx.conf")]
+    {
+        let (status, text) = run(here.path(), &format!("check {named} --format compact"));
+        assert_eq!((status, text.lines().count()), (1, 1), "{named}: {text}");
+        assert!(text.starts_with(found), "{named}: {text}");
+    }
+    // From where it lies, and with the file of another program.
+    let (_, text) = run(&here.path().join("web/etc/nginx"), "check . ../php/8.2/fpm/pool.d/www.conf --format compact");
+    assert!(text.starts_with("etc/nginx/sites-enabled/shop:1:54: error: "), "{text}");
+    // What the host does not load is checked beside it.
+    write(here.path(), "web/etc/nginx/sites-available/old", SITE.replace("listen 80", "gzip maybe"));
+    let (_, text) = run(here.path(), "check web/etc/nginx/sites-available/old --format compact");
+    assert!(text.contains("web/etc/nginx/sites-available/old:1:15: error: "), "{text}");
+    assert!(text.contains(found), "{text}");
+    // Who says what belongs together is believed.
+    let (_, text) = run(here.path(), "check web/etc/nginx/sites-available/shop --context http --format compact");
+    assert_eq!(text, "");
 }
 
 #[test]

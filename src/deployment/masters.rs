@@ -50,10 +50,12 @@ fn read_all(
         masters.push(Master::new(configuration, layout, ini, facts, true));
     }
     for test in &selection.fpm_tests {
-        let configuration = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;
-        let layout = MasterLayout::of(&configuration.main);
-        let ini = ini(host, &layout, selection, sources);
-        masters.push(Master::new(configuration, layout, ini, facts, true));
+        let printed = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;
+        for configuration in printed {
+            let layout = MasterLayout::of(&configuration.main);
+            let ini = ini(host, &layout, selection, sources);
+            masters.push(Master::new(configuration, layout, ini, facts, true));
+        }
     }
     if !selection.fpm_pools.is_empty() {
         let layout = MasterLayout::of(&selection.fpm_pools[0]);

@@ -134,6 +134,12 @@ pub struct Fragment {
 }
 
 impl Selection {
+    /// Whether the user says what is to be looked at, and how.
+    pub fn is_given(&self) -> bool {
+        let pinned = self.files().next().is_some() || !self.php_inis.is_empty();
+        pinned || self.context.is_some() || self.prefix.is_some()
+    }
+
     /// The files that it names, but for php.ini.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let fragments = self.fragments.iter().map(|fragment| &fragment.path);

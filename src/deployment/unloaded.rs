@@ -145,8 +145,8 @@ fn others(host: &dyn Host, pattern: &str, is_include: bool, loaded: &Loaded) -> 
     files.collect()
 }
 
-/// Names that editors and package managers give to what is not meant to be loaded.
-fn is_leftover(path: &Path) -> bool {
+/// Whether editors and package managers give this name to what is not meant to be loaded.
+pub fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let endings = [
         "~",

@@ -3,7 +3,7 @@
 
 use crate::host::dump::{Dump, is_message};
 use crate::host::facts::FactsFile;
-use crate::host::{Host, nginx_v};
+use crate::host::{Host, nginx_v, pasted};
 use crate::nginx::ast::ProblemKind;
 use crate::nginx::parse::parse;
 use crate::php::test_output;
@@ -23,11 +23,12 @@ pub struct Capture {
 impl Capture {
     /// Looks at a text; none when no program has printed it. The error says what is wrong with it.
     pub fn of(text: &[u8]) -> Result<Option<Self>, String> {
-        let dump = Dump::read(text);
+        let printed = pasted::bare(text);
+        let dump = Dump::read(&printed);
         if let Some(dump) = &dump {
             whole(dump)?;
         }
-        let found = Capture { dump, facts: nginx_v::read(text), fpm_test: test_output::main_file(text).is_some() };
+        let found = Capture { dump, facts: nginx_v::read(&printed), fpm_test: !test_output::masters(text).is_empty() };
         if found.dump.is_some() || found.facts.is_some() || found.fpm_test {
             return Ok(Some(found));
         }
@@ -48,7 +49,8 @@ impl Capture {
     }
 }
 
-/// nginx prints what it has read whole: a last file that ends inside of a block was cut off.
+/// nginx prints what it has read whole, the main file first: a last file that ends inside of a block was cut off,
+/// and so was the begin, where the first one brings no `events`.
 fn whole(dump: &Dump) -> Result<(), String> {
     if dump.is_several {
         return Err("this holds what `nginx -T` printed of several hosts; give each in a file of its own".into());
@@ -60,9 +62,15 @@ fn whole(dump: &Dump) -> Result<(), String> {
     let is_open = |kind: &ProblemKind| {
         matches!(kind, ProblemKind::UnclosedBlock | ProblemKind::UnclosedQuote(_) | ProblemKind::UnfinishedStatement)
     };
-    match tree.problems.iter().any(|problem| is_open(&problem.kind)) {
-        true => Err(format!("this dump ends in the middle of {}: it was cut off", dump.last.display())),
-        false => Ok(()),
+    if tree.problems.iter().any(|problem| is_open(&problem.kind)) {
+        return Err(format!("this dump ends in the middle of {}: it was cut off", dump.last.display()));
+    }
+    let text = dump.read(&dump.main).unwrap_or_default();
+    let file = sources.add(String::new(), None, text);
+    let begins = |name: &str| matches!(name, "events" | "include");
+    match parse(file, sources.get(file).bytes()).directives.iter().any(|directive| begins(directive.name())) {
+        true => Ok(()),
+        false => Err(format!("this dump begins with {}, and lacks nginx's main file before it", dump.main.display())),
     }
 }
 
@@ -88,6 +96,11 @@ mod tests {
         assert_eq!(
             Capture::of(dump.as_bytes()).unwrap_err(),
             "this dump ends in the middle of /c/nginx.conf: it was cut off"
+        );
+        let headless = "# configuration file /c/mime.types:\ntypes { a b; }\n\n";
+        assert_eq!(
+            Capture::of(headless.as_bytes()).unwrap_err(),
+            "this dump begins with /c/mime.types, and lacks nginx's main file before it"
         );
         let refused = "2026/01/31 12:00:00 [emerg] 7#7: unknown directive \"x\" in /c/a:1\n\
             nginx: configuration file /c/nginx.conf test failed\n";

@@ -1,11 +1,14 @@
 //! Files that are named on the command line or in `gatelint.toml`, and the standard input.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
+use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
+use super::implied::include_base;
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, unreadable};
 use super::{embedded, environment};
@@ -16,22 +19,45 @@ use crate::host::{MAX_FILE, ReadError, disk, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
-pub(super) const STDIN: &str = "-";
+const STDIN: &str = "-";
 
 /// What the standard input is called in reports.
 const STDIN_SHOWN: &str = "<stdin>";
 
-/// What was given on the standard input.
-pub(super) fn read_stdin() -> Result<Vec<u8>, DiscoverError> {
-    let mut text = Vec::new();
-    let read = io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut text);
-    match read {
-        Err(source) => Err(unreadable(Path::new(STDIN), source)),
-        Ok(_) if text.len() as u64 > MAX_FILE => Err(DiscoverError::NotAFile {
-            path: STDIN.into(),
-            why: format!("this is more than the {} MiB that are read of a file", MAX_FILE >> 20),
-        }),
-        Ok(_) => Ok(text),
+/// What a program prints to us: the standard input, or what `<(nginx -T)` of a shell stands for.
+pub(super) struct Stream {
+    /// As it was named.
+    named: PathBuf,
+    /// What it is called in reports.
+    shown: String,
+    text: Vec<u8>,
+}
+
+impl Stream {
+    /// Whether a path names one.
+    pub fn is_named(path: &Path) -> bool {
+        let is_open = || ["/dev/fd", "/proc/self/fd", "/dev/stdin"].iter().any(|open| path.starts_with(open));
+        let is_pipe = || fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+        path == Path::new(STDIN) || is_open() && is_pipe()
+    }
+
+    /// Reads it to its end.
+    pub fn read(named: &Path) -> Result<Self, DiscoverError> {
+        let cannot = |source| unreadable(named, source);
+        let (from, shown): (Box<dyn Read>, String) = match named == Path::new(STDIN) {
+            true => (Box::new(io::stdin().lock()), STDIN_SHOWN.into()),
+            false => (Box::new(fs::File::open(named).map_err(cannot)?), named.display().to_string()),
+        };
+        let refused = |why| DiscoverError::NotAFile { path: named.to_owned(), why };
+        let mut text = Vec::new();
+        from.take(MAX_FILE + 1).read_to_end(&mut text).map_err(cannot)?;
+        match text.len() as u64 {
+            0 => Err(refused("this is empty; the program that was to fill it has failed, or prints elsewhere".into())),
+            size if size > MAX_FILE => {
+                Err(refused(format!("this is more than the {} MiB that are read of a file", MAX_FILE >> 20)))
+            }
+            _ => Ok(Stream { named: named.to_owned(), shown, text }),
+        }
     }
 }
 
@@ -40,8 +66,8 @@ pub(super) fn read_stdin() -> Result<Vec<u8>, DiscoverError> {
 pub(super) struct Files {
     /// Those on the disk, as they were named.
     pub named: Vec<PathBuf>,
-    /// What was given on the standard input.
-    pub stdin: Option<Vec<u8>>,
+    /// What programs print to us.
+    pub streams: Vec<Stream>,
 }
 
 /// A file that was named.
@@ -53,10 +79,17 @@ struct NamedFile {
     text: Vec<u8>,
 }
 
+impl NamedFile {
+    /// Whether it holds nothing that could be configuration, and has no name that tells what it was to be.
+    fn holds_nothing(&self) -> bool {
+        recognise::is_blank(&self.text) && recognise::recognise(&self.inside, &self.text) == Recognised::Nothing
+    }
+}
+
 impl Files {
     /// Whether nothing was named.
     pub fn is_empty(&self) -> bool {
-        self.named.is_empty() && self.stdin.is_none()
+        self.named.is_empty() && self.streams.is_empty()
     }
 
     /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, so that absolute paths
@@ -71,6 +104,8 @@ impl Files {
         let below = absolute.iter().all(|(_, path)| path.starts_with(&here));
         let root = if below { here } else { PathBuf::from("/") };
         let mut plan = Plan::new(root.clone(), View::Files, selection.clone());
+        // What lies elsewhere is called by its whole path.
+        plan.shown_prefix = if below { String::new() } else { "/".into() };
         let mut files = Vec::new();
         for (named, path) in absolute {
             let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
@@ -90,19 +125,24 @@ impl Files {
                 plan.added.push(added);
             }
         }
-        if let Some(text) = self.stdin {
-            let inside = Path::new("/").join(STDIN_SHOWN);
-            plan.added.push(Added { path: inside.clone(), shown: STDIN_SHOWN.into(), text: text.clone() });
-            files.push(NamedFile { named: STDIN.into(), inside, text });
+        for Stream { named, shown, text } in self.streams {
+            let inside = Path::new("/").join(&shown);
+            plan.added.push(Added { path: inside.clone(), shown, text: text.clone() });
+            files.push(NamedFile { named, inside, text });
         }
         let mut only_captures = true;
+        // Beside others, an empty file is one that nothing is in.
+        let (blank, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.holds_nothing());
+        plans.notes.extend(blank.iter().map(|file| format!("{}: nothing is in it", file.named.display())));
+        if let (Some(first), true) = (blank.first(), rest.is_empty() && selection.context.is_none()) {
+            let why = "this file holds nothing, or comments only".into();
+            return Err(DiscoverError::NotAFile { path: first.named.clone(), why });
+        }
+        let files = if selection.context.is_some() { blank.into_iter().chain(rest).collect() } else { rest };
         for file in &files {
             let NamedFile { named, inside, text } = file;
             let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
             let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
-            if let Some(why) = not_text(text) {
-                return Err(refused(why.to_owned()));
-            }
             if let Some(capture) = Capture::of(text).map_err(refused)? {
                 plans.notes.push(format!("{}: {}", named.display(), capture.says()));
                 plan.dumps.extend(capture.dump);
@@ -110,12 +150,15 @@ impl Files {
                 plan.selection.fpm_tests.extend(capture.fpm_test.then(|| inside.clone()));
                 continue;
             }
+            if let Some(why) = not_text(text) {
+                return Err(refused(why.to_owned()));
+            }
             only_captures = false;
             let recognised = recognise::recognise(inside, text);
             plans.notes.push(format!("{}: {recognised}", named.display()));
             match recognised {
                 Recognised::Nginx(Context::Main) => plan.selection.nginx_mains.push(inside.clone()),
-                Recognised::Nginx(_) => plan.selection.fragments.push(Fragment::at(inside.clone())),
+                Recognised::Nginx(_) => plan.selection.fragments.push(fragment(&root, inside)),
                 Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
                 Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
                 Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
@@ -134,6 +177,10 @@ impl Files {
                 Recognised::Nothing => return Err(not_recognised()),
             }
         }
+        if let ([only], [_, ..]) = (&files[..], &plan.selection.php_inis[..]) {
+            let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
+            return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
+        }
         let mut hosts: Vec<_> = plans.plans.iter_mut().filter(|plan| !plan.unless_loaded).collect();
         match hosts.as_mut_slice() {
             // What was captured on a host belongs to its tree.
@@ -147,6 +194,13 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// A fragment, with the directory where its relative includes begin.
+fn fragment(root: &Path, inside: &Path) -> Fragment {
+    let on_disk = root.join(inside.strip_prefix("/").unwrap_or(inside));
+    let base = include_base(root, &on_disk).map(|base| super::root::inside(root, &base));
+    Fragment { path: inside.to_owned(), base }
 }
 
 fn read_file(named: &Path, path: &Path) -> Result<Vec<u8>, DiscoverError> {

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Deployment};
+use crate::deployment::unloaded::is_leftover;
 use crate::deployment::{Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;
@@ -29,8 +30,9 @@ pub mod repository;
 mod root;
 mod template;
 mod walk;
+mod within;
 
-use files::Files;
+use files::{Files, Stream};
 use implied::implied_maps;
 
 /// What was found to check.
@@ -46,11 +48,21 @@ pub struct Plans {
     pub passed_over: Vec<Unchecked>,
 }
 
+impl Plans {
+    /// Takes other plans in.
+    pub fn extend(&mut self, others: Plans) {
+        self.plans.extend(others.plans);
+        self.notes.extend(others.notes);
+        self.unpaired.extend(others.unpaired);
+        self.passed_over.extend(others.passed_over);
+    }
+}
+
 /// Why nothing can be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoverError {
     /// A path that was named cannot be looked at.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), plainly(source))]
     Unreadable {
         /// The path.
         path: PathBuf,
@@ -58,7 +70,7 @@ pub enum DiscoverError {
         source: io::Error,
     },
     /// A file that is neither of the two programs'.
-    #[error("{}: this is no configuration of nginx or PHP-FPM", path.display())]
+    #[error("{}: this is no configuration of nginx or PHP-FPM; --context http takes it for one of nginx", path.display())]
     NotRecognised {
         /// The path.
         path: PathBuf,
@@ -129,13 +141,21 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             _ => repository::root(plan, &mut plans),
         }
     }
+    if within::plans(paths, given, &mut plans) {
+        finish(&mut plans.plans, given)?;
+        return Ok(plans);
+    }
     let mut files = Files::default();
     for path in paths {
-        if path == Path::new(files::STDIN) {
-            files.stdin = Some(files::read_stdin()?);
+        if Stream::is_named(path) {
+            files.streams.push(Stream::read(path)?);
             continue;
         }
         let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        if metadata.is_dir() {
+            // One that this account may not look into.
+            fs::metadata(path.join(".")).map_err(|source| unreadable(path, source))?;
+        }
         if !metadata.is_dir() {
             files.named.push(path.clone());
         } else if path.canonicalize().is_ok_and(|path| path == Path::new("/")) {
@@ -151,7 +171,7 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
                     plans.plans.push(Plan { view: View::Overlay, ..root_plan(path, selection.clone())? });
                 }
                 // Beside other paths, a directory such as pool.d is a set of files.
-                false if paths.len() > 1 => files.named.extend(configuration_files(path)),
+                false if paths.len() > 1 => files.named.extend(configuration_files(path)?),
                 false => repository::plans(path, &mut plans)?,
             }
         } else {
@@ -162,6 +182,9 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
     if !files.is_empty() {
         let here = std::env::current_dir().map_err(|source| unreadable(Path::new("."), source))?;
         files.plan(&here, selection, &mut plans)?;
+    }
+    if let (true, Some(first)) = (plans.plans.is_empty(), paths.first()) {
+        return Err(DiscoverError::Nothing { path: first.clone() });
     }
     finish(&mut plans.plans, given)?;
     Ok(plans)
@@ -205,7 +228,7 @@ fn one_named(deployment: &Deployment, base: &Path, given: &Given) -> Result<Plan
             for path in &deployment.files {
                 let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
                 match metadata.is_dir() {
-                    true => files.named.extend(configuration_files(path)),
+                    true => files.named.extend(configuration_files(path)?),
                     false => files.named.push(path.clone()),
                 }
             }
@@ -253,6 +276,18 @@ fn add_maps(plan: &mut Plan, maps: &[(PathBuf, PathBuf)]) -> Result<(), Discover
     Ok(())
 }
 
+/// What went wrong, without the number that the system has for it.
+fn plainly(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}
+
 fn unreadable(path: &Path, source: io::Error) -> DiscoverError {
     DiscoverError::Unreadable { path: path.to_owned(), source }
 }
@@ -287,11 +322,26 @@ pub(crate) fn has_compose_file(directory: &Path) -> bool {
     entries.into_iter().any(|entry| is_compose(&entry.file_name().to_string_lossy()))
 }
 
-/// The files of a directory that may be configuration, in order.
-fn configuration_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<_> =
-        entries.filter(|path| path.extension().is_some_and(|ending| ending == "conf" || ending == "ini")).collect();
-    files.sort();
-    files
+/// The files that a directory stands for beside other paths: its `*.conf` and `*.ini`, and of sites all that are no
+/// leftovers. One with other files only was not meant.
+fn configuration_files(directory: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
+    let cannot = |source| unreadable(directory, source);
+    let entries = fs::read_dir(directory).map_err(cannot)?.collect::<io::Result<Vec<_>>>().map_err(cannot)?;
+    let mut all: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    all.retain(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")));
+    all.sort();
+    let holds_sites = directory.canonicalize().unwrap_or_default();
+    let holds_sites = holds_sites.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"sites-"));
+    let is_configuration = |path: &&PathBuf| {
+        let has_ending = path.extension().is_some_and(|ending| ending == "conf" || ending == "ini");
+        (has_ending || holds_sites && !is_leftover(path)) && !path.is_dir()
+    };
+    let files: Vec<PathBuf> = all.iter().filter(is_configuration).cloned().collect();
+    match files.is_empty() && !all.is_empty() {
+        true => {
+            let why = "no *.conf and no *.ini lies here; name the files, or the directory that holds them".into();
+            Err(DiscoverError::NotAFile { path: directory.to_owned(), why })
+        }
+        false => Ok(files),
+    }
 }

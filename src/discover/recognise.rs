@@ -59,8 +59,7 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
         return Recognised::Template;
     }
     // An empty file is what its name says: what a failed copy leaves behind.
-    let is_empty =
-        bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')));
+    let is_empty = is_blank(bytes);
     match name.as_str() {
         "nginx.conf" if is_empty => return Recognised::Nginx(Context::Main),
         "php-fpm.conf" if is_empty => return Recognised::FpmMain,
@@ -79,6 +78,11 @@ pub fn recognise(path: &Path, bytes: &[u8]) -> Recognised {
         None if is_of_settings(&tree) => Recognised::Nginx(Context::Other),
         None => Recognised::Nothing,
     }
+}
+
+/// Whether a file holds nothing, or comments only.
+pub(super) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')))
 }
 
 /// Whether a file holds nothing but settings of `http` that may stand in many places, such as `gzip`.

@@ -108,7 +108,7 @@ pub(super) fn walk(root: &Path) -> Found {
 }
 
 /// Whether a folder is a host's tree; beside a compose file it is what containers are made of.
-fn is_host(directory: &Path) -> bool {
+pub(super) fn is_host(directory: &Path) -> bool {
     !has_compose_file(directory) && is_root(directory)
 }
 

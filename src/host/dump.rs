@@ -3,13 +3,15 @@
 //! Each file stands behind a line `# configuration file PATH:` and ends with one line break more than
 //! it has. What nginx says on the standard error may stand anywhere between the lines.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::memory::Memory;
 use super::{Entry, Host, Opened, ReadError, normalize};
+use crate::nginx::ast::{Problem, ProblemKind};
+use crate::nginx::parse::parse;
+use crate::source::Sources;
 
 const HEADER: &str = "# configuration file ";
 
@@ -26,13 +28,14 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// The files of a dump; none when the text is something else.
+    /// The files of a dump; none when the text is something else. What was pasted is taken off before
+    /// ([`super::pasted`]).
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-        let text = unquoted(text);
-        let text = without_prompt(&text);
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             match (header(line), parts.last_mut()) {
+                // nginx has taken each file whole: inside of a block or a string this is a comment or text.
+                (Some(_), Some((_, text))) if is_open(text) => text.extend_from_slice(line),
                 (Some(path), _) => parts.push((path, Vec::new())),
                 (None, Some((_, text))) if !is_message(line) => text.extend_from_slice(line),
                 (None, _) => {}
@@ -51,6 +54,20 @@ impl Dump {
     }
 }
 
+/// Whether a text ends inside of a block or a string.
+pub fn is_open(text: &[u8]) -> bool {
+    let count = |wanted: u8| text.iter().filter(|byte| **byte == wanted).count();
+    // Most files show at a glance that they are whole.
+    if count(b'{') == count(b'}') && count(b'"') % 2 == 0 && count(b'\'') % 2 == 0 {
+        return false;
+    }
+    let mut sources = Sources::default();
+    let file = sources.add(String::new(), None, text.to_vec());
+    let is_open =
+        |problem: &Problem| matches!(problem.kind, ProblemKind::UnclosedBlock | ProblemKind::UnclosedQuote(_));
+    parse(file, text).problems.iter().any(is_open)
+}
+
 /// The main files whose test nginx speaks of.
 fn mains(text: &[u8]) -> BTreeSet<&[u8]> {
     let begin = b"nginx: configuration file ";
@@ -59,50 +76,8 @@ fn mains(text: &[u8]) -> BTreeSet<&[u8]> {
         .collect()
 }
 
-/// The text without what an issue, a mail or a log puts before each of its lines (`> `, `web-1 | `, four blanks), and
-/// without what stands around a fence of Markdown.
-fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
-    let lines = || text.split_inclusive(|byte| *byte == b'\n').map(String::from_utf8_lossy);
-    let mark = lines().enumerate().find_map(|(at, line)| {
-        let mark = &line[..line.find(HEADER)?];
-        let is_mark = mark.chars().all(|char| " \t>|".contains(char)) || mark.ends_with("| ");
-        let is_header = header(line[mark.len()..].as_bytes()).is_some_and(|path| path.is_absolute());
-        (is_mark && is_header).then(|| (at, mark.to_owned()))
-    });
-    let Some((first, mark)) = mark else { return Cow::Borrowed(text) };
-    let is_fence = |line: &str| line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
-    let inside = |line: &str| match line.strip_prefix(&mark) {
-        Some(rest) => Some(rest.to_owned()),
-        None => (line.trim_end() == mark.trim_end() || line.trim().is_empty()).then(|| "\n".to_owned()),
-    };
-    let before: Vec<_> = lines().take(first).collect();
-    let has_fence = before.iter().any(|line| inside(line).is_some_and(|line| is_fence(&line)));
-    // A comment inside of a configuration is no mark.
-    let is_comment = || before.iter().any(|line| line.contains(['{', ';']));
-    if !has_fence && (mark.is_empty() || is_comment()) {
-        return Cow::Borrowed(text);
-    }
-    let mut bare = Vec::new();
-    let mut is_open = true;
-    for line in lines().skip(first).filter_map(|line| inside(&line)) {
-        is_open = header(line.as_bytes()).is_some() || is_open && !(has_fence && is_fence(&line));
-        bare.extend_from_slice(if is_open { line.as_bytes() } else { b"" });
-    }
-    Cow::Owned(bare)
-}
-
-/// The text without the prompt of a shell or the fence that was copied along at its end.
-fn without_prompt(text: &[u8]) -> &[u8] {
-    let trimmed = text.trim_ascii_end();
-    let at = trimmed.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let last = String::from_utf8_lossy(&trimmed[at..]).into_owned();
-    let is_prompt =
-        last.ends_with(['$', '#', '%', '>']) && last.contains(['@', ':']) && !last.contains([';', '{', '}']);
-    if is_prompt || last == "```" { &text[..at] } else { text }
-}
-
 /// The path in the line that stands before a file.
-fn header(line: &[u8]) -> Option<PathBuf> {
+pub(super) fn header(line: &[u8]) -> Option<PathBuf> {
     let line = std::str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']);
     let path = line.strip_prefix(HEADER)?.strip_suffix(':').filter(|path| !path.is_empty())?;
     Some(normalize(Path::new(path)))
@@ -181,38 +156,26 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_fences_around_a_dump_are_taken_off() {
-        let texts = |dump: &str| {
-            let dump = Dump::read(dump.as_bytes()).unwrap();
-            ["/c/nginx.conf", "/c/a", "/c/sites/b"]
-                .map(|path| String::from_utf8(dump.read(Path::new(path)).unwrap()).unwrap().trim_end().to_owned())
-        };
-        let marked =
-            |mark: &str| DUMP.lines().map(|line| format!("{mark}{line}").trim_end().to_owned() + "\n").collect();
-        let around = |text: &str| format!("My configuration; what is wrong?\n\n{text}\n\nThanks {{anyone}};\n");
-        let marked: [String; 4] = ["    ", "> ", "\t", "web-1  | "].map(marked);
-        for text in &marked {
-            assert_eq!(texts(text), texts(DUMP), "{text}");
-        }
-        assert_eq!(texts(&around(&format!("```nginx\n{DUMP}```"))), texts(DUMP));
-        assert_eq!(
-            texts(&around(&marked[1].replacen("> ", "> ```\n> ", 1).replacen(" { }", " { }\n> ```", 1))),
-            texts(DUMP)
-        );
-        let comment = "http {\n    # configuration file /c/a:\n    server { }\n}\n";
-        assert!(Dump::read(comment.as_bytes()).is_none());
+    fn several_dumps_are_seen() {
+        let is_several = |text: &str| Dump::read(text.as_bytes()).unwrap().is_several;
+        assert!(!is_several(DUMP) && !is_several(&DUMP.repeat(2)));
+        assert!(is_several(&format!("{DUMP}{}", DUMP.replace("a b", "a c"))));
+        assert!(is_several(&format!("{DUMP}{}", DUMP.replace("/c/", "/d/"))));
     }
 
     #[test]
-    fn prompts_are_left_out_and_several_dumps_are_seen() {
-        let read = |text: &str| Dump::read(text.as_bytes()).unwrap();
-        for end in ["me@host:~$ ", "[root@host ~]# ", "```\n"] {
-            let dump = read(&format!("{DUMP}{end}"));
-            assert_eq!(dump.read(Path::new("/c/sites/b")).unwrap(), b"server { }\n", "{end}");
+    fn what_looks_like_the_begin_of_a_file_inside_of_one_is_none() {
+        let texts = [
+            "events {}\nhttp { log_format x 'a\n# configuration file /c/none:\nb'; include a; }",
+            "events {}\nhttp {\n# configuration file /c/none:\ninclude a; }",
+        ];
+        for text in texts {
+            let dump = DUMP.replace("events {}\nhttp { include a; }", text);
+            let dump = Dump::read(dump.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(dump.read(Path::new("/c/nginx.conf")).unwrap()).unwrap(), text);
+            assert_eq!(dump.read(Path::new("/c/sites/b")).unwrap(), b"server { }\n");
+            assert!(dump.read(Path::new("/c/none")).is_err());
         }
-        assert!(!read(DUMP).is_several && !read(&DUMP.repeat(2)).is_several);
-        assert!(read(&format!("{DUMP}{}", DUMP.replace("a b", "a c"))).is_several);
-        assert!(read(&format!("{DUMP}{}", DUMP.replace("/c/", "/d/"))).is_several);
     }
 
     #[test]

@@ -18,6 +18,19 @@ pub const NGINX_MAINS: [&str; 6] = [
     "/opt/nginx/conf/nginx.conf",
 ];
 
+/// Where the programs lie.
+const PROGRAMS: [&str; 9] = [
+    "/usr/sbin/nginx",
+    "/usr/bin/nginx",
+    "/usr/local/sbin/nginx",
+    "/usr/local/nginx/sbin/nginx",
+    "/usr/local/openresty/nginx/sbin/nginx",
+    "/opt/nginx/sbin/nginx",
+    "/usr/sbin/php-fpm*",
+    "/usr/bin/php-fpm*",
+    "/usr/local/sbin/php-fpm*",
+];
+
 /// How one packaging lays PHP-FPM out. `*` stands for the version, as the packaging writes it.
 struct FpmLayout {
     /// The main file.
@@ -238,6 +251,30 @@ pub fn masters(host: &dyn Host) -> Vec<MasterLayout> {
     found
 }
 
+/// Whether one of the two programs is installed on a host.
+pub fn has_programs(host: &dyn Host) -> bool {
+    PROGRAMS.iter().any(|program| glob::expand(host, program).iter().any(|path| host.entry(path).is_ok()))
+}
+
+/// Whether a path belongs to the configuration that a host's programs have in the usual places: one of its files, or
+/// a directory of them.
+pub fn is_configuration(host: &dyn Host, path: &Path) -> bool {
+    // Directories of everything, which hold the main files of some packagings.
+    const SHARED: [&str; 2] = ["/etc", "/usr/local/etc"];
+    let lies_beside = |main: &Path| {
+        let directory = main.parent().unwrap_or(main);
+        let is_shared = SHARED.iter().any(|shared| directory == Path::new(shared));
+        let is_around = main.starts_with(path) && SHARED.iter().any(|shared| path.starts_with(shared));
+        path == main || is_around || !is_shared && path.starts_with(directory)
+    };
+    let of_fpm = |layout: &MasterLayout| {
+        let pools = Path::new(&layout.pools).parent().is_some_and(|directory| path.starts_with(directory));
+        pools || lies_beside(&layout.main) || path == layout.ini || path.starts_with(&layout.scan)
+    };
+    let mains = NGINX_MAINS.iter().map(Path::new).filter(|main| host.entry(main).is_ok());
+    mains.into_iter().any(lies_beside) || masters(host).iter().any(of_fpm)
+}
+
 /// What the first `*` of a pattern stands for in a path; empty for a pattern without one.
 fn version_in(pattern: &str, path: &Path) -> Option<String> {
     if !glob::matches_path(pattern, path) {
@@ -257,6 +294,25 @@ fn version_in(pattern: &str, path: &Path) -> Option<String> {
 mod tests {
     use super::*;
     use crate::host::memory::Memory;
+
+    #[test]
+    fn configuration_lies_in_the_usual_places() {
+        let mut host = Memory::default();
+        for main in ["/etc/nginx/nginx.conf", "/etc/php/8.2/fpm/php-fpm.conf", "/etc/php-fpm.conf"] {
+            host.add(main, "");
+        }
+        let is = |path: &str| is_configuration(&host, Path::new(path));
+        for path in
+            ["/etc/nginx/sites-enabled/a", "/etc/php/8.2", "/etc/php/8.2/fpm/pool.d/a.conf", "/etc", "/etc/php-fpm.d/a"]
+        {
+            assert!(is(path), "{path}");
+        }
+        for path in
+            ["/", "/usr", "/etc/haproxy/a.cfg", "/etc/php/8.1/fpm/php-fpm.conf", "/srv/nginx.conf", "/opt/nginx/conf/a"]
+        {
+            assert!(!is(path), "{path}");
+        }
+    }
 
     #[test]
     fn masters_are_found_by_main_file_or_pools() {

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod nginx_v;
 pub mod overlay;
 pub mod packages;
+pub mod pasted;
 pub mod profile;
 pub mod reloads;
 pub mod rotation;

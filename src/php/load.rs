@@ -6,6 +6,7 @@
 //! array settings (`php_value[…]`, `env[…]`), where the first is. Verified with PHP-FPM 8.2.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -174,19 +175,22 @@ pub fn load(host: &dyn Host, sources: &mut Sources, main: &Path, prefix: &Path) 
     Ok(loader.configuration)
 }
 
-/// Reads what `php-fpm -tt` has printed into a file: the settings in force, without includes.
-/// An error means that the file cannot be read.
-pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> Result<Configuration, ReadError> {
+/// Reads what `php-fpm -tt` has printed into a file, once or for several masters: the settings in force, without
+/// includes. An error means that the file cannot be read.
+pub fn load_test_output(host: &dyn Host, sources: &mut Sources, file: &Path) -> Result<Vec<Configuration>, ReadError> {
     let text = host.read(file)?;
-    let main = test_output::main_file(&text).unwrap_or_else(|| file.to_owned());
-    let mut loader = Loader::new(host, sources, main, Path::new("/"));
-    let id = loader.sources.add(shown(file), None, text);
-    let document = test_output::parse(id, loader.sources.get(id).bytes());
-    loader.configuration.files.push(id);
-    loader.configuration.has_main = true;
-    loader.parsed.insert(id, Rc::new(document));
-    loader.read(id, 1, None);
-    Ok(loader.configuration)
+    let masters = test_output::masters(&text);
+    let id = sources.add(shown(file), None, text);
+    let load = |(main, part): (PathBuf, Range<usize>)| {
+        let mut loader = Loader::new(host, sources, main, Path::new("/"));
+        let document = test_output::parse(id, &loader.sources.get(id).bytes()[part.clone()], part.start);
+        loader.configuration.files.push(id);
+        loader.configuration.has_main = true;
+        loader.parsed.insert(id, Rc::new(document));
+        loader.read(id, 1, None);
+        loader.configuration
+    };
+    Ok(masters.into_iter().map(load).collect())
 }
 
 /// Reads pool files whose packaged main file is not in the tree, as that file would include them.

@@ -3,11 +3,15 @@
 //! Each line stands behind a time and `NOTICE:`. A value is printed as FPM has it, without quotes;
 //! what nobody has set is `undefined` or the program's default, and is left out here.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::ast::{Document, Item, Piece, Section, Setting, Value};
 use super::settings;
 use crate::source::{FileId, Span};
+
+/// What a line begins with: the time.
+const TIME: &[u8; 21] = b"[00-AAA-0000 00:00:00";
 
 /// What stands between the time and the text.
 const MARK: &str = "] NOTICE: ";
@@ -15,19 +19,28 @@ const MARK: &str = "] NOTICE: ";
 /// Lines of FPM's log are not longer than this; a longer one is cut, and ends in dots.
 const MAX_LINE: usize = 1000;
 
-/// The main file whose test printed this; none when the text is something else.
-pub fn main_file(text: &[u8]) -> Option<PathBuf> {
-    let text = String::from_utf8_lossy(text);
-    let mut notices = text.lines().filter_map(notice).map(|(_, text)| text);
-    let has_pools = notices.clone().any(|text| text.starts_with("\tlisten = "));
-    let main = notices.find_map(|text| text.strip_prefix("configuration file ")?.strip_suffix(" test is successful"));
-    main.filter(|_| has_pools).map(PathBuf::from)
+/// The masters whose tests printed this, in order: their main files, and where in the text their settings stand.
+pub fn masters(text: &[u8]) -> Vec<(PathBuf, Range<usize>)> {
+    let mut masters = Vec::new();
+    let (mut start, mut at, mut has_pools) = (0, 0, false);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        let Some((_, text)) = std::str::from_utf8(line).ok().and_then(notice) else { continue };
+        has_pools |= text.starts_with("\tlisten = ");
+        let main = text.trim_end().strip_prefix("configuration file ");
+        let Some(main) = main.and_then(|rest| rest.strip_suffix(" test is successful")) else { continue };
+        if std::mem::take(&mut has_pools) {
+            masters.push((PathBuf::from(main), start..at));
+        }
+        start = at;
+    }
+    masters
 }
 
-/// The settings as a document.
-pub fn parse(file: FileId, text: &[u8]) -> Document {
+/// The settings as a document; a part of the text that stands for itself begins at `start` of its file.
+pub fn parse(file: FileId, text: &[u8], start: usize) -> Document {
     let mut document = Document::default();
-    let mut at = 0;
+    let mut at = start;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         if let Some((column, text)) =
             std::str::from_utf8(line).ok().and_then(|line| notice(line.trim_end_matches(['\r', '\n'])))
@@ -39,10 +52,17 @@ pub fn parse(file: FileId, text: &[u8]) -> Document {
     document
 }
 
-/// The text of a line and the column at which it begins.
+/// The text of a line and the column at which it begins. A log may have put something before it.
 fn notice(line: &str) -> Option<(usize, &str)> {
-    let at = line.find(MARK).filter(|_| line.starts_with('['))? + MARK.len();
-    Some((at, &line[at..]))
+    let mark = line.find(MARK)?;
+    let time = &line.as_bytes()[mark.checked_sub(TIME.len())?..mark];
+    let is_time = time.iter().zip(TIME).all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'A' => byte.is_ascii_alphabetic(),
+        _ => byte == like,
+    });
+    let at = mark + MARK.len();
+    is_time.then(|| (at, &line[at..]))
 }
 
 fn item(file: FileId, at: usize, text: &str) -> Option<Item> {
@@ -108,10 +128,11 @@ mod tests {
             "configuration file /etc/php/8.2/fpm/php-fpm.conf test is successful",
         ];
         let text: String = lines.map(line).concat();
-        assert_eq!(main_file(text.as_bytes()), Some(PathBuf::from("/etc/php/8.2/fpm/php-fpm.conf")));
+        let main = PathBuf::from("/etc/php/8.2/fpm/php-fpm.conf");
+        assert_eq!(masters(text.as_bytes()), [(main.clone(), 0..text.len())]);
         let mut sources = Sources::default();
         let file = sources.add("t".into(), None, text.clone().into());
-        let shown: Vec<String> = parse(file, text.as_bytes())
+        let shown: Vec<String> = parse(file, text.as_bytes(), 0)
             .items
             .iter()
             .map(|item| match item {
@@ -131,6 +152,12 @@ mod tests {
             "php_value|b; (c)",
         ];
         assert_eq!(shown, want);
-        assert_eq!(main_file(b"[www]\nlisten = 9000\n"), None);
+        let logged: String = text.lines().map(|line| format!("web-1  | {line}\n")).collect();
+        assert_eq!(masters(logged.as_bytes()), [(main.clone(), 0..logged.len())]);
+        assert_eq!(parse(file, logged.as_bytes(), 0).items.len(), shown.len());
+        let two = text.clone() + &text.replace("8.2", "8.1");
+        let other = PathBuf::from("/etc/php/8.1/fpm/php-fpm.conf");
+        assert_eq!(masters(two.as_bytes()), [(main, 0..text.len()), (other, text.len()..two.len())]);
+        assert!(masters(b"[www]\nlisten = 9000\n").is_empty());
     }
 }

@@ -94,8 +94,10 @@ fn verdict(report: &Report<'_>, style: Style) -> String {
     // A run that could not read everything must not look like one that found nothing.
     let incomplete =
         if report.errors.is_empty() { String::new() } else { paint("incomplete: ", Ink::Error, style.color) };
-    let found = if summary.files == 0 { "nothing was read".to_owned() } else { found(report, style) };
-    format!("{incomplete}{found} in {done}")
+    match summary.files {
+        0 => format!("{incomplete}nothing was read, {}", duration(summary.elapsed)),
+        _ => format!("{incomplete}{} in {done}", found(report, style)),
+    }
 }
 
 /// Findings by severity.
