@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
-use crate::discover::environment::hangs_on_environment;
+use crate::discover::environment::{explain, hangs_on_environment};
 use crate::discover::{self, Given, Plans};
 use crate::finding::{Finding, Severity, Unchecked, sort_and_merge};
 use crate::host::disk::{self, Disk};
@@ -228,7 +228,10 @@ fn host_of(plan: &Plan, checked: &Checked) -> Result<Box<dyn Host>, String> {
     };
     Ok(match plan.view {
         View::Live => Box::new(Disk::running().limited(left)),
-        _ if plan.only_maps => Box::new(Overlay::of_maps(disk()?, &plan.maps, &plan.added)),
+        _ if plan.only_maps => {
+            let overlay = Overlay::of_maps(disk()?, &plan.maps, &plan.added);
+            Box::new(overlay.filled_by(plan.environment.clone(), plan.templates.clone()))
+        }
         _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
         _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
     })
@@ -304,6 +307,7 @@ fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {
     // What a package or an image brings is nobody's to mend here.
     found.findings.retain(|finding| !is_brought(&checked.sources.get(finding.primary().span.file).path));
     found.findings.retain(|finding| !hangs_on_environment(finding, &checked.sources));
+    found.findings.iter_mut().for_each(|finding| explain(finding, &mut checked.sources));
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);
     checked.deployments.push(deployment);

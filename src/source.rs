@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use crate::values::environment::Environment;
 
 /// One text that was read, by its number in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +68,8 @@ pub struct Source {
     pub path: String,
     /// The file that `path` names when a symbolic link lies between, relative to the root.
     pub real_path: Option<String>,
+    /// The environment that is filled into it when it is read.
+    pub environment: Option<Arc<Environment>>,
     bytes: Vec<u8>,
     line_starts: OnceLock<Vec<u32>>,
     marks: OnceLock<Vec<(u32, u32)>>,
@@ -112,6 +116,13 @@ impl Source {
         let start =
             number.checked_sub(1).and_then(|index| self.line_starts().get(index)).map_or(0, |start| *start as usize);
         Span::new(file, start, start + self.line(number).len())
+    }
+
+    /// The same without the blanks around what stands there.
+    pub fn statement_span(&self, file: FileId, number: usize) -> Span {
+        let (whole, text) = (self.line_span(file, number), self.line(number));
+        let start = whole.start as usize + text.len() - text.trim_ascii_start().len();
+        Span::new(file, start, start + text.trim_ascii().len())
     }
 
     /// The line, column and offset of a byte offset; offsets beyond the end name the end.
@@ -188,13 +199,25 @@ impl Sources {
             false => format!("{}{path}", self.prefix),
         };
         let (path, real_path) = (named(path), real_path.map(named));
-        self.files.push(Source { path, real_path, bytes, line_starts: OnceLock::new(), marks: OnceLock::new() });
+        let (line_starts, marks) = (OnceLock::new(), OnceLock::new());
+        self.files.push(Source { path, real_path, environment: None, bytes, line_starts, marks });
         FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Remembers the environment that is filled into a text.
+    pub fn fill_in(&mut self, file: FileId, environment: Option<&Arc<Environment>>) {
+        self.files[file.0 as usize].environment = environment.cloned();
     }
 
     /// How many bytes were taken in.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The number of a text that was taken in under a path.
+    pub fn find(&self, path: &str, bytes: &[u8]) -> Option<FileId> {
+        let at = self.files.iter().rposition(|source| source.path == path && source.bytes == bytes)?;
+        Some(FileId(at as u32))
     }
 
     /// The text with this number.

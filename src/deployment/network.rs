@@ -127,12 +127,9 @@ impl Network {
 
     /// A line without the blanks around it.
     fn span(&self, line: usize, sources: &Sources) -> Option<Span> {
-        let file = self.file?;
-        let source = sources.get(file);
-        let (whole, text) = (source.line_span(file, line), source.line(line));
-        let before = text.len() - text.trim_ascii_start().len();
-        let start = whole.start as usize + before;
-        Some(Span::new(file, start, start + text.trim_ascii().len()))
+        // What another file says of a service has no line here.
+        let file = self.file.filter(|_| line > 0)?;
+        Some(sources.get(file).statement_span(file, line))
     }
 
     /// The service whose container a master runs in.

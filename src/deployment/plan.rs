@@ -1,6 +1,8 @@
 //! What is to be built: the root of a deployment, how much of it is in view, and its main files.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Network;
 use crate::host::dump::Dump;
@@ -8,6 +10,7 @@ use crate::host::facts::FactsFile;
 use crate::host::overlay::{Added, PathMap};
 use crate::host::profile::Profile;
 use crate::nginx::levels::Context;
+use crate::values::environment::Environment;
 
 /// One deployment to check.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub struct Plan {
     pub maps: Vec<PathMap>,
     /// Whether nothing else of the root is there.
     pub only_maps: bool,
+    /// What is known of the environment of a container's programs.
+    pub environment: Option<Arc<Environment>>,
+    /// The files of its nginx that the environment is filled into, where they are inside of the container.
+    pub templates: BTreeSet<PathBuf>,
     /// Texts that are on no disk.
     pub added: Vec<Added>,
     /// What `nginx -T` has printed.
@@ -69,6 +76,8 @@ impl Plan {
             name: None,
             maps: Vec::new(),
             only_maps: false,
+            environment: None,
+            templates: BTreeSet::new(),
             added: Vec::new(),
             dumps: Vec::new(),
             profile: None,

@@ -9,6 +9,7 @@ use super::recognise::{Recognised, is_evidently_nginx, recognise};
 use super::template::has_marks;
 use crate::finding::{Category, Finding};
 use crate::source::Sources;
+use crate::values::environment::{Environment, Said, Variable, names};
 
 /// The ending of such templates.
 const ENDING: &str = ".template";
@@ -34,19 +35,60 @@ pub fn hangs_on_environment(finding: &Finding, sources: &Sources) -> bool {
     let is_local = matches!(finding.category, Category::Syntax | Category::Connection | Category::Script);
     finding.labels().iter().any(|label| {
         let source = sources.get(label.span.file);
-        let written = sources.text(label.span);
+        let (written, environment) = (sources.text(label.span), source.environment.as_deref());
         let hangs = match finding.rule {
             // Whatever stands behind a name that is wrong.
-            "directive-unknown" | "directive-misplaced" => is_filled_in(written.as_bytes()),
+            "directive-unknown" | "directive-misplaced" => is_open(&written, environment),
             // A `;` may come with the last word.
             "syntax-error" => {
                 let last = written.split_whitespace().next_back().unwrap_or_default();
-                placeholder(last) == Some(0) && last.ends_with(|char: char| char == '}' || char.is_ascii_uppercase())
+                let is_last = last.ends_with(|char: char| char == '}' || char.is_ascii_uppercase());
+                placeholder(last) == Some(0) && is_last && is_open(last, environment)
             }
-            _ => is_filled_in(source.line(source.position(label.span.start).line)),
+            _ => is_open(&String::from_utf8_lossy(source.line(source.position(label.span.start).line)), environment),
         };
-        source.path.ends_with(ENDING) && (hangs || !is_local && is_filled_in(source.bytes()))
+        let is_open_somewhere = || is_open(&String::from_utf8_lossy(source.bytes()), environment);
+        source.path.ends_with(ENDING) && (hangs || !is_local && is_open_somewhere())
     })
+}
+
+/// Whether something is filled into a text of which it is not known what.
+pub(super) fn is_open(text: &str, environment: Option<&Environment>) -> bool {
+    placeholder(text).is_some() && environment.is_none_or(|environment| environment.fill(text).is_none())
+}
+
+/// Adds to a finding what the environment fills into its lines, and where that is said. Nothing mends such a line
+/// without a look at that place.
+pub fn explain(finding: &mut Finding, sources: &mut Sources) {
+    let mut said = Vec::new();
+    for label in finding.labels() {
+        let (source, text) = (sources.get(label.span.file), sources.text(label.span));
+        let Some(environment) = &source.environment else { continue };
+        for (_, name, _) in names(&text) {
+            let known = (name.to_owned(), environment.variable(name).cloned(), environment.get(name) == Said::Unset);
+            // `$uri` is nginx's own.
+            if (known.1.is_some() || placeholder(&format!("${name}")).is_some()) && !said.contains(&known) {
+                said.push(known);
+            }
+        }
+    }
+    for (name, variable, is_unset) in said {
+        match variable {
+            Some(Variable { value: Some(value), file: (path, text), line }) => {
+                let known = sources.find(&path, text.as_bytes());
+                let file = known.unwrap_or_else(|| sources.add(path, None, text.as_bytes().to_vec()));
+                let span = sources.get(file).statement_span(file, line);
+                let value = if value.is_empty() { "empty".into() } else { value };
+                *finding = finding.clone().label(span, format!("{name} is {value} here"));
+                finding.fixes.clear();
+            }
+            None if is_unset => {
+                finding.notes.push(format!("nothing in view sets {name}, which stays as it is written"));
+                finding.help = Some(format!("set {name} in the environment of the container"));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Where the first word in capitals behind a `$` stands.

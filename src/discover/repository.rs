@@ -41,6 +41,7 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     }
     let described = containers::plans(&root, &found);
     found.beyond.extend(described.beyond);
+    found.filled_in.retain(|path| !described.filled.contains(path));
     for (name, plan) in described.plans {
         plans.notes.push(format!("{name}: a container"));
         let has_fpm = !found.fpm_mains.is_empty() || !found.fpm_pools.is_empty();

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::values::environment::Environment;
 
 pub mod accounts;
 pub mod disk;
@@ -72,6 +75,16 @@ pub trait Host: Sync {
 
     /// Whether a file was not read because all together would be more than [`MAX_READ`] bytes.
     fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    /// The environment of the programs here, where something is known of it.
+    fn environment(&self) -> Option<&Arc<Environment>> {
+        None
+    }
+
+    /// Whether the environment is filled into a file of nginx before that is read.
+    fn is_template(&self, _path: &Path) -> bool {
         false
     }
 

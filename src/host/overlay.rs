@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::Disk;
 use super::{Access, Entry, Host, Kind, Opened, ReadError, normalize, shown};
+use crate::values::environment::Environment;
 
 /// A file or directory of the tree, and where it is when it is deployed. Both are absolute inside the root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +38,9 @@ pub struct Overlay {
     added: BTreeMap<PathBuf, Added>,
     /// Whether a path leads nowhere but where maps lead.
     only_maps: bool,
+    environment: Option<Arc<Environment>>,
+    /// The files of nginx that the environment is filled into.
+    templates: BTreeSet<PathBuf>,
 }
 
 impl Overlay {
@@ -46,12 +51,17 @@ impl Overlay {
             by_place.entry(map.to.clone()).or_default().push(map.from.clone());
         }
         let added = added.iter().map(|added| (normalize(&added.path), added.clone())).collect();
-        Overlay { disk, maps: by_place, added, only_maps: false }
+        Overlay { disk, maps: by_place, added, only_maps: false, environment: None, templates: BTreeSet::new() }
     }
 
     /// What maps and texts alone make up: a container, of whose files a repository holds some.
     pub fn of_maps(disk: Disk, maps: &[PathMap], added: &[Added]) -> Self {
         Overlay { only_maps: true, ..Overlay::new(disk, maps, added) }
+    }
+
+    /// The same with an environment, and the files of nginx that it is filled into.
+    pub fn filled_by(self, environment: Option<Arc<Environment>>, templates: BTreeSet<PathBuf>) -> Self {
+        Overlay { environment, templates, ..self }
     }
 
     /// What is at a path that no map leads to.
@@ -140,6 +150,14 @@ impl Host for Overlay {
 
     fn is_exhausted(&self) -> bool {
         self.disk.is_exhausted()
+    }
+
+    fn environment(&self) -> Option<&Arc<Environment>> {
+        self.environment.as_ref()
+    }
+
+    fn is_template(&self, path: &Path) -> bool {
+        self.templates.contains(path)
     }
 
     fn known_as(&self, path: &Path) -> Option<String> {

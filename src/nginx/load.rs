@@ -12,8 +12,8 @@ use std::sync::Arc;
 use ecow::EcoString;
 
 use super::ast::{Directive, Tree};
-use super::parse::{MAX_LENGTH, parse};
-use crate::host::{Host, ReadError, glob, is_outside_tree, normalize};
+use super::parse::{MAX_LENGTH, parse_filled};
+use crate::host::{Host, Opened, ReadError, glob, is_outside_tree, normalize};
 use crate::parallel;
 use crate::source::{FileId, Sources, Span};
 
@@ -206,9 +206,8 @@ impl Loader<'_> {
             Some(read) => read?,
             None => {
                 let opened = self.host.open(path)?;
-                let (shown, real) = opened.names(self.host, path);
-                let id = self.sources.add(shown, real, opened.bytes);
-                (id, parse(id, self.sources.get(id).bytes()))
+                let id = self.take_in(path, opened);
+                (id, parsed(self.host, self.sources, path, id))
             }
         };
         self.files.by_path.insert(path.into(), id);
@@ -231,6 +230,15 @@ impl Loader<'_> {
         self.open.pop();
         *self.files.room(id) = Some(File { id, tree, included });
         Ok(id)
+    }
+
+    /// Takes a file in that was read.
+    fn take_in(&mut self, path: &Path, opened: Opened) -> FileId {
+        let (shown, real) = opened.names(self.host, path);
+        let id = self.sources.add(shown, real, opened.bytes);
+        let environment = self.host.environment().filter(|_| self.host.is_template(path));
+        self.sources.fill_in(id, environment);
+        id
     }
 
     /// The tree of a file, or one without statements where all files together have more than is read.
@@ -310,10 +318,7 @@ impl Loader<'_> {
         let mut ids = Vec::new();
         for (path, opened) in new.into_iter().zip(opened) {
             match opened {
-                Ok(opened) => {
-                    let (shown, real) = opened.names(self.host, path);
-                    ids.push((path, self.sources.add(shown, real, opened.bytes)));
-                }
+                Ok(opened) => ids.push((path, self.take_in(path, opened))),
                 Err(error) => {
                     self.ahead.insert(path.into(), Err(error));
                 }
@@ -330,12 +335,11 @@ impl Loader<'_> {
             };
             let (now, later) = rest.split_at(rest.iter().take_while(|one| fits(one)).count().max(1));
             let is_full = length > MAX_LENGTH;
-            let trees =
-                parallel::map(
-                    now,
-                    MANY,
-                    |(_, id)| if is_full { beyond(*id) } else { parse(*id, sources.get(*id).bytes()) },
-                );
+            let trees = parallel::map(
+                now,
+                MANY,
+                |(path, id)| if is_full { beyond(*id) } else { parsed(host, sources, path, *id) },
+            );
             length += trees.iter().map(|tree| tree.length).sum::<usize>();
             self.ahead.extend(now.iter().zip(trees).map(|((path, id), tree)| (path.into(), Ok((*id, tree)))));
             rest = later;
@@ -346,6 +350,12 @@ impl Loader<'_> {
         self.files.unread.insert(span);
         self.files.problems.push(IncludeProblem { span, path: path.to_owned(), kind });
     }
+}
+
+/// The tree of a file, with what the environment fills into a template.
+fn parsed(host: &dyn Host, sources: &Sources, path: &Path, file: FileId) -> Tree {
+    let environment = host.environment().filter(|_| host.is_template(path));
+    parse_filled(file, sources.get(file).bytes(), environment.map(|environment| &**environment))
 }
 
 /// What is known of a file that is not parsed for the words of those before it.

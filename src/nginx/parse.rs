@@ -10,6 +10,7 @@ use super::directives::Places;
 use super::lexer::{self, Token};
 use super::recover::{self, Ending};
 use crate::source::{FileId, Span};
+use crate::values::environment::Environment;
 
 /// Blocks nested deeper than this are not followed. nginx has no limit of its own; nobody nests a
 /// tenth of this, and recursion over the tree stays safe.
@@ -28,10 +29,17 @@ const LONG_LINE: usize = 4096;
 /// A file whose braces do not pair is read once more: the places of known directives and the
 /// indentation say which brace was forgotten.
 pub fn parse(file: FileId, bytes: &[u8]) -> Tree {
-    let (mut tree, braces) = Parser::new(file, bytes, Braces::Paired).run();
+    parse_filled(file, bytes, None)
+}
+
+/// Parses the text of one file, of which each word is what an environment makes of it. Where that is not known it is
+/// as it is written.
+pub fn parse_filled(file: FileId, bytes: &[u8], environment: Option<&Environment>) -> Tree {
+    let parser = |braces| Parser { environment, ..Parser::new(file, bytes, braces) };
+    let (mut tree, braces) = parser(Braces::Paired).run();
     if braces != Braces::Paired {
         let noticed = recover::first_misplaced(&tree);
-        tree = Parser::new(file, bytes, braces).run().0;
+        tree = parser(braces).run().0;
         recover::note(&mut tree, noticed, bytes.len());
     }
     collect_includes(&tree.directives, &mut tree.includes);
@@ -65,6 +73,8 @@ pub(super) struct Parser<'a> {
     pub(super) top: Places,
     /// Whether a word holds a zero byte.
     pub(super) has_zero: bool,
+    /// What is filled into words.
+    environment: Option<&'a Environment>,
     pub(super) tree: Tree,
 }
 
@@ -89,6 +99,7 @@ impl<'a> Parser<'a> {
             braces,
             top: Places::ANY,
             has_zero: false,
+            environment: None,
             tree: Tree::default(),
         }
     }
@@ -160,7 +171,10 @@ impl<'a> Parser<'a> {
             self.flawed = true;
         }
         self.has_zero |= raw.contains(&0);
-        self.words.push(Word { text: text(raw), span: Span::new(self.file, start, end), quoted });
+        let text = text(raw);
+        let environment = self.environment.filter(|_| raw.contains(&b'$'));
+        let filled = environment.and_then(|environment| environment.fill(&text)).map_or(text, EcoString::from);
+        self.words.push(Word { text: filled, span: Span::new(self.file, start, end), quoted });
     }
 
     /// A word in quotes. Behind the closing one nginx wants a blank, `;`, `{` or `)`.

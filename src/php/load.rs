@@ -17,6 +17,7 @@ use super::settings::{self, Place};
 use super::test_output;
 use crate::host::{Host, Kind, ReadError, glob, is_outside_tree, normalize, shown};
 use crate::source::{FileId, Sources, Span};
+use crate::values::environment::Said;
 
 /// FPM gives up when files are nested deeper than this, the main file counted.
 const MAX_FILES_DEEP: usize = 5;
@@ -264,6 +265,7 @@ impl<'a> Loader<'a> {
         let opened = self.host.open(path)?;
         let (shown, real) = opened.names(self.host, path);
         let id = self.sources.add(shown, real, opened.bytes);
+        self.sources.fill_in(id, self.host.environment());
         let document = parse_fpm(id, self.sources.get(id).bytes());
         if let Some(at) = document.cut {
             self.problem(at, path.display().to_string(), IncludeProblemKind::TooManyStatements);
@@ -320,7 +322,7 @@ impl<'a> Loader<'a> {
     fn assign(&mut self, setting: &Setting, header: Option<Span>, leaked: bool) {
         let pool = self.open.map(|open| self.configuration.pools[open].name.clone());
         let value = setting.value.as_ref();
-        let text = value.and_then(Value::text).map(|text| match &pool {
+        let text = value.and_then(|value| self.text(value)).map(|text| match &pool {
             Some(pool) => text.replace("$pool", pool),
             None => text,
         });
@@ -341,10 +343,20 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The text of a value, as far as the environment is known.
+    fn text(&self, value: &Value) -> Option<String> {
+        let environment = self.host.environment();
+        value.resolve(&|name| match environment?.get(name) {
+            Said::Value(value) => Some(value.to_owned()),
+            Said::Unset if !name.contains(':') => Some(String::new()),
+            Said::Unset | Said::Unknown => None,
+        })
+    }
+
     fn include(&mut self, setting: &Setting, depth: usize, own: Option<usize>) {
         // FPM gives up for good where files are nested too deeply.
         let Some(value) = setting.value.as_ref().filter(|_| !self.ended) else { return };
-        let written = value.text();
+        let written = self.text(value);
         let pattern = written.map(|written| self.prefix.join(written).to_string_lossy().into_owned());
         self.configuration.includes.push((value.span, pattern.clone()));
         let Some(pattern) = pattern else {

@@ -4,6 +4,7 @@ use crate::live::{DEFAULT_FPM, Live, Master, Report, Request, Result, Server};
 use crate::sandbox::{self, Scratch};
 use crate::servers::Fpm;
 use crate::{containers, http, process, servers, tree};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -149,7 +150,7 @@ fn observe(live: &Live, fixed: bool) -> Result<Report> {
     let mut report = Report::default();
     let mut masters = Vec::new();
     for (number, config) in masters_to_start(live).iter().enumerate() {
-        let fpm = Fpm { config, arguments: &live.fpm_args, private: &live.fpm_private };
+        let fpm = Fpm { config, arguments: &live.fpm_args, private: &live.fpm_private, environment: &BTreeMap::new() };
         masters.push(observe_fpm(&format!("fpm-{number}"), &fpm, &mut report)?);
     }
     if live.nginx {

@@ -7,6 +7,7 @@ use crate::servers::{self, Fpm};
 use crate::tree::{lay, trouble};
 use crate::{case, containers, dns, http};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,6 +36,9 @@ pub struct Container {
     /// What is mounted where: `./PATH:TARGET` of the repository, or `VOLUME:TARGET`.
     #[serde(default)]
     pub volumes: Vec<String>,
+    /// The environment of its programs.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
     /// For another image than the two: the ports at which it answers HTTP.
     #[serde(default)]
     pub http: Vec<u16>,
@@ -88,10 +92,13 @@ pub fn inside(arguments: &[String]) -> Result<()> {
     let mut report = Report::default();
     let mut master = None;
     match own.image {
-        Image::Nginx => case::observe_nginx(&live.outcome(fixed).requests, &mut report)?,
+        Image::Nginx => {
+            render(&own.environment)?;
+            case::observe_nginx(&live.outcome(fixed).requests, &mut report)?;
+        }
         Image::Php => {
             let arguments = ["-p".to_owned(), FPM.1.to_owned()];
-            let fpm = Fpm { config: FPM.0, arguments: &arguments, private: &[] };
+            let fpm = Fpm { config: FPM.0, arguments: &arguments, private: &[], environment: &own.environment };
             master = Some(case::observe_fpm("fpm", &fpm, &mut report)?);
         }
         Image::Other => {
@@ -103,6 +110,25 @@ pub fn inside(arguments: &[String]) -> Result<()> {
     // Whatever ends the input, the container is not needed any more.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     master.into_iter().for_each(servers::stop_fpm);
+    Ok(())
+}
+
+/// The places of templates and of what is made of them, in the image of nginx.
+const TEMPLATES: (&str, &str) = ("/etc/nginx/templates", "/etc/nginx/conf.d");
+
+/// Fills the environment into the templates as the image of nginx does (`20-envsubst-on-templates.sh`).
+fn render(environment: &BTreeMap<String, String>) -> Result<()> {
+    let names: Vec<String> = environment.keys().map(|name| format!("${{{name}}}")).collect();
+    for entry in fs::read_dir(TEMPLATES.0).into_iter().flatten().flatten() {
+        let template = entry.path();
+        let Some(name) = template.file_stem().filter(|_| template.extension().is_some_and(|it| it == "template")) else {
+            continue;
+        };
+        let output = Path::new(TEMPLATES.1).join(name);
+        let script = r#"exec envsubst "$1" < "$2" > "$3""#;
+        let (template, output) = (template.display().to_string(), output.display().to_string());
+        tool("sh", &["-c", script, "sh", &names.join(" "), &template, &output])?;
+    }
     Ok(())
 }
 

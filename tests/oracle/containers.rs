@@ -142,6 +142,7 @@ impl Running {
         let variant = if fixed { Variant::Fixed } else { Variant::Faulty };
         command.arg(container::CHILD).arg(folder).arg(variant.to_string()).arg(work).arg(name);
         let mut child = command
+            .envs(&own.environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,6 +2,7 @@
 
 use crate::live::{Result, Values, Verdict};
 use crate::process::{self, Finished};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -83,6 +84,8 @@ pub struct Fpm<'a> {
     pub arguments: &'a [String],
     /// The directories of which it sees one of its own.
     pub private: &'a [String],
+    /// Its environment, besides the little that every server has.
+    pub environment: &'a BTreeMap<String, String>,
 }
 
 /// Mounts an empty directory over each argument up to `--`, and becomes the program behind it.
@@ -100,7 +103,7 @@ impl Fpm<'_> {
             command.args(["-m", "sh", "-c", HIDE, "sh"]).args(self.private).arg("--").arg(program);
             command
         };
-        command.args(self.arguments).args([what, "--fpm-config", self.config]);
+        command.envs(self.environment).args(self.arguments).args([what, "--fpm-config", self.config]);
         command
     }
 

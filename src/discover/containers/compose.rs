@@ -1,10 +1,13 @@
 //! What a compose file says of its services: what they mount where, and the networks between them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::dockerfile::is_root;
 use super::env::Env;
+use super::mounts;
+use super::variables::{self, Text};
 use super::yaml::{Entry, Value};
+use crate::values::environment::Variable;
 
 /// A compose file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +16,8 @@ pub(super) struct File {
     pub services: Vec<Service>,
     /// The networks that others make: their keys.
     pub external: Vec<String>,
-    /// Whether other files are a part of it (`include`).
-    pub includes: bool,
+    /// The other files that are a part of it (`include`).
+    pub includes: Vec<String>,
     /// Whether it has more services than are read.
     pub is_cut: bool,
 }
@@ -34,14 +37,22 @@ pub(super) struct Service {
     pub binds: Vec<(String, String)>,
     /// Everything that is mounted, and where; sources that only a rendered file shows are empty.
     pub mounts: Vec<(String, String)>,
+    /// Where something is mounted that it may not write to; `/` for all of it.
+    pub read_only: Vec<String>,
     /// The services whose mounts it has as well.
     pub volumes_from: Vec<String>,
     /// The words of its own command, and whether it has a program of its own that takes them.
     pub command: Option<Vec<String>>,
     /// Whether it has an entry point of its own.
     pub has_entrypoint: bool,
+    /// The service that it extends, and the file of that one where it is another.
+    pub extends: Option<(Option<String>, String)>,
     /// Whether it is started as another user than root, for all that the file says.
     pub has_user: bool,
+    /// The variables that it sets, by name; of two of one name the later counts.
+    pub environment: Vec<(String, Variable)>,
+    /// The files with further ones, the later the stronger.
+    pub env_files: Vec<String>,
     /// Further names: of its container, its host, aliases on networks.
     pub aliases: Vec<String>,
     /// Other names that it gives to services: the service, and the name.
@@ -69,6 +80,15 @@ pub(super) struct Build {
     pub dockerfile: String,
     /// The stage that is built.
     pub target: Option<String>,
+    /// The build's arguments, with the values that the file gives them.
+    pub args: BTreeMap<String, Option<String>>,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        let dockerfile = "Dockerfile".to_owned();
+        Build { context: ".".to_owned(), dockerfile, target: None, args: BTreeMap::new() }
+    }
 }
 
 /// The networks of a service.
@@ -89,8 +109,8 @@ pub(super) enum Networks {
 pub(super) const MAX_SERVICES: usize = 300;
 
 /// Reads a compose file; it has no services where the text is none.
-pub(super) fn read(text: &str, env: &Env) -> File {
-    let Some(file) = Value::read(text) else { return File::default() };
+pub(super) fn read(text: &Text, env: &Env) -> File {
+    let Some(file) = Value::read(&text.1) else { return File::default() };
     let entries = |key| file.get(key).map(Value::entries).unwrap_or_default();
     if entries("services").len() > MAX_SERVICES {
         return File { is_cut: true, ..File::default() };
@@ -102,22 +122,24 @@ pub(super) fn read(text: &str, env: &Env) -> File {
     let files = entries("configs").iter().filter_map(|entry| Some((entry.key.as_str(), file_of(entry)?)));
     let files = files.filter(|(_, file)| !file.contains('$')).collect();
     File {
-        services: entries("services").iter().map(|entry| service(entry, &files, env)).collect(),
+        services: entries("services").iter().map(|entry| service(entry, &files, text, env)).collect(),
         external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
-        includes: file.get("include").is_some(),
+        includes: includes(&file, env),
         is_cut: false,
     }
 }
 
-/// A service; `files` are those of the configs of its file, by their names.
-fn service(entry: &Entry, files: &HashMap<&str, String>, env: &Env) -> Service {
+/// A service; `files` are those of the configs of its file, by their names, and `file` is that file.
+fn service(entry: &Entry, files: &HashMap<&str, String>, file: &Text, env: &Env) -> Service {
     let value = &*entry.value;
     let build = value.get("build").map(|build| match build {
-        Value::Text(context) => Build { context: env.fill(context), dockerfile: "Dockerfile".to_owned(), target: None },
+        Value::Text(context) => Build { context: env.fill(context), ..Build::default() },
         build => {
             let of = |key, otherwise: &str| env.fill(build.text(key).unwrap_or(otherwise));
             let target = build.text("target").map(|target| env.fill(target));
-            Build { context: of("context", "."), dockerfile: of("dockerfile", "Dockerfile"), target }
+            let args = build.entry("args").map(|args| variables::read(args, file, env)).unwrap_or_default();
+            let args = args.into_iter().map(|(name, variable)| (name, variable.value)).collect();
+            Build { context: of("context", "."), dockerfile: of("dockerfile", "Dockerfile"), target, args }
         }
     });
     let texts = |key| value.get(key).map(Value::texts).unwrap_or_default();
@@ -130,7 +152,16 @@ fn service(entry: &Entry, files: &HashMap<&str, String>, env: &Env) -> Service {
         volumes_from: texts("volumes_from").iter().map(|from| from.split(':').next().unwrap_or(from).into()).collect(),
         command: value.get("command").map(words),
         has_entrypoint: value.get("entrypoint").is_some(),
-        has_user: value.get("extends").is_some() || value.text("user").is_some_and(|user| !is_root(&env.fill(user))),
+        extends: value.get("extends").map(|extends| match extends {
+            Value::Text(name) => (None, name.clone()),
+            extends => (
+                extends.text("file").map(|file| env.fill(file)),
+                extends.text("service").unwrap_or_default().to_owned(),
+            ),
+        }),
+        has_user: value.text("user").is_some_and(|user| !is_root(&env.fill(user))),
+        environment: value.entry("environment").map(|own| variables::read(own, file, env)).unwrap_or_default(),
+        env_files: variables::files(value, env),
         aliases: aliases(value),
         links: texts("links").iter().filter_map(|link| split(link, ':')).collect(),
         extra_hosts: extra_hosts(value),
@@ -147,51 +178,33 @@ fn service(entry: &Entry, files: &HashMap<&str, String>, env: &Env) -> Service {
             None => {}
         }
     }
-    for (source, target) in configs(value, files, env) {
+    for (source, target) in mounts::configs(value, files, env) {
         service.binds.extend(source.clone().map(|source| (source, target.clone())));
         service.mounts.push((source.unwrap_or_default(), target));
+    }
+    if value.text("read_only").is_some_and(|is| is != "false") {
+        service.read_only.push("/".to_owned());
     }
     // An image has volumes of its own, too, which no file here names.
     if !service.volumes_from.is_empty() {
         service.mounts.push((String::new(), "/".to_owned()));
     }
     for mount in value.get("volumes").into_iter().flat_map(Value::members) {
-        let (source, target) = match mount {
-            // `SOURCE:TARGET[:MODE]`
-            Value::Text(text) => {
-                let text = env.fill(text);
-                let mut parts = text.split(':').map(str::to_owned);
-                (parts.next(), parts.next())
-            }
-            mount => (mount.text("source").map(|text| env.fill(text)), mount.text("target").map(|text| env.fill(text))),
-        };
-        // A volume without a name is nobody else's.
-        let (source, target) = if target.is_none() { (None, source) } else { (source, target) };
-        let Some(target) = target else { continue };
-        let source = source.unwrap_or_default();
-        let is_known = !source.is_empty() && !source.contains('$') && !target.contains('$') && target.starts_with('/');
-        let known = if is_known { source.clone() } else { String::new() };
-        service.mounts.push((known, target.clone()));
-        if is_known && source.starts_with('.') {
-            service.binds.push((source, target));
-        }
+        service.mount(mount, env);
     }
     service
 }
 
-/// The configs of a service: the file of each, where it is one of the repository, and where it is mounted.
-fn configs(service: &Value, files: &HashMap<&str, String>, env: &Env) -> Vec<(Option<String>, String)> {
-    let configs = service.get("configs").into_iter().flat_map(Value::members);
-    let named = configs.filter_map(|config| match config {
-        Value::Text(name) => Some((env.fill(name), None)),
-        config => Some((env.fill(config.text("source")?), config.text("target").map(|target| env.fill(target)))),
+/// The files that `include` names: paths, or mappings with one or several of them.
+fn includes(file: &Value, env: &Env) -> Vec<String> {
+    let all = file.get("include").into_iter().flat_map(Value::members);
+    let paths = all.flat_map(|one| match one {
+        Value::Text(path) => vec![path.as_str()],
+        // Where paths begin elsewhere, nothing that they lead to is known.
+        one if one.get("project_directory").is_some() => vec![""],
+        one => one.get("path").map(Value::texts).unwrap_or_default(),
     });
-    named
-        .map(|(name, target)| {
-            let target = target.unwrap_or_else(|| format!("/{name}"));
-            (files.get(&*name).filter(|_| target.starts_with('/')).cloned(), target)
-        })
-        .collect()
+    paths.map(|path| env.fill(path)).collect()
 }
 
 /// The words of a command, which is a list or a line.
@@ -217,7 +230,6 @@ fn networks(service: &Entry) -> (Networks, usize) {
             let is_known = !named.iter().any(|name| name.contains('$'));
             (if is_known { Networks::Named(named) } else { Networks::Elsewhere }, own.line)
         }
-        None if service.value.get("extends").is_some() => (Networks::Elsewhere, service.line),
         None => (Networks::Default, service.line),
     }
 }
@@ -262,18 +274,22 @@ fn split(text: &str, at: char) -> Option<(String, String)> {
 mod tests {
     use super::*;
 
+    fn file(text: &str) -> Text {
+        ("compose.yaml".to_owned(), text.into())
+    }
+
     #[test]
     fn services_tell_what_they_mount() {
         let text = "services:\n  web:\n    image: nginx\n    volumes:\n      - ./a.conf:/etc/nginx/nginx.conf:ro\n      \
             - sock:/run/php\n      - {type: bind, source: ./b, target: /etc/nginx/conf.d}\n      - $X:/y\n      - /anonymous\n  \
             php:\n    build: {context: ., dockerfile: p/Dockerfile}\n    command: php-fpm -y /x\n";
-        let services = read(text, &Env::default()).services;
+        let services = read(&file(text), &Env::default()).services;
         assert_eq!(services[0].image.as_deref(), Some("nginx"));
         let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         assert_eq!(services[0].binds, [pair("./a.conf", "/etc/nginx/nginx.conf"), pair("./b", "/etc/nginx/conf.d")]);
         assert_eq!(services[0].mounts[1], pair("sock", "/run/php"));
         assert_eq!(services[0].mounts[3..], [pair("", "/y"), pair("", "/anonymous")]);
-        let build = Build { context: ".".into(), dockerfile: "p/Dockerfile".into(), target: None };
+        let build = Build { dockerfile: "p/Dockerfile".into(), ..Build::default() };
         assert_eq!(services[1].build, Some(build));
         assert_eq!(services[1].command.as_deref(), Some(&["php-fpm", "-y", "/x"].map(str::to_owned)[..]));
         assert_eq!(services[0].command, None);
@@ -283,7 +299,7 @@ mod tests {
     fn so_many_services_are_read() {
         let read = |count: usize| {
             let text = (0..count).map(|n| format!("  s{n}: {{image: nginx}}\n")).collect::<String>();
-            let file = read(&format!("services:\n{text}"), &Env::default());
+            let file = super::read(&file(&format!("services:\n{text}")), &Env::default());
             (file.services.len(), file.is_cut)
         };
         assert_eq!([read(MAX_SERVICES), read(MAX_SERVICES + 1)], [(MAX_SERVICES, false), (0, true)]);
@@ -295,7 +311,7 @@ mod tests {
             links: ['db:database']\n    extra_hosts: ['old:10.0.0.1']\n  b:\n    networks: [front, back]\n    \
             ports: ['127.0.0.1:8081:80/tcp', '9000', {published: 5, target: 6}, '7-9:7-9']\n  \
             c:\n    network_mode: host\n    expose: ['1']\n  d: {}\nnetworks:\n  front: {external: true}\n  back:\n";
-        let file = read(text, &Env::default());
+        let file = read(&file(text), &Env::default());
         let [a, b, c, d] = &file.services[..] else { panic!("{file:?}") };
         assert_eq!(
             (&a.aliases[..], &a.links[..]),

@@ -1,19 +1,32 @@
 //! One container: its files in the places that they have inside of it, and what can be told of its programs.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::root::inside;
-use super::Repository;
 use super::compose::Service;
 use super::dockerfile::{Recipe, is_place_of_fpm};
+use super::{Built, Repository};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::facts::{FactsFile, GroupFact, UserFact, Versions};
 use crate::host::overlay::{Overlay, PathMap};
 use crate::host::profile::Profile;
 use crate::host::{Host, glob, layout, normalize};
+use crate::values::environment::Environment;
 use crate::values::version::Version;
+
+/// Where the image of nginx looks for templates, and where it puts what it makes of them.
+const TEMPLATES: &str = "/etc/nginx/templates";
+const RENDERED: &str = "/etc/nginx/conf.d";
+
+/// The variables that say otherwise, or that not all variables are filled in.
+const OTHERWISE: [&str; 4] = [
+    "NGINX_ENVSUBST_TEMPLATE_DIR",
+    "NGINX_ENVSUBST_TEMPLATE_SUFFIX",
+    "NGINX_ENVSUBST_OUTPUT_DIR",
+    "NGINX_ENVSUBST_FILTER",
+];
 
 /// A container, as far as files of the repository go into it.
 pub(super) struct Container {
@@ -33,6 +46,12 @@ pub(super) struct Container {
     has_foreign_files: bool,
     /// Whether its users may be others than those of its image, or its program be started as another than root.
     pub has_own_accounts: bool,
+    /// What is known of its environment.
+    pub environment: Environment,
+    /// Whether it starts its image's program as the image does.
+    starts_own: bool,
+    /// Where files are mounted that it may not write to.
+    read_only: Vec<String>,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
     fpm_main: Option<PathBuf>,
 }
@@ -66,6 +85,9 @@ impl Container {
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
             has_own_accounts: recipe.has_own_accounts || recipe.base.contains("unprivileged"),
+            environment: Environment::default(),
+            starts_own: !recipe.starts_other,
+            read_only: Vec::new(),
             fpm_main: None,
         }
     }
@@ -73,14 +95,14 @@ impl Container {
     /// The container of a service, with the Dockerfile that it is built from and the directory of its context.
     pub fn of_service(
         service: &Service,
-        built: Option<(Rc<Recipe>, PathBuf)>,
+        built: Option<&Built>,
         name: String,
         directory: &Path,
         repository: &mut Repository<'_>,
     ) -> Self {
         let root = repository.root;
-        let mut container = match &built {
-            Some((recipe, context)) => Container::new(recipe, context, name, repository),
+        let mut container = match built {
+            Some(Built { recipe, context, .. }) => Container::new(recipe, context, name, repository),
             None => {
                 // How an image is built that no Dockerfile here describes, nobody knows.
                 let is_unknown = service.build.is_some();
@@ -108,8 +130,20 @@ impl Container {
         container.fpm_main = command.and_then(fpm_main);
         let has_command = service.command.is_some() || service.has_entrypoint;
         container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
+        let starts_other = |program: &[String]| {
+            let program = program.first().map(|program| program.rsplit('/').next().unwrap_or(program));
+            !matches!(program, Some("nginx" | "nginx-debug"))
+        };
+        container.starts_own = match &service.command {
+            _ if service.has_entrypoint => false,
+            Some(command) => !starts_other(command),
+            None => container.starts_own,
+        };
+        container.starts_own &= !service.has_user && service.extends.is_none();
+        container.read_only.clone_from(&service.read_only);
         container.runs_more |= service.has_entrypoint;
-        container.has_own_accounts |= has_command || service.has_user;
+        container.has_own_accounts |= has_command || service.has_user || service.extends.is_some();
+        container.is_changed |= service.extends.is_some();
         container
     }
 
@@ -125,6 +159,12 @@ impl Container {
 
     pub fn is_nginx(&self) -> bool {
         matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
+    }
+
+    /// Whether nothing sets a variable but the image and whoever starts it: nginx's image reads scripts that may.
+    pub fn knows_environment(&self) -> bool {
+        let is_script = |map: &PathMap| map.to.starts_with("/docker-entrypoint.d");
+        (self.is_nginx() || self.image().0 == "php") && self.starts_own && !self.maps.iter().any(is_script)
     }
 
     /// Whether its image brings no scripts: the one of PHP alone, with nothing that is copied from elsewhere.
@@ -146,7 +186,10 @@ impl Container {
             () => None,
         };
         let added = profile.map(Profile::files).unwrap_or_default();
-        let host = Overlay::of_maps(Disk::new(repository.root).ok()?, &self.maps, &added);
+        let rendered = self.rendered(repository);
+        let templates = rendered.iter().map(|map| map.to.clone()).collect();
+        let maps = [rendered, self.maps.clone()].concat();
+        let host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
         let has_nginx = layout::NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
         let main = self.fpm_main.clone().filter(|main| host.entry(main).is_ok());
         let has_fpm = main.is_some() || !layout::masters(&host).is_empty();
@@ -164,13 +207,39 @@ impl Container {
         let plan = Plan {
             in_container: true,
             has_own_accounts: self.has_own_accounts,
-            maps: self.maps.clone(),
+            maps,
             only_maps: true,
+            environment: Some(Arc::new(self.environment.clone())),
+            templates,
             added,
             facts: vec![FactsFile { versions: Some(self.versions(profile)), ..self.accounts() }],
             ..Plan::new(repository.root.to_owned(), View::Overlay, selection)
         };
         Some(Holds { plan, is_given, has_nginx, has_fpm })
+    }
+
+    /// The templates that the image of nginx fills in when it starts, at the places where it puts what comes out: those
+    /// below `/etc/nginx/templates` go below `/etc/nginx/conf.d` (`20-envsubst-on-templates.sh`, since release 1.19).
+    fn rendered(&self, repository: &Repository<'_>) -> Vec<PathMap> {
+        let is_old = Version::parse(self.image().1).is_some_and(|version| (1..19).contains(&version.1));
+        let is_open = |place: &Path| !self.read_only.iter().any(|closed| place.starts_with(closed));
+        let is_elsewhere = OTHERWISE.iter().any(|name| self.environment.variable(name).is_some());
+        let mut rendered = Vec::new();
+        if !self.is_nginx() || !self.starts_own || is_old || is_elsewhere || !is_open(Path::new(RENDERED)) {
+            return rendered;
+        }
+        for map in &self.maps {
+            let behind = repository.templates.range(map.from.clone()..);
+            for from in behind.take_while(|path| path.starts_with(&map.from)) {
+                let there =
+                    from.strip_prefix(&map.from).map(|rest| map.to.join(rest).components().collect::<PathBuf>());
+                let there = there.ok().filter(|there| there.extension().is_some_and(|ending| ending == "template"));
+                let inside = there.as_ref().and_then(|there| there.strip_prefix(TEMPLATES).ok());
+                let to = inside.map(|inside| Path::new(RENDERED).join(inside.with_extension("")));
+                rendered.extend(to.filter(|to| is_open(to)).map(|to| PathMap { from: from.clone(), to }));
+            }
+        }
+        rendered
     }
 
     /// The account that the images of nginx make, as far as nothing changes it.

@@ -1,6 +1,8 @@
 //! What a Dockerfile puts where.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use super::env::Env;
 
 /// A path of so many bytes names nothing: Linux counts the zero at its end, too (PATH_MAX).
 const MAX_PATH: usize = 4096;
@@ -24,7 +26,17 @@ pub(super) struct Recipe {
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
+    /// Whether it starts another program than its image's.
+    pub starts_other: bool,
+    /// The environment that it sets: the line, the name, and the value as far as it is known.
+    pub environment: Vec<(usize, String, Option<String>)>,
 }
+
+/// So many lines of one instruction are looked through for a variable.
+const MAX_LINES: usize = 100;
+
+/// Of a Dockerfile with more variables, each counted again for each stage that has it, nothing is read.
+const MAX_VARIABLES: usize = 100_000;
 
 impl Recipe {
     /// An image of which nothing is known.
@@ -34,34 +46,71 @@ impl Recipe {
             runs_more: true,
             has_own_accounts: true,
             has_foreign_files: true,
+            starts_other: true,
             ..Recipe::default()
         }
     }
 
-    /// Reads a Dockerfile, up to the stage that is built.
-    pub fn read(text: &str, target: Option<&str>) -> Self {
+    /// Reads a Dockerfile, up to the stage that is built. `args` are the values that the build gives its arguments.
+    pub fn read(text: &str, target: Option<&str>, args: &BTreeMap<String, Option<String>>) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut by_name: HashMap<String, usize> = HashMap::new();
         let mut directory = Some("/".to_owned());
-        for line in lines(text) {
+        // The arguments before the first stage, and the variables of the one that is read.
+        let (mut global, mut env) = (Env::default(), Env::default());
+        let mut variables = 0;
+        let written: Vec<&str> = text.lines().collect();
+        for (number, line) in lines(text) {
             let Some((word, rest)) = line.split_once(char::is_whitespace) else { continue };
             let rest = rest.trim();
             let current = stages.last_mut().map(|stage| &mut stage.own);
             match (word.to_ascii_uppercase().as_str(), current) {
                 ("FROM", _) => {
                     let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
-                    let base = words.next().unwrap_or_default();
+                    let base = &*global.fill(words.next().unwrap_or_default());
+                    if let Some(last) = stages.last_mut() {
+                        last.env = std::mem::take(&mut env);
+                    }
                     let name = words.nth(1).unwrap_or_default().to_ascii_lowercase();
                     let earlier = by_name.get(&base.to_ascii_lowercase()).copied();
                     by_name.entry(name).or_insert(stages.len());
                     let own = Recipe { base: base.to_owned(), ..Recipe::default() };
-                    stages.push(Stage { earlier, own });
+                    stages.push(Stage { earlier, env: Env::default(), own });
                     directory = Some("/".to_owned());
+                    env = earlier.map(|earlier| stages[earlier].env.clone()).unwrap_or_default();
+                    variables += env.len();
+                    if variables > MAX_VARIABLES {
+                        return Recipe::unknown();
+                    }
                 }
-                ("WORKDIR", _) => directory = below(directory.as_deref(), rest),
+                ("ARG", current) => {
+                    for (name, default) in assigned(rest) {
+                        let given = args.get(&name).cloned();
+                        let value = given.unwrap_or_else(|| known(env.fill(&default?)));
+                        let value = value.or_else(|| known(global.fill(&format!("${name}"))));
+                        // An argument does not hide what ENV says.
+                        match &current {
+                            None => global.set(&name, value),
+                            Some(stage) if stage.environment.iter().any(|(_, known, _)| *known == name) => {}
+                            Some(_) => env.set(&name, value),
+                        }
+                    }
+                }
+                ("ENV", Some(recipe)) => {
+                    let all = assigned(rest).into_iter();
+                    // Values of one line know nothing of each other.
+                    let filled = |(name, value): (String, Option<String>)| {
+                        (name, value.and_then(|value| known(env.fill(&value))))
+                    };
+                    for (name, value) in all.map(filled).collect::<Vec<_>>() {
+                        env.set(&name, value.clone());
+                        recipe.environment.push((line_of(&written, number, &name), name, value));
+                    }
+                }
+                ("WORKDIR", _) => directory = below(directory.as_deref(), &env.fill(rest)),
                 ("COPY" | "ADD", Some(recipe)) => {
                     recipe.has_own_accounts |= ["/etc/passwd", "/etc/group"].iter().any(|file| rest.contains(file));
-                    match copy(rest, directory.as_deref()) {
+                    match copy(&env.fill(rest), directory.as_deref()) {
                         Some(copy) => recipe.copies.push(copy),
                         None => {
                             recipe.has_foreign_files = true;
@@ -72,6 +121,12 @@ impl Recipe {
                 }
                 ("USER", Some(recipe)) => recipe.has_own_accounts |= !is_root(rest),
                 ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => {
+                    recipe.starts_other |= match &*word.to_ascii_uppercase() {
+                        "ENTRYPOINT" => !rest.is_empty(),
+                        "CMD" => !matches!(program(rest), "nginx" | "nginx-debug"),
+                        // Scripts in that folder are read before nginx starts.
+                        _ => rest.contains("docker-entrypoint.d"),
+                    };
                     let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
                     recipe.is_changed |= changes_files(rest);
@@ -93,6 +148,8 @@ impl Recipe {
 
 /// A stage of a build.
 struct Stage {
+    /// Its variables.
+    env: Env,
     /// The number of the stage that it begins with, where that is one of this file.
     earlier: Option<usize>,
     /// What its own lines say.
@@ -115,6 +172,8 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.runs_more |= own.runs_more;
         whole.has_own_accounts |= own.has_own_accounts;
         whole.has_foreign_files |= own.has_foreign_files;
+        whole.starts_other |= own.starts_other;
+        whole.environment.extend(own.environment);
     }
     whole
 }
@@ -148,22 +207,67 @@ fn changes_files(command: &str) -> bool {
     edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 
-/// The instructions, continued lines put together.
-fn lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+/// The instructions with the numbers of their first lines, continued lines put together.
+fn lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
     let mut continues = false;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    for (number, line) in numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         let part = line.trim_end_matches('\\');
         match lines.last_mut() {
-            Some(last) if continues => {
+            Some((_, last)) if continues => {
                 last.push(' ');
                 last.push_str(part);
             }
-            _ => lines.push(part.to_owned()),
+            _ => lines.push((number, part.to_owned())),
         }
         continues = part.len() < line.len();
     }
     lines
+}
+
+/// What `ENV` and `ARG` assign: `NAME=VALUE …`, `NAME`, and `NAME VALUE` as older files have it.
+fn assigned(rest: &str) -> Vec<(String, Option<String>)> {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+    let first = rest.split(char::is_whitespace).next().unwrap_or_default();
+    let old = rest[first.len()..].trim();
+    if !first.contains('=') && !old.is_empty() {
+        return vec![(first.to_owned(), Some(old.to_owned()))].into_iter().filter(|(name, _)| is_name(name)).collect();
+    }
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    let mut chars = rest.chars();
+    while let Some(char) = chars.next() {
+        match (char, quote) {
+            ('\\', None | Some('"')) => word.extend(chars.next()),
+            (char, Some(open)) if char == open => quote = None,
+            ('"' | '\'', None) => quote = Some(char),
+            (char, None) if char.is_whitespace() => words.push(std::mem::take(&mut word)),
+            (char, _) => word.push(char),
+        }
+    }
+    words.push(word);
+    let split = |word: String| match word.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (word, None),
+    };
+    words.into_iter().map(split).filter(|(name, _)| is_name(name)).collect()
+}
+
+/// A value, if nothing in it is left to be filled in.
+fn known(value: String) -> Option<String> {
+    Some(value).filter(|value| !value.contains('$'))
+}
+
+/// The line of a variable in an instruction that begins at a line.
+fn line_of(lines: &[&str], first: usize, name: &str) -> usize {
+    let names = |line: &&str| line.split([' ', '\t']).any(|word| word.split('=').next() == Some(name));
+    first + lines.iter().skip(first - 1).take(MAX_LINES).position(names).unwrap_or(0)
+}
+
+/// The program that an instruction names as a list; a shell starts what it names otherwise.
+fn program(rest: &str) -> &str {
+    let inside = rest.strip_prefix('[').unwrap_or_default();
+    inside.split([',', ']']).next().unwrap_or_default().trim().trim_matches('"')
 }
 
 /// What `COPY` takes out of the context; nothing when it takes from another image or from the Dockerfile itself.
@@ -204,6 +308,7 @@ mod tests {
              RUN a \\\n  && b\nWORKDIR /etc\nFROM base\nCOPY --from=build /src /app\n\
              COPY --chown=1:1 a.conf b.conf /etc/nginx/conf.d/\nADD [\"x y\", \"/z\"]\nCOPY $A /b\nCMD [\"c\"]\n",
             None,
+            &BTreeMap::new(),
         );
         assert_eq!(recipe.base, "php:8.2-fpm");
         let copies = [
@@ -213,24 +318,29 @@ mod tests {
         assert_eq!(recipe.copies, copies);
         assert!(!recipe.is_changed);
         assert!(
-            Recipe::read("FROM a AS b\nRUN x \\\n  && sed -i s/a/b/ \\\n  www.conf\nFROM b\nCMD y\n", None).is_changed
+            Recipe::read(
+                "FROM a AS b\nRUN x \\\n  && sed -i s/a/b/ \\\n  www.conf\nFROM b\nCMD y\n",
+                None,
+                &BTreeMap::new()
+            )
+            .is_changed
         );
     }
 
     #[test]
     fn relative_targets_begin_at_the_working_directory() {
-        let recipe = Recipe::read("FROM a\nWORKDIR /etc\nWORKDIR nginx\nCOPY x ./conf.d/\n", None);
+        let recipe = Recipe::read("FROM a\nWORKDIR /etc\nWORKDIR nginx\nCOPY x ./conf.d/\n", None, &BTreeMap::new());
         assert_eq!(recipe.copies[0].1, "/etc/nginx/conf.d/");
     }
 
     #[test]
     fn stages_that_begin_with_each_other_do_not_multiply() {
         let stage = |n: usize| format!("FROM s{n} AS s{}\nCOPY {n} /a/\n", n + 1);
-        let recipe = Recipe::read(&(0..20_000).map(stage).collect::<String>(), None);
+        let recipe = Recipe::read(&(0..20_000).map(stage).collect::<String>(), None, &BTreeMap::new());
         assert_eq!((recipe.base.as_str(), recipe.copies.len()), ("s0", 20_000));
         assert_eq!(recipe.copies[1].0, ["1"]);
         // A name that is given again stands for the stage that had it first.
-        let again = Recipe::read("FROM a AS b\nFROM b AS b\nCOPY x /x\nFROM b\nCOPY y /y\n", None);
+        let again = Recipe::read("FROM a AS b\nFROM b AS b\nCOPY x /x\nFROM b\nCOPY y /y\n", None, &BTreeMap::new());
         assert_eq!((again.base.as_str(), again.copies), ("a", vec![(vec!["y".to_owned()], "/y".to_owned())]));
     }
 
@@ -238,8 +348,50 @@ mod tests {
     fn a_path_ends_where_linux_takes_no_longer_one() {
         let copied = |length: usize| {
             let directory = "x".repeat(length - "//a".len());
-            Recipe::read(&format!("FROM a\nWORKDIR {directory}\nCOPY a a\nWORKDIR b\nCOPY c /d\n"), None).copies.len()
+            Recipe::read(
+                &format!("FROM a\nWORKDIR {directory}\nCOPY a a\nWORKDIR b\nCOPY c /d\n"),
+                None,
+                &BTreeMap::new(),
+            )
+            .copies
+            .len()
         };
         assert_eq!([copied(MAX_PATH - 1), copied(MAX_PATH), copied(MAX_PATH * 2)], [2, 1, 1]);
+    }
+
+    #[test]
+    fn arguments_and_variables_are_filled_in() {
+        let text = "ARG V=8.2\nARG N\nFROM php:${V}-fpm AS base\nARG V\nARG DIR=/conf\nENV A=1 B=\"x $V\" \\\n  C=$A\nENV OLD a b\n\
+                    FROM base\nENV A=2 D=${A}3 E=$GONE\nCOPY a$V $DIR/b\nCMD [\"nginx\", \"-g\"]\n";
+        let recipe = Recipe::read(text, None, &BTreeMap::new());
+        assert_eq!(recipe.base, "php:8.2-fpm");
+        assert_eq!((&recipe.copies[0].0[..], recipe.copies[0].1.as_str()), (&["a8.2".to_owned()][..], "/conf/b"));
+        let told: Vec<_> =
+            recipe.environment.iter().map(|(line, name, value)| (*line, name.as_str(), value.as_deref())).collect();
+        let expected = [
+            (6, "A", Some("1")),
+            (6, "B", Some("x 8.2")),
+            (7, "C", None),
+            (8, "OLD", Some("a b")),
+            (10, "A", Some("2")),
+            (10, "D", Some("13")),
+            (10, "E", None),
+        ];
+        assert_eq!(told, expected);
+        assert!(!recipe.starts_other && Recipe::read("FROM a\nCMD nginx -g x\n", None, &BTreeMap::new()).starts_other);
+        let args = BTreeMap::from([("V".to_owned(), Some("7.4".to_owned())), ("DIR".to_owned(), None)]);
+        let given = Recipe::read(text, None, &args);
+        assert_eq!((given.base.as_str(), given.copies.len()), ("php:7.4-fpm", 0));
+    }
+
+    #[test]
+    fn variables_of_many_stages_do_not_multiply() {
+        let many = |stages: usize| {
+            let variables = (0..1000).map(|n| format!("ENV V{n}=x\n")).collect::<String>();
+            let stage = |n: usize| format!("FROM s{n} AS s{}\n", n + 1);
+            let text = format!("FROM a AS s0\n{variables}{}", (0..stages).map(stage).collect::<String>());
+            Recipe::read(&text, None, &BTreeMap::new()) == Recipe::unknown()
+        };
+        assert_eq!([many(MAX_VARIABLES / 1000), many(MAX_VARIABLES / 1000 + 1)], [false, true]);
     }
 }

@@ -1,5 +1,5 @@
 //! Variables of a compose file (compose specification, "Interpolation"): what `.env` beside it says, and the
-//! defaults that the file gives.
+//! defaults that the file gives. Dockerfiles write theirs in the same way.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,20 @@ pub(super) struct Env(BTreeMap<String, String>);
 impl Env {
     /// Reads a `.env` file.
     pub fn read(text: &str) -> Self {
-        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-        let pairs = lines.filter_map(|line| line.trim_start_matches("export ").split_once('='));
-        let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
-        Env(pairs.map(|(name, text)| (name.trim().to_owned(), value(text))).collect())
+        Env(lines(text).map(|(_, name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// Sets a variable; nothing is known of one without a value.
+    pub fn set(&mut self, name: &str, value: Option<String>) {
+        match value {
+            Some(value) => self.0.insert(name.to_owned(), value),
+            None => self.0.remove(name),
+        };
+    }
+
+    /// How many variables are known.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// A text with the variables filled in that are known; the others stay as they are.
@@ -58,13 +68,28 @@ impl Env {
     }
 }
 
+/// The variables of a `.env` file: the line of each, counted from 1, the name and the value.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    lines.filter(|(_, line)| !line.starts_with('#')).filter_map(|(at, line)| {
+        let (name, value) = line.trim_start_matches("export ").split_once('=')?;
+        let value = value.trim();
+        let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let value = match quote {
+            Some(quote) => value[1..].split(quote).next().unwrap_or_default(),
+            None => value.split(" #").next().unwrap_or_default().trim_end(),
+        };
+        Some((at, name.trim(), value))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn variables_take_their_values_or_defaults() {
-        let env = Env::read("# a comment\nROOT=./web\nexport NAME = \"shop\"\nEMPTY=\n");
+        let env = Env::read("# a comment\nROOT=./web # where it lies\nexport NAME = \"shop\"\nEMPTY=\n");
         for (text, want) in [
             ("$ROOT:/srv", "./web:/srv"),
             ("${NAME}-${ROOT}", "shop-./web"),

@@ -4,10 +4,11 @@
 //! the PHP-FPMs of the services that its compose file describes, as far as images and commands leave no doubt
 //! about what those read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::environment::is_open;
 use super::root::inside;
 use super::walk::{Found, MAX_SIZE, is_dockerfile};
 use crate::deployment::{Network, Plan};
@@ -18,7 +19,10 @@ mod compose;
 mod container;
 mod dockerfile;
 mod env;
+mod merge;
+mod mounts;
 mod networks;
+mod variables;
 mod yaml;
 
 use compose::Service;
@@ -26,6 +30,7 @@ use container::{Container, Holds};
 use dockerfile::Recipe;
 use env::Env;
 use networks::Project;
+use variables::Text;
 
 /// Containers are looked at while no more files than this go into all of them together: a pattern may name many
 /// files, and many containers the same ones.
@@ -44,14 +49,28 @@ struct Repository<'a> {
     disk: &'a Disk,
     /// Its files that may be configuration of nginx or PHP-FPM.
     files: BTreeSet<PathBuf>,
-    /// The Dockerfiles that were read for services, by the stage that is built.
-    recipes: HashMap<PathBuf, HashMap<Option<String>, Option<Rc<Recipe>>>>,
+    /// Those of them that the environment may be filled into.
+    templates: BTreeSet<PathBuf>,
+    /// The Dockerfiles that were read for services, by the stage that is built and the arguments.
+    recipes: HashMap<PathBuf, HashMap<Wanted, Option<Rc<Recipe>>>>,
     /// How many files may still go into containers.
     left: usize,
     /// How many services may still be read.
     services: usize,
     /// How many PHP-FPMs may still be joined with an nginx.
     joined: usize,
+}
+
+/// Which image a Dockerfile is read for: the stage, and the arguments of the build.
+type Wanted = (Option<String>, BTreeMap<String, Option<String>>);
+
+/// How an image is built.
+struct Built {
+    recipe: Rc<Recipe>,
+    /// The directory that it is built in.
+    context: PathBuf,
+    /// The Dockerfile.
+    file: Text,
 }
 
 /// What a repository says of containers.
@@ -61,24 +80,30 @@ pub(super) struct Described {
     pub plans: Vec<(String, Plan)>,
     /// The compose files with more services than are read.
     pub beyond: Vec<PathBuf>,
+    /// The templates into which nothing is filled in that is not known.
+    pub filled: BTreeSet<PathBuf>,
 }
 
 /// A compose file that was read.
 struct Compose {
     path: PathBuf,
-    text: String,
+    text: Text,
     file: compose::File,
+    /// What its variables are filled in with.
+    env: Env,
 }
 
 /// The containers that a repository describes.
 pub(super) fn plans(root: &Path, found: &Found) -> Described {
     let Ok(disk) = Disk::new(root) else { return Described::default() };
-    let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools];
+    let files = [&found.nginx, &found.fragments, &found.fpm_mains, &found.fpm_pools, &found.by_environment];
     let files = files.into_iter().flatten().map(|path| inside(root, path)).collect();
+    let templates = found.by_environment.iter().map(|path| inside(root, path)).collect();
     let mut repository = Repository {
         root,
         disk: &disk,
         files,
+        templates,
         recipes: HashMap::new(),
         left: MAX_MAPS,
         services: MAX_SERVICES,
@@ -87,35 +112,56 @@ pub(super) fn plans(root: &Path, found: &Found) -> Described {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (dockerfiles, composes): (Vec<_>, Vec<_>) =
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
-    let composes: Vec<Compose> = composes.into_iter().map(|path| repository.compose(path)).collect();
+    let composes = merge::merged(composes.into_iter().map(|path| repository.compose(path)).collect());
     let mut described = Vec::new();
     for compose in &composes {
         let services = compose.file.services.iter();
-        let containers: Vec<Container> = services.map(|service| compose.container(service, &mut repository)).collect();
+        let containers: Vec<Container> =
+            services.map(|service| compose.container(service, &composes, &mut repository)).collect();
         described.extend(compose.plans(&mut repository, &containers, &composes));
     }
     for path in dockerfiles {
         if repository.recipes.get(path).is_some_and(|recipes| recipes.values().any(Option::is_some)) {
             continue;
         }
-        let recipe = Recipe::read(&repository.read(path).unwrap_or_default(), None);
-        let name = shown(&inside(root, path));
-        let container = Container::new(&recipe, path.parent().unwrap_or(root), name, &mut repository);
+        let file = repository.text(path);
+        let recipe = Recipe::read(&file.1, None, &BTreeMap::new());
+        let context = path.parent().unwrap_or(root);
+        let mut container = Container::new(&recipe, context, file.0.clone(), &mut repository);
+        container.environment = variables::of_image(&recipe, &file);
         let holds = container.holds(&repository).filter(|holds| holds.is_given);
         described.extend(holds.map(|holds| (container.name, holds.plan)));
     }
     // Several compose files often describe the same containers.
-    let mut known: HashMap<_, Vec<Option<Network>>> = HashMap::new();
+    let mut known: HashMap<_, Vec<(Option<Network>, _)>> = HashMap::new();
     described.retain(|(_, plan)| {
         let alike = known.entry(plan.maps.clone()).or_default();
-        let is_new = alike.iter().all(|other| !is_like(other.as_ref(), plan.network.as_ref()));
+        let is_same = |(network, environment): &(Option<Network>, _)| {
+            is_like(network.as_ref(), plan.network.as_ref()) && *environment == plan.environment
+        };
+        let is_new = !alike.iter().any(is_same);
         if is_new {
-            alike.push(plan.network.clone());
+            alike.push((plan.network.clone(), plan.environment.clone()));
         }
         is_new
     });
     let beyond = composes.into_iter().filter(|compose| compose.file.is_cut).map(|compose| compose.path).collect();
-    Described { plans: described, beyond }
+    let filled = filled(&repository, described.iter().map(|(_, plan)| plan));
+    Described { plans: described, beyond, filled }
+}
+
+/// The templates of which each container that has them knows the environment.
+fn filled<'a>(repository: &Repository<'_>, plans: impl Iterator<Item = &'a Plan>) -> BTreeSet<PathBuf> {
+    let mut filled: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    for plan in plans {
+        for map in plan.maps.iter().filter(|map| plan.templates.contains(&map.to)) {
+            let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
+            let text = repository.read(&path).unwrap_or_default();
+            let is_known = !text.lines().any(|line| is_open(line, plan.environment.as_deref()));
+            *filled.entry(path).or_insert(true) &= is_known;
+        }
+    }
+    filled.into_iter().filter(|(_, is_known)| *is_known).map(|(path, _)| path).collect()
 }
 
 /// Whether containers with the same files meet the same services.
@@ -133,9 +179,14 @@ impl Repository<'_> {
         String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_SIZE)
     }
 
+    /// The name of a file in reports, and its text; empty where it cannot be read.
+    fn text(&self, path: &Path) -> Text {
+        (shown(&inside(self.root, path)), self.read(path).unwrap_or_default().into())
+    }
+
     /// A compose file, with the variables that the `.env` beside it sets.
     fn compose(&mut self, path: &Path) -> Compose {
-        let text = self.read(path).unwrap_or_default();
+        let text = self.text(path);
         let env = path.parent().and_then(|directory| self.read(&directory.join(".env")));
         let env = env.map(|text| Env::read(&text)).unwrap_or_default();
         let file = compose::read(&text, &env);
@@ -146,19 +197,22 @@ impl Repository<'_> {
             }
             None => compose::File { is_cut: true, ..compose::File::default() },
         };
-        Compose { path: path.to_owned(), file, text }
+        Compose { path: path.to_owned(), file, text, env }
     }
 
-    /// The Dockerfile of a service that is built here, and the directory that it is built in.
-    fn recipe(&mut self, service: &Service, directory: &Path) -> Option<(Rc<Recipe>, PathBuf)> {
+    /// How the image of a service is built that is built here.
+    fn built(&mut self, service: &Service, directory: &Path) -> Option<Built> {
         let build = service.build.as_ref()?;
         let context = normalize(&directory.join(&build.context));
         let path = normalize(&context.join(&build.dockerfile));
-        let known = self.recipes.get(&path).and_then(|recipes| recipes.get(&build.target)).cloned();
-        let read = || self.read(&path).map(|text| Rc::new(Recipe::read(&text, build.target.as_deref())));
+        let file = self.text(&path);
+        let wanted = (build.target.clone(), build.args.clone());
+        let known = self.recipes.get(&path).and_then(|recipes| recipes.get(&wanted)).cloned();
+        let is_there = !file.1.is_empty();
+        let read = || is_there.then(|| Rc::new(Recipe::read(&file.1, build.target.as_deref(), &build.args)));
         let recipe = known.unwrap_or_else(read);
-        self.recipes.entry(path).or_default().insert(build.target.clone(), recipe.clone());
-        Some((recipe?, context))
+        self.recipes.entry(path).or_default().insert(wanted, recipe.clone());
+        Some(Built { recipe: recipe?, context, file })
     }
 }
 
@@ -180,11 +234,22 @@ fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container]
 
 impl Compose {
     /// The container of a service.
-    fn container(&self, service: &Service, repository: &mut Repository<'_>) -> Container {
+    fn container(&self, service: &Service, composes: &[Compose], repository: &mut Repository<'_>) -> Container {
         let directory = self.path.parent().unwrap_or(repository.root);
-        let recipe = repository.recipe(service, directory);
+        let built = repository.built(service, directory);
         let name = format!("service {} of {}", service.name, shown(&inside(repository.root, &self.path)));
-        Container::of_service(service, recipe, name, directory, repository)
+        let mut container = Container::of_service(service, built.as_ref(), name, directory, repository);
+        let image = built.map(|built| variables::of_image(&built.recipe, &built.file)).unwrap_or_default();
+        let files: Vec<_> = service.env_files.iter().map(|file| normalize(&directory.join(file))).collect();
+        let files: Vec<_> =
+            files.iter().map(|file| repository.read(file).is_some().then(|| repository.text(file))).collect();
+        container.environment = service.environment_over(image, &files, &self.env);
+        container.environment.is_whole &= service.extends.is_none() && container.knows_environment();
+        let is_beside = |other: &&Compose| other.path != self.path && other.path.parent() == self.path.parent();
+        let beside = composes.iter().filter(is_beside);
+        let same = beside.flat_map(|other| &other.file.services).filter(|other| other.name == service.name);
+        same.for_each(|other| other.leave_open(&mut container.environment));
+        container
     }
 
     /// The plans of its containers: each nginx with the PHP-FPMs that it may dial, and the PHP-FPMs of which no
@@ -231,7 +296,7 @@ impl Compose {
             services.flat_map(|service| std::iter::once(&service.name).chain(&service.aliases)).collect();
         Project {
             path: shown(&inside(root, &self.path)),
-            text: &self.text,
+            text: &self.text.1,
             file: &self.file,
             beside: beside.map(|other| &other.file).collect(),
             elsewhere: elsewhere.into_iter().cloned().collect(),

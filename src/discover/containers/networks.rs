@@ -37,8 +37,12 @@ impl Project<'_> {
             own: self.seen(own, own),
             services,
             elsewhere: own.extra_hosts.iter().chain(&self.elsewhere).cloned().collect(),
-            is_closed: is_own_network && !own.knows_others && !self.file.includes && !has_unknown_name,
-            is_nginx_alone: is_nginx_alone && names(networks).is_some(),
+            is_closed: is_own_network
+                && !own.knows_others
+                && own.extends.is_none()
+                && self.file.includes.is_empty()
+                && !has_unknown_name,
+            is_nginx_alone: is_nginx_alone && names(networks).is_some() && own.extends.is_none(),
             mounts: own.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
         }
     }
@@ -87,6 +91,7 @@ impl Project<'_> {
         let (name, other_name) = (format!("service:{}", own.name), format!("service:{}", other.name));
         match (here, there) {
             (Networks::Elsewhere, _) | (_, Networks::Elsewhere) => Way::Unknown,
+            _ if own.extends.is_some() || other.extends.is_some() => Way::Unknown,
             (Networks::Mode(mode), _) if *mode == other_name => Way::SameLoopback,
             (_, Networks::Mode(mode)) if *mode == name => Way::SameLoopback,
             (Networks::Mode(here), Networks::Mode(there)) if here == there && here != "none" => Way::SameLoopback,

@@ -97,23 +97,34 @@ impl Value {
 
     /// The entry of a key; `<<` brings in other mappings.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.layers().find_map(|entries| entries.iter().rev().find(|entry| entry.key == key))
+    }
+
+    /// The entries of a mapping with those that `<<` brings in, which stand before its own.
+    pub fn all_entries(&self) -> Vec<&Entry> {
+        let layers: Vec<_> = self.layers().collect();
+        layers.into_iter().rev().flatten().filter(|entry| entry.key != "<<").collect()
+    }
+
+    /// The entries of a mapping, then those of the mappings that `<<` brings in.
+    fn layers(&self) -> impl Iterator<Item = &[Entry]> {
         let mut asked = vec![self];
         let mut known = HashSet::new();
-        while known.len() < MAX_MERGED {
-            let next = asked.pop()?;
-            let Value::Map(entries) = next else { continue };
-            if !known.insert(std::ptr::from_ref(next)) {
-                continue;
+        std::iter::from_fn(move || {
+            while known.len() < MAX_MERGED {
+                let next = asked.pop()?;
+                let Value::Map(entries) = next else { continue };
+                if !known.insert(std::ptr::from_ref(next)) {
+                    continue;
+                }
+                match entries.iter().find(|entry| entry.key == "<<").map(|merged| &*merged.value) {
+                    Some(Value::List(all)) => asked.extend(all.iter().rev().map(|one| &**one)),
+                    one => asked.extend(one),
+                }
+                return Some(&**entries);
             }
-            if let Some(own) = entries.iter().rev().find(|entry| entry.key == key) {
-                return Some(own);
-            }
-            match entries.iter().find(|entry| entry.key == "<<").map(|merged| &*merged.value) {
-                Some(Value::List(all)) => asked.extend(all.iter().rev().map(|one| &**one)),
-                one => asked.extend(one),
-            }
-        }
-        None
+            None
+        })
     }
 
     /// The text of a key.
@@ -179,6 +190,8 @@ mod tests {
         let value = Value::read(text).unwrap();
         let service = value.get("s").unwrap();
         assert_eq!(service.text("image"), Some("nginx:1.25"));
+        let keys: Vec<_> = service.all_entries().into_iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["image", "volumes"]);
         let volumes: Vec<_> = service.get("volumes").unwrap().members().collect();
         assert_eq!(volumes[0], &Value::Text("a:/b".into()));
         assert_eq!(volumes[1].text("source"), Some("c"));
