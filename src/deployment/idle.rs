@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use ecow::{EcoString, eco_format};
 
 use super::candidates::candidates;
+use super::pages::settings;
 use super::{HandOver, Nginx, Site};
 use crate::nginx::ast::Directive;
 use crate::nginx::branches;
@@ -62,29 +63,13 @@ fn location(config: &Config, level: LevelId) -> Option<(LevelId, &Directive)> {
     Some((place, config.level(place).opener.as_deref().filter(|opener| opener.name() == "location")?))
 }
 
-/// Whether a line of a server or around it names a location, or may: code of a module is not in view.
+/// Whether a line of a server names a location, or may: code of a module is not in view.
 fn is_named(config: &Config, server: LevelId, name: &str) -> bool {
-    let names = |level: LevelId| {
-        config.level(level).settings.iter().any(|setting| {
-            let is_program = ["_by_lua", "js_", "perl"].iter().any(|part| setting.name().contains(part));
-            let by_variable = |text: &str| text.starts_with('@') && text.contains('$') || text == "$";
-            is_program || setting.args.iter().any(|word| word.text.contains(name) || by_variable(&word.text))
-        })
-    };
-    let mut pending: Vec<LevelId> = config.outwards(server).collect();
-    let around = pending.len();
-    let mut at = 0;
-    while let Some(level) = pending.get(at).copied() {
-        if names(level) {
-            return true;
-        }
-        // Of the levels around, only the server's own blocks count.
-        if at == 0 || at >= around {
-            pending.extend(&config.level(level).blocks);
-        }
-        at += 1;
-    }
-    false
+    settings(config, server).into_iter().any(|setting| {
+        let is_program = ["_by_lua", "js_", "perl"].iter().any(|part| setting.name().contains(part));
+        let by_variable = |text: &str| text.starts_with('@') && text.contains('$');
+        is_program || setting.args.iter().any(|word| word.text.contains(name) || by_variable(&word.text))
+    })
 }
 
 /// Addresses that fit a location and all that it stands in.

@@ -40,6 +40,7 @@ pub mod nearest;
 pub mod network;
 pub mod opcache;
 pub mod openings;
+pub mod pages;
 pub mod params;
 pub mod places;
 pub mod plan;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ecow::{EcoString, eco_format};
 
+use super::pages::Pages;
 use super::scripts::{ROOTS, Root};
 use super::{HandOver, Nginx, Protocol};
 use crate::host::{Host, Kind, normalize};
@@ -51,6 +52,8 @@ pub struct Site {
     pub locations: Locations,
     /// The locations that `auth_request` and `mirror` ask for beside a request of the client, each with the directive.
     pub asked: BTreeSet<(LevelId, &'static str)>,
+    /// Its error pages.
+    pub pages: Pages,
     /// The scripts that `try_files`, `error_page` and `rewrite` name, with the place.
     pub named: Box<[(EcoString, Span)]>,
     /// Requests, followed.
@@ -109,6 +112,9 @@ pub fn sites(nginx: &Nginx, host: &dyn Host) -> Vec<Site> {
         let place = |(uri, name)| Some((site.locations.place(uri)?, name));
         site.asked = asks.into_iter().filter_map(place).collect();
     }
+    for site in &mut sites {
+        site.pages = Pages::new(nginx, site, nginx.servers[site.number].level, host);
+    }
     // How much is listed is bounded for all servers together, the first ones first.
     let mut shelf = Shelf::new(host, MAX_LISTED);
     let files = |site: &Site| if site.serves_php(nginx) { site.files(nginx, &mut shelf) } else { Vec::new() };
@@ -126,8 +132,8 @@ impl Site {
         let level = nginx.servers[number].level;
         let locations = Locations::new(&nginx.config, level, &nginx.patterns);
         let named = named(&nginx.config, level);
-        let (asked, visits) = Default::default();
-        Site { number, locations, asked, named, visits, front: None, server: Some(level) }
+        let (asked, pages, visits) = Default::default();
+        Site { number, locations, asked, pages, named, visits, front: None, server: Some(level) }
     }
 
     /// Whether all of the server is in view, and something in it is PHP.

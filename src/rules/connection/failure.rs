@@ -1,10 +1,10 @@
 //! What a request gets whose back end fails: the failure's own status, what `error_page` makes of it, or the answer
 //! of another peer.
 
+use super::pages::{self, Answer};
 use crate::deployment::access::{Verdict, WRITE};
 use crate::deployment::{Dial, HandOver, Machine, Nginx, PoolId, Reach};
 use crate::finding::{Finding, Severity};
-use crate::nginx::levels::LevelId;
 use crate::values::address::Address;
 
 /// What a request gets, and how much that matters.
@@ -36,8 +36,10 @@ impl Failure {
 
     /// What requests get where a hand-over fails with a status.
     pub fn answered(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u16) -> Self {
-        let status = page_status(machine, nginx, hand_over, status);
-        Failure { status, severity: if status < 400 { Severity::Warning } else { Severity::Error } }
+        let Answer { status, is_served } = pages::answer(machine, nginx, hand_over, status);
+        // A page for the failure hides nothing from who wants the site itself.
+        let is_hidden = status < 400 && is_served;
+        Failure { status, severity: if is_hidden { Severity::Warning } else { Severity::Error } }
     }
 
     /// What requests get where a script answers with a status: `auth_request` takes 2xx, 401 and 403 only.
@@ -89,51 +91,6 @@ pub(in crate::rules) fn retries_are_off(nginx: &Nginx, hand_over: &HandOver) -> 
     let tries = nginx.config.effective(hand_over.level, tries);
     classes.is_some_and(|found| found.args.iter().any(|word| word.text == "off"))
         || tries.is_some_and(|found| found.arg(0) == Some("1"))
-}
-
-/// The status after `error_page`: nginx looks for a page once and asks for no page of the page.
-fn page_status(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u16) -> u16 {
-    let pages = nginx.config.effective_list(hand_over.level, "error_page");
-    let shown = status.to_string();
-    let page = pages.into_iter().find(|page| page.args.iter().any(|word| word.text == shown));
-    let Some(page) = page else { return status };
-    let Some((target, words)) = page.args.split_last() else { return status };
-    let target = target.text.split('?').next().unwrap_or_default();
-    let change = words.last().and_then(|word| word.text.strip_prefix('='));
-    let locations = nginx.sites.get(hand_over.server).map(|site| &site.locations);
-    let place = locations.and_then(|locations| locations.place(target));
-    // A location that is not in view may be in a file that is not.
-    if target.starts_with('@') && place.is_none() {
-        return if locations.is_some() && nginx.is_whole { 500 } else { 200 };
-    }
-    if !target.starts_with(['/', '@', '$']) {
-        return change.and_then(|code| code.parse().ok()).filter(|code| (301..309).contains(code)).unwrap_or(302);
-    }
-    let fails = place.is_some_and(|place| is_dead(machine, nginx, hand_over, place));
-    match change {
-        None => status,
-        Some("") if fails => 502,
-        Some("") => place.and_then(|place| returned(nginx, place)).unwrap_or(200),
-        Some(code) => code.parse().unwrap_or(200),
-    }
-}
-
-/// Whether nobody answers at the hand-over of a level: at the one that has failed, or at another one.
-fn is_dead(machine: &Machine, nginx: &Nginx, failed: &HandOver, level: LevelId) -> bool {
-    if level == failed.level {
-        // A file that is there is answered all the same.
-        return nginx.config.own(level, "try_files").next().is_none();
-    }
-    let number = nginx.hand_overs.iter().position(|hand_over| hand_over.level == level);
-    let nginx_number = machine.nginx.iter().position(|other| std::ptr::eq(other, nginx));
-    let (Some(number), Some(nginx_number)) = (number, nginx_number) else { return false };
-    let mut dials = machine.dials_of_hand_over(nginx_number, number).iter().peekable();
-    dials.peek().is_some() && dials.all(|dial| dial.reach.is_nowhere())
-}
-
-/// The status of a `return` on a level.
-fn returned(nginx: &Nginx, level: LevelId) -> Option<u16> {
-    nginx.config.own(level, "return").next()?.arg(0)?.parse().ok()
 }
 
 /// The directive that asks for the location of a hand-over beside a request of the client: `auth_request` or `mirror`.

@@ -18,6 +18,7 @@ mod listener_missing;
 mod listener_not_running;
 mod loopback_across_containers;
 mod networks_disjoint;
+mod pages;
 mod pool_unreachable;
 mod resolver_missing;
 mod shared_listener;

@@ -1,9 +1,10 @@
 //! Pools of a PHP version that nothing uses: left behind, or not moved, by an upgrade.
 
-use crate::deployment::{Deployment, Machine, Protocol, Target};
+use crate::deployment::{Deployment, Machine, Protocol, Reach, Target};
 use crate::finding::Severity;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
+use crate::values::address::Address;
 
 pub(super) static RULE: Rule = rule!(
     loading / "version-directory-mismatch",
@@ -13,8 +14,9 @@ pub(super) static RULE: Rule = rule!(
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in deployment.machines.iter().filter(|machine| every_dial_is_known(machine)) {
-        let is_used = |master: usize| machine.callers.keys().any(|pool| pool.master == master);
-        let used: Vec<_> = (0..machine.masters.len()).filter(|master| is_used(*master)).collect();
+        let is_dialled = |master: usize| machine.callers.keys().any(|pool| pool.master == master);
+        let used: Vec<_> = (0..machine.masters.len()).filter(|master| is_dialled(*master)).collect();
+        let is_used = |master: usize| is_dialled(master) || is_missed(machine, master);
         for (id, pool) in machine.pools() {
             let master = &machine.masters[id.master];
             let siblings: Vec<_> = used.iter().map(|used| &machine.masters[*used]).collect();
@@ -40,9 +42,19 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     }
 }
 
+/// Whether a dial that reaches nobody is meant for a master: the rules of the connection tell of it.
+fn is_missed(machine: &Machine, master: usize) -> bool {
+    let version = format!("php{}", machine.masters[master].layout.version);
+    machine.dials.iter().filter(|dial| dial.reach == Reach::Nobody).any(|dial| {
+        let is_named = matches!(&dial.address, Address::Unix(path) if path.contains(&version));
+        is_named || dial.nearest.is_some_and(|nearest| nearest.pool.master == master)
+    })
+}
+
 fn every_dial_is_known(machine: &Machine) -> bool {
     let mut hand_overs = machine.nginx.iter().flat_map(|nginx| &nginx.hand_overs);
     hand_overs.all(|hand_over| {
-        hand_over.protocol != Protocol::Fastcgi || !matches!(hand_over.target, Target::Unknown | Target::Branches(_))
+        let is_known = !hand_over.is_idle && !matches!(hand_over.target, Target::Unknown | Target::Branches(_));
+        hand_over.protocol != Protocol::Fastcgi || is_known
     })
 }

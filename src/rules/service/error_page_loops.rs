@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error_page;
 use crate::deployment::{Deployment, HandOver, Nginx};
-use crate::nginx::locations::{Found, Locations};
+use crate::nginx::locations::{Found, Location, Locations, Takes};
 use crate::nginx::regex::Patterns;
 use crate::rules::connection::server_name;
 use crate::rules::{Findings, Rule, rule};
@@ -55,5 +55,9 @@ fn returns(hand_over: &HandOver, locations: &Locations, path: &str, nginx: &Ngin
     let has_files = nginx.config.own(hand_over.level, "try_files").next().is_some();
     let path = path.split('?').next().unwrap_or_default();
     let is_path = path.starts_with('/') && !path.contains('$');
-    is_path && !has_files && matches!(locations.find(path), Found::At(location, _) if location.level == hand_over.level)
+    // Of a location that is there for the page alone nobody wants another page.
+    let is_others = |location: &Location| {
+        location.level == hand_over.level && !(matches!(location.takes, Takes::Exact) && location.text == path)
+    };
+    is_path && !has_files && matches!(locations.find(path), Found::At(location, _) if is_others(location))
 }
