@@ -676,7 +676,7 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     }
     let (status, text) = run(here.path(), "check dump --color never");
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("PHP-FPM's configuration (--fpm-conf): "), "{text}");
+    assert!(text.contains("PHP-FPM's configuration (its files, named as well): "), "{text}");
     // What was captured on a host belongs to the tree of that host.
     write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
     let (status, text) = run(here.path(), "check dump root --format compact");
@@ -1176,6 +1176,57 @@ fn a_compose_file_beats_a_root_shaped_folder() {
             assert_eq!(text.contains("into containers"), want == 0, "{path}: {text}");
         }
     }
+}
+
+#[test]
+fn a_fragment_is_checked_as_far_as_it_goes() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "up.conf", "upstream php {\n}\n");
+    write(here.path(), "open.conf", "upstream php {\n    include php.d/*.conf;\n}\n");
+    write(here.path(), "params", "fastcgi_param REQUEST_METHOD $request_method;\n");
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "group.conf", SITE.replace("unix:/run/b.sock", "php"));
+    write(here.path(), "name.conf", SITE.replace("unix:/run/b.sock", "$host:9000"));
+    let (status, text) = run(here.path(), "check up.conf --format compact");
+    assert_eq!((status, text.contains("the group php has no servers [upstream-empty]")), (1, true), "{text}");
+    assert_eq!(run(here.path(), "check open.conf --format compact"), (0, String::new()));
+    // What is not checked is what something here hangs on.
+    let unchecked = |file: &str| {
+        let (_, text) = run(here.path(), &format!("check {file} --color never"));
+        let lines = text.lines().filter(|line| line.starts_with("  ")).map(str::trim).map(str::to_owned);
+        (lines.collect::<Vec<_>>(), text.lines().last().unwrap().to_owned())
+    };
+    let (lines, last) = unchecked("params");
+    assert!(lines.is_empty() && last.contains("1 file (0 servers, 0 hand-overs, 0 pools)"), "{lines:?} {last}");
+    let pools = "PHP-FPM's configuration (its files, named as well): listener-missing";
+    assert_eq!(unchecked("site.conf").0, [pools]);
+    assert_eq!(unchecked("group.conf").0, ["whether another file defines the group php (--root): upstream-undefined"]);
+    assert_eq!(unchecked("name.conf").0[..1], ["the files that may set a resolver (--root): resolver-missing"]);
+}
+
+#[test]
+fn main_files_of_options_are_found_as_they_are_named() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "tree/etc/nginx/nginx.conf", MAIN);
+    write(here.path(), "tree/etc/nginx/conf.d/site.conf", SITE);
+    write(here.path(), "tree/etc/php/8.2/fpm/php-fpm.conf", "[global]\n".to_owned() + POOL);
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "work/site.conf", SITE);
+    let whole = here.path().join("tree/etc/php/8.2/fpm/php-fpm.conf").display().to_string();
+    for words in [
+        "check tree --fpm-conf /etc/php/8.2/fpm/php-fpm.conf".to_owned(),
+        "check tree --fpm-conf etc/php/8.2/fpm/php-fpm.conf".into(),
+        "check tree --fpm-conf tree/etc/php/8.2/fpm/php-fpm.conf".into(),
+        format!("check --root tree --nginx-conf tree/etc/nginx/nginx.conf --fpm-conf {whole}"),
+        "check site.conf --fpm-conf tree/etc/php/8.2/fpm/php-fpm.conf".into(),
+        format!("check site.conf --fpm-conf {whole}"),
+    ] {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{words}: {text}");
+    }
+    let (status, text) =
+        run(&here.path().join("work"), "check site.conf --fpm-conf ../tree/etc/php/8.2/fpm/php-fpm.conf");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
 }
 
 #[test]

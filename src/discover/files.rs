@@ -10,7 +10,7 @@ use super::capture::Capture;
 use super::encoding::not_text;
 use super::implied::include_base;
 use super::recognise::{self, Recognised};
-use super::{DiscoverError, Plans, unreadable};
+use super::{DiscoverError, Plans, pinned, unreadable};
 use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
@@ -101,9 +101,10 @@ impl Files {
             let path = file.canonicalize().map_err(|source| unreadable(&file, source))?;
             absolute.push((file, path));
         }
-        let below = absolute.iter().all(|(_, path)| path.starts_with(&here));
+        let pins = selection.files().chain(&selection.php_inis).filter_map(|pin| pin.canonicalize().ok());
+        let below = pins.chain(absolute.iter().map(|(_, path)| path.clone())).all(|path| path.starts_with(&here));
         let root = if below { here } else { PathBuf::from("/") };
-        let mut plan = Plan::new(root.clone(), View::Files, selection.clone());
+        let mut plan = Plan::new(root.clone(), View::Files, pinned(selection.clone(), &root));
         // What lies elsewhere is called by its whole path.
         plan.shown_prefix = if below { String::new() } else { "/".into() };
         let mut files = Vec::new();
@@ -177,7 +178,7 @@ impl Files {
                 Recognised::Nothing => return Err(not_recognised()),
             }
         }
-        if let ([only], [_, ..]) = (&files[..], &plan.selection.php_inis[..]) {
+        if let ([only], true) = (&files[..], plan.selection.php_inis.len() > selection.php_inis.len()) {
             let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
             return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
         }
