@@ -1205,6 +1205,29 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
 }
 
 #[test]
+fn pools_beside_the_main_file_that_includes_them_are_read_through_it() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "www.conf", POOL.replace("static", "dynamic"));
+    write(here.path(), "site.conf", SITE);
+    let lines = |words: &str| run(here.path(), &format!("check {words} --format compact")).1.lines().count();
+    let both = "site.conf php-fpm.conf www.conf";
+    let (status, text) = run(here.path(), &format!("check {both} --format compact"));
+    assert_eq!((status, text.lines().count()), (1, 2), "{text}");
+    assert!(text.contains("no pool listens on /run/b.sock"), "{text}");
+    assert!(text.contains("www.conf:4:1: error: pool www sets no `pm.min_spare_servers`"), "{text}");
+    // On its own, a pool may be completed by other files.
+    assert_eq!(lines("www.conf"), 0);
+    let (_, text) = run(here.path(), "check www.conf --color never");
+    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (the files of"), "{text}");
+    // Where they lie in the folder that it includes, they are read once.
+    write(here.path(), "fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "fpm/pool.d/www.conf", POOL);
+    let (_, text) = run(here.path(), "check site.conf fpm fpm/pool.d fpm/pool.d/www.conf --color never");
+    assert!(text.contains("(1 server, 1 hand-over, 1 pool)"), "{text}");
+}
+
+#[test]
 fn main_files_of_options_are_found_as_they_are_named() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "tree/etc/nginx/nginx.conf", MAIN);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
-use super::implied::include_base;
+use super::implied::{include_base, take_in_pools};
 use super::recognise::{self, Recognised};
 use super::{DiscoverError, Plans, pinned, unreadable};
 use super::{embedded, environment};
@@ -182,6 +182,7 @@ impl Files {
             let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
             return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
         }
+        take_in_pools(&mut plan);
         let mut hosts: Vec<_> = plans.plans.iter_mut().filter(|plan| !plan.unless_loaded).collect();
         match hosts.as_mut_slice() {
             // What was captured on a host belongs to its tree.
