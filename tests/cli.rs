@@ -1297,6 +1297,21 @@ fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
 }
 
 #[test]
+fn files_elsewhere_never_reach_into_this_machine() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx/sites/a", SITE.replace("location", "include snippets/b; location"));
+    write(here.path(), "nginx/snippets/b", "gzip maybe;\n");
+    // There is such a directory on every host, and it is not meant.
+    write(here.path(), "fpm.conf", "[global]\ninclude = /etc/*.conf\n");
+    fs::create_dir(here.path().join("work")).unwrap();
+    let work = here.path().join("work");
+    let (_, text) = run(&work, "check ../nginx/sites/a --format compact");
+    assert!(text.contains("/nginx/snippets/b:1:6: error: `gzip` does not take `maybe`"), "{text}");
+    let (status, text) = run(&work, "check ../fpm.conf --color never");
+    assert_eq!((status, text.contains("what PHP-FPM includes by /etc/*.conf")), (0, true), "{text}");
+}
+
+#[test]
 fn what_a_shell_substitutes_is_read_as_it_comes() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "www.conf", POOL);
