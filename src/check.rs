@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
-use crate::deployment::{Deployment, Machine, Plan, Predicted, View, build};
+use crate::deployment::{Deployment, Machine, Nginx, Plan, Predicted, View, build};
 use crate::discover::environment::{explain, hangs_on_environment};
 use crate::discover::{self, Given, Plans};
 use crate::finding::{Finding, Severity, Unchecked, sort_and_merge};
@@ -324,7 +324,7 @@ fn versions(machine: &Machine) -> impl Iterator<Item = String> {
 }
 
 fn count(machine: &Machine, summary: &mut Summary) {
-    summary.servers += machine.nginx.iter().map(|nginx| nginx.servers.len()).sum::<usize>();
+    summary.servers += machine.nginx.iter().map(Nginx::written_servers).sum::<usize>();
     summary.handovers += machine.nginx.iter().map(|nginx| nginx.hand_overs.len()).sum::<usize>();
     summary.pools += machine.masters.iter().map(|master| master.pools.len()).sum::<usize>();
 }

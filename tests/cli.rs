@@ -676,7 +676,7 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     }
     let (status, text) = run(here.path(), "check dump --color never");
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("PHP-FPM's configuration (--fpm-conf): "), "{text}");
+    assert!(text.contains("PHP-FPM's configuration (its files, named as well): "), "{text}");
     // What was captured on a host belongs to the tree of that host.
     write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
     let (status, text) = run(here.path(), "check dump root --format compact");
@@ -1179,6 +1179,80 @@ fn a_compose_file_beats_a_root_shaped_folder() {
 }
 
 #[test]
+fn a_fragment_is_checked_as_far_as_it_goes() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "up.conf", "upstream php {\n}\n");
+    write(here.path(), "open.conf", "upstream php {\n    include php.d/*.conf;\n}\n");
+    write(here.path(), "params", "fastcgi_param REQUEST_METHOD $request_method;\n");
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "group.conf", SITE.replace("unix:/run/b.sock", "php"));
+    write(here.path(), "name.conf", SITE.replace("unix:/run/b.sock", "$host:9000"));
+    let (status, text) = run(here.path(), "check up.conf --format compact");
+    assert_eq!((status, text.contains("the group php has no servers [upstream-empty]")), (1, true), "{text}");
+    assert_eq!(run(here.path(), "check open.conf --format compact"), (0, String::new()));
+    // What is not checked is what something here hangs on.
+    let unchecked = |file: &str| {
+        let (_, text) = run(here.path(), &format!("check {file} --color never"));
+        let lines = text.lines().filter(|line| line.starts_with("  ")).map(str::trim).map(str::to_owned);
+        (lines.collect::<Vec<_>>(), text.lines().last().unwrap().to_owned())
+    };
+    let (lines, last) = unchecked("params");
+    assert!(lines.is_empty() && last.contains("1 file (0 servers, 0 hand-overs, 0 pools)"), "{lines:?} {last}");
+    let pools = "PHP-FPM's configuration (its files, named as well): listener-missing";
+    assert_eq!(unchecked("site.conf").0, [pools]);
+    assert_eq!(unchecked("group.conf").0, ["whether another file defines the group php (--root): upstream-undefined"]);
+    assert_eq!(unchecked("name.conf").0[..1], ["the files that may set a resolver (--root): resolver-missing"]);
+}
+
+#[test]
+fn pools_beside_the_main_file_that_includes_them_are_read_through_it() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "www.conf", POOL.replace("static", "dynamic"));
+    write(here.path(), "site.conf", SITE);
+    let lines = |words: &str| run(here.path(), &format!("check {words} --format compact")).1.lines().count();
+    let both = "site.conf php-fpm.conf www.conf";
+    let (status, text) = run(here.path(), &format!("check {both} --format compact"));
+    assert_eq!((status, text.lines().count()), (1, 2), "{text}");
+    assert!(text.contains("no pool listens on /run/b.sock"), "{text}");
+    assert!(text.contains("www.conf:4:1: error: pool www sets no `pm.min_spare_servers`"), "{text}");
+    // On its own, a pool may be completed by other files.
+    assert_eq!(lines("www.conf"), 0);
+    let (_, text) = run(here.path(), "check www.conf --color never");
+    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (the files of"), "{text}");
+    // Where they lie in the folder that it includes, they are read once.
+    write(here.path(), "fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "fpm/pool.d/www.conf", POOL);
+    let (_, text) = run(here.path(), "check site.conf fpm fpm/pool.d fpm/pool.d/www.conf --color never");
+    assert!(text.contains("(1 server, 1 hand-over, 1 pool)"), "{text}");
+}
+
+#[test]
+fn main_files_of_options_are_found_as_they_are_named() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "tree/etc/nginx/nginx.conf", MAIN);
+    write(here.path(), "tree/etc/nginx/conf.d/site.conf", SITE);
+    write(here.path(), "tree/etc/php/8.2/fpm/php-fpm.conf", "[global]\n".to_owned() + POOL);
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "work/site.conf", SITE);
+    let whole = here.path().join("tree/etc/php/8.2/fpm/php-fpm.conf").display().to_string();
+    for words in [
+        "check tree --fpm-conf /etc/php/8.2/fpm/php-fpm.conf".to_owned(),
+        "check tree --fpm-conf etc/php/8.2/fpm/php-fpm.conf".into(),
+        "check tree --fpm-conf tree/etc/php/8.2/fpm/php-fpm.conf".into(),
+        format!("check --root tree --nginx-conf tree/etc/nginx/nginx.conf --fpm-conf {whole}"),
+        "check site.conf --fpm-conf tree/etc/php/8.2/fpm/php-fpm.conf".into(),
+        format!("check site.conf --fpm-conf {whole}"),
+    ] {
+        let (status, text) = run(here.path(), &format!("{words} --format compact"));
+        assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{words}: {text}");
+    }
+    let (status, text) =
+        run(&here.path().join("work"), "check site.conf --fpm-conf ../tree/etc/php/8.2/fpm/php-fpm.conf");
+    assert_eq!((status, text.contains("no pool listens on /run/b.sock")), (1, true), "{text}");
+}
+
+#[test]
 fn what_holds_nothing_is_told_as_what_it_is() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "empty.conf", "");
@@ -1220,6 +1294,21 @@ fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
     let (_, text) = run(&here.path().join("sites-enabled"), "check . ../www.conf --format compact");
     let whole = here.path().canonicalize().unwrap();
     assert_eq!(text, format!("{}/{found}", whole.display()));
+}
+
+#[test]
+fn files_elsewhere_never_reach_into_this_machine() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx/sites/a", SITE.replace("location", "include snippets/b; location"));
+    write(here.path(), "nginx/snippets/b", "gzip maybe;\n");
+    // There is such a directory on every host, and it is not meant.
+    write(here.path(), "fpm.conf", "[global]\ninclude = /etc/*.conf\n");
+    fs::create_dir(here.path().join("work")).unwrap();
+    let work = here.path().join("work");
+    let (_, text) = run(&work, "check ../nginx/sites/a --format compact");
+    assert!(text.contains("/nginx/snippets/b:1:6: error: `gzip` does not take `maybe`"), "{text}");
+    let (status, text) = run(&work, "check ../fpm.conf --color never");
+    assert_eq!((status, text.contains("what PHP-FPM includes by /etc/*.conf")), (0, true), "{text}");
 }
 
 #[test]

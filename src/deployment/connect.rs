@@ -9,7 +9,7 @@ use super::back_ends::BackEnd;
 use super::nearest::{Candidates, Nearest};
 use super::places::Places;
 use super::pools::addresses;
-use super::{Gap, HandOver, Machine, Master, Pool, PoolId, Target};
+use super::{Gap, HandOver, Machine, Master, Pool, PoolId, Target, View};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};
 use crate::php::load::IncludeProblem;
@@ -281,7 +281,8 @@ impl Index {
             return Reach::Pools(vec![id]);
         }
         if !machine.has_masters_near() {
-            return Reach::Unknown("PHP-FPM's configuration", "--fpm-conf");
+            let supplies = if machine.view == View::Files { "its files, named as well" } else { "--fpm-conf" };
+            return Reach::Unknown("PHP-FPM's configuration", supplies);
         }
         if !self.complete {
             return Reach::Unknown("where every pool listens", "--facts");

@@ -152,6 +152,12 @@ pub struct Branch {
 }
 
 impl Nginx {
+    /// How many servers are written: a snippet is looked at as if it stood in one, and holds none.
+    pub fn written_servers(&self) -> usize {
+        let opener = |server: &&Server| self.config.level(server.level).opener.is_some();
+        self.servers.iter().filter(opener).count()
+    }
+
     /// Reads servers, groups and hand-overs out of a configuration.
     pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path, view: View) -> Self {
         let worker = worker(&config, facts, main);

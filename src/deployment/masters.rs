@@ -47,7 +47,8 @@ fn read_all(
         let layout = MasterLayout::of(main);
         let configuration = read(host, &layout, facts, sources).map_err(|source| unreadable(main, source))?;
         let ini = ini(host, &layout, selection, sources);
-        masters.push(Master::new(configuration, layout, ini, facts, true));
+        let master = Master::new(configuration, layout, ini, facts, true);
+        masters.push(Master { is_whole: selection.fpm_is_whole, ..master });
     }
     for test in &selection.fpm_tests {
         let printed = load_test_output(host, sources, test).map_err(|source| unreadable(test, source))?;

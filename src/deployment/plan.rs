@@ -127,6 +127,9 @@ pub struct Selection {
     pub fpm_tests: Vec<PathBuf>,
     /// Pool files that belong to a master whose main file is not in view.
     pub fpm_pools: Vec<PathBuf>,
+    /// Whether the main files of PHP-FPM bring all that their pools are made of, though other files of the host are not
+    /// in view.
+    pub fpm_is_whole: bool,
     /// php.ini files in the order in which they are read; empty for the masters' own.
     pub php_inis: Vec<PathBuf>,
     /// nginx's `-p`.

@@ -22,6 +22,8 @@ use crate::values::address::{Endpoint, Listen, MAX_SOCKET_PATH};
 /// An FPM master process and what it reads.
 #[derive(Debug)]
 pub struct Master {
+    /// Whether the user names all that it reads, though other files of the host are not in view.
+    pub is_whole: bool,
     /// Its files and settings.
     pub configuration: Configuration,
     /// Where its packaging puts things.
@@ -235,6 +237,7 @@ impl Master {
         let prefix = known.unwrap_or_else(|| layout.prefix.clone());
         let flag = command.iter().any(|word| word == "-R" || word == "--allow-to-run-as-root");
         let mut master = Master {
+            is_whole: false,
             state: if runs { State::Started } else { super::masters::master_state(&layout, fact, facts) },
             allow_root: fact.and_then(|fact| fact.allow_root).unwrap_or(flag),
             service: None,
@@ -284,7 +287,7 @@ impl Master {
     /// others, and the official images bring a pool that a file of one's own completes.
     pub fn is_complete(&self, view: View) -> bool {
         let in_image = self.layout.main.starts_with("/usr/local/etc") && !self.configuration.has_main;
-        !view.is_partial() && !in_image && !self.configuration.is_cut()
+        (self.is_whole || !view.is_partial()) && !in_image && !self.configuration.is_cut()
     }
 
     /// Whether its build may know a directive. The official images are built without the options that

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
-use super::implied::include_base;
+use super::implied::{include_base, take_in_pools};
 use super::recognise::{self, Recognised};
-use super::{DiscoverError, Plans, unreadable};
+use super::{DiscoverError, Plans, pinned, unreadable};
 use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
+use crate::host::disk::Disk;
 use crate::host::overlay::Added;
-use crate::host::{MAX_FILE, ReadError, disk, shown};
+use crate::host::{MAX_FILE, ReadError, disk, layout, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -92,8 +93,9 @@ impl Files {
         self.named.is_empty() && self.streams.is_empty()
     }
 
-    /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, so that absolute paths
-    /// in them never reach this machine's own files.
+    /// Plans one deployment. Its root is `base`, the working directory, where all files lie below it, and otherwise the
+    /// directory that holds them all, so that absolute paths in them reach this machine's own files only where one of
+    /// them is such a file.
     pub fn plan(self, base: &Path, selection: &Selection, plans: &mut Plans) -> Result<(), DiscoverError> {
         let here = base.canonicalize().map_err(|source| unreadable(base, source))?;
         let mut absolute = Vec::new();
@@ -101,11 +103,16 @@ impl Files {
             let path = file.canonicalize().map_err(|source| unreadable(&file, source))?;
             absolute.push((file, path));
         }
-        let below = absolute.iter().all(|(_, path)| path.starts_with(&here));
-        let root = if below { here } else { PathBuf::from("/") };
-        let mut plan = Plan::new(root.clone(), View::Files, selection.clone());
+        let pins = selection.files().chain(&selection.php_inis).filter_map(|pin| pin.canonicalize().ok());
+        let places: Vec<PathBuf> = pins.chain(absolute.iter().map(|(_, path)| path.clone())).collect();
+        let below = places.iter().all(|path| path.starts_with(&here));
+        let root = if below { here } else { root_around(&places) };
+        let mut plan = Plan::new(root.clone(), View::Files, pinned(selection.clone(), &root));
         // What lies elsewhere is called by its whole path.
-        plan.shown_prefix = if below { String::new() } else { "/".into() };
+        plan.shown_prefix = match below {
+            true => String::new(),
+            false => format!("{}/", root.display().to_string().trim_end_matches('/')),
+        };
         let mut files = Vec::new();
         for (named, path) in absolute {
             let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
@@ -177,10 +184,11 @@ impl Files {
                 Recognised::Nothing => return Err(not_recognised()),
             }
         }
-        if let ([only], [_, ..]) = (&files[..], &plan.selection.php_inis[..]) {
+        if let ([only], true) = (&files[..], plan.selection.php_inis.len() > selection.php_inis.len()) {
             let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
             return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
         }
+        take_in_pools(&mut plan);
         let mut hosts: Vec<_> = plans.plans.iter_mut().filter(|plan| !plan.unless_loaded).collect();
         match hosts.as_mut_slice() {
             // What was captured on a host belongs to its tree.
@@ -194,6 +202,21 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// The directory that holds all these files; the top, where one of them lies where this host's programs read it.
+fn root_around(places: &[PathBuf]) -> PathBuf {
+    let top = Path::new("/");
+    let is_own = |place: &PathBuf| Disk::new(top).is_ok_and(|host| layout::is_configuration(&host, place));
+    let around = |place: &PathBuf| place.parent().map(Path::to_owned);
+    let Some(mut root) = places.first().and_then(around).filter(|_| !places.iter().any(is_own)) else {
+        return top.into();
+    };
+    while !places.iter().all(|place| place.starts_with(&root)) && root.pop() {}
+    // What sites include relatively lies above them.
+    let is_repository = |directory: &&Path| directory.join(".git").exists();
+    let is_nginx = |directory: &&Path| directory.file_name().is_some_and(|name| name == "nginx");
+    root.ancestors().find(is_repository).or_else(|| root.ancestors().find(is_nginx)).unwrap_or(&root).to_owned()
 }
 
 /// A fragment, with the directory where its relative includes begin.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::deployment::{Plan, View};
+use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::layout::MasterLayout;
 use crate::host::overlay::PathMap;
@@ -36,6 +36,34 @@ pub(super) fn implied_maps(plan: &mut Plan) {
             }
         }
     }
+    plan.maps.extend(maps);
+}
+
+/// Has pool files that are named beside the main file of their PHP-FPM read through it: where they lie, if it includes
+/// them there, and otherwise as if they lay in the directory that it includes and that is not here.
+pub(super) fn take_in_pools(plan: &mut Plan) {
+    let (Ok(host), [main]) = (Disk::new(&plan.root), &plan.selection.fpm_mains[..]) else { return };
+    let patterns = absolute_includes(&host, main, Some(&MasterLayout::of(main).prefix));
+    let only_main = Selection { fpm_mains: vec![main.clone()], ..Selection::default() };
+    let mut alone = Plan::new(plan.root.clone(), View::Files, only_main);
+    implied_maps(&mut alone);
+    let is_included = |path: &Path| patterns.iter().any(|pattern| glob::matches_path(pattern, path));
+    let in_place = |pool: &Path, map: &PathMap| Some(map.to.join(pool.strip_prefix(&map.from).ok()?));
+    let mut maps = Vec::new();
+    plan.selection.fpm_pools.retain(|pool| {
+        if is_included(pool) || alone.maps.iter().filter_map(|map| in_place(pool, map)).any(|pool| is_included(&pool)) {
+            return false;
+        }
+        let name = pool.file_name().unwrap_or_default();
+        let missing = patterns.iter().filter(|pattern| glob::expand(&host, pattern).is_empty());
+        let places = missing.filter_map(|pattern| Some(Path::new(pattern).parent()?.join(name)));
+        let Some(to) = places.into_iter().find(|place| is_included(place)) else { return true };
+        maps.push(PathMap { from: pool.clone(), to });
+        false
+    });
+    // What images and hand-made prefixes hold, other files may complete.
+    let in_view = plan.selection.fpm_pools.is_empty() && !maps.is_empty();
+    plan.selection.fpm_is_whole = in_view && patterns.iter().all(|pattern| pattern.starts_with("/etc/"));
     plan.maps.extend(maps);
 }
 

@@ -298,7 +298,25 @@ fn root_plan(root: &Path, selection: Selection) -> Result<Plan, DiscoverError> {
         return Err(DiscoverError::NotAFile { path: root.to_owned(), why: "a root must be a directory".into() });
     }
     let view = if canonical == Path::new("/") { View::Live } else { View::Root };
+    let selection = pinned(selection, &canonical);
     Ok(Plan::new(canonical, view, selection))
+}
+
+/// The main files of options as they lie inside of a root: they are named as they are called there, or as the shell
+/// completes them.
+fn pinned(mut selection: Selection, root: &Path) -> Selection {
+    let has_prefix = selection.prefix.is_some();
+    let is_there = |inside: &Path| Disk::new(root).is_ok_and(|host| host.entry(inside).is_ok());
+    let pin = |path: &mut PathBuf| {
+        let inside = normalize(&Path::new("/").join(&path));
+        let completed =
+            path.canonicalize().ok().and_then(|path| Some(Path::new("/").join(path.strip_prefix(root).ok()?)));
+        *path = completed.filter(|_| !is_there(&inside)).unwrap_or(inside);
+    };
+    // A relative main file of nginx begins at its prefix.
+    selection.nginx_mains.iter_mut().filter(|main| main.is_absolute() || !has_prefix).for_each(pin);
+    selection.fpm_mains.iter_mut().chain(&mut selection.php_inis).for_each(pin);
+    selection
 }
 
 /// Whether a directory holds main files or pools in the usual places.

@@ -15,10 +15,6 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
-        if !nginx.is_whole {
-            findings.unchecked(&RULE, "the files that may set a resolver", "--root");
-            continue;
-        }
         let mut known = Known::new(nginx);
         for hand_over in nginx.served() {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
@@ -29,6 +25,10 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 Target::Unknown => composed(&mut known, hand_over).into_iter().collect(),
                 _ => hand_over.named().iter().filter_map(|peer| named(nginx, &known, hand_over, peer)).collect(),
             };
+            if !nginx.is_whole && !found.is_empty() {
+                findings.unchecked(&RULE, "the files that may set a resolver", "--root");
+                break;
+            }
             for finding in found {
                 findings.push_for(server_name(nginx, hand_over), finding);
             }

@@ -15,10 +15,6 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     let mut nearest = Nearest::default();
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
-        if !nginx.is_whole {
-            findings.unchecked(&RULE, "the files that may define upstream groups", "--root");
-            continue;
-        }
         for hand_over in &nginx.hand_overs {
             for peer in hand_over.named() {
                 let found = match &peer.address {
@@ -30,6 +26,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                     _ => None,
                 };
                 if let Some(finding) = found {
+                    if !nginx.is_whole {
+                        if peer.address == Err(AddressError::NoPort) {
+                            let needs = format!("whether another file defines the group {}", peer.written);
+                            findings.unchecked(&RULE, needs, "--root");
+                        }
+                        continue;
+                    }
                     let finding = label_variable(finding, hand_over, peer);
                     findings.push_for(host_or_server(nginx, hand_over, peer), finding);
                 }

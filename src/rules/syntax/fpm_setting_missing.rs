@@ -18,12 +18,17 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (id, pool) in machine.pools() {
             let master = &machine.masters[id.master];
             // A header that was meant for `[global]` is told by `fpm-setting-unknown`.
-            if !master.is_absent() && master.is_complete(machine.view) && !pool.settings.is_global() {
+            if master.is_absent() || pool.settings.is_global() {
+                continue;
+            }
+            let others = || pool.listener.as_ref().and_then(|_| without_manager(pool).or_else(|| without_number(pool)));
+            if master.is_complete(machine.view) {
                 // In PHP-FPM's order, which tells the first one only.
-                let missing = without_user(machine, master, pool);
-                let others =
-                    || pool.listener.as_ref().and_then(|_| without_manager(pool).or_else(|| without_number(pool)));
-                findings.findings.extend(missing.or_else(others));
+                findings.findings.extend(without_user(machine, master, pool).or_else(others));
+            } else if others().is_some() {
+                let key = missing_number(pool).unwrap_or("pm");
+                let needs = format!("whether another file sets `{key}` in pool {}", pool.name);
+                findings.unchecked(&RULE, needs, "the files of this PHP-FPM, named together");
             }
         }
     }
@@ -40,12 +45,15 @@ fn without_manager(pool: &Pool) -> Option<Finding> {
     Some(finding.refused_by(Program::PhpFpm, refusal))
 }
 
-fn without_number(pool: &Pool) -> Option<Finding> {
+/// The number of workers that a pool does not set, and needs.
+fn missing_number(pool: &Pool) -> Option<&'static str> {
     let workers = Workers::read(&pool.settings)?;
     let Some(Conflict::NotPositive(key)) = workers.conflict() else { return None };
-    if workers.number(key)?.at.is_some() {
-        return None;
-    }
+    workers.number(key)?.at.is_none().then_some(key)
+}
+
+fn without_number(pool: &Pool) -> Option<Finding> {
+    let (workers, key) = (Workers::read(&pool.settings)?, missing_number(pool)?);
     let manager = workers.manager_at.text.clone().unwrap_or_default();
     let help = match key {
         "pm.max_children" => "add `pm.max_children`, the number of requests that PHP may handle at once".to_owned(),

@@ -1,6 +1,6 @@
 //! A group without servers, or with spare ones only: nginx does not start.
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Nginx, Upstream};
 use crate::finding::Program;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
@@ -9,8 +9,8 @@ pub(super) static RULE: Rule =
     rule!(upstream / "upstream-empty", Error, "a group has no servers, or only spare ones: nginx does not start");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx).filter(|nginx| nginx.is_whole) {
-        for group in &nginx.upstreams {
+    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+        for group in nginx.upstreams.iter().filter(|group| nginx.is_whole || !includes(nginx, group)) {
             let servers: Vec<_> = nginx.config.own(group.level, "server").collect();
             let is_spare = |server: &&std::sync::Arc<crate::nginx::ast::Directive>| {
                 server.args.iter().skip(1).any(|word| word.text == "backup")
@@ -51,4 +51,10 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
             findings.push(finding.help(help).refused_by(Program::Nginx, refusal));
         }
     }
+}
+
+/// Whether servers of a group may stand in another file.
+fn includes(nginx: &Nginx, group: &Upstream) -> bool {
+    let opener = nginx.config.level(group.level).opener.as_ref();
+    opener.is_none_or(|opener| opener.block().iter().any(|directive| directive.name() == "include"))
 }
