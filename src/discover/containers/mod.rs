@@ -22,6 +22,8 @@ mod env;
 mod merge;
 mod mounts;
 mod networks;
+mod packages;
+mod scripts;
 mod variables;
 mod yaml;
 
