@@ -12,9 +12,9 @@ use super::{Built, Repository};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::facts::{FactsFile, GroupFact, UserFact, Versions};
-use crate::host::overlay::{Overlay, PathMap};
+use crate::host::overlay::{Added, Overlay, PathMap};
 use crate::host::profile::Profile;
-use crate::host::{Host, glob, layout, normalize};
+use crate::host::{Host, Kind, glob, layout, normalize};
 use crate::values::environment::Environment;
 use crate::values::version::Version;
 
@@ -38,6 +38,10 @@ pub(super) struct Container {
     base: String,
     /// Its files.
     pub maps: Vec<PathMap>,
+    /// Those of them that are a part of other files.
+    added: Vec<Added>,
+    /// The directories whose own files a mount hides.
+    hidden: Vec<PathBuf>,
     /// Whether these are all of them.
     is_whole: bool,
     /// Whether what it runs may change files or name others.
@@ -106,6 +110,8 @@ impl Container {
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
             has_own_accounts: recipe.has_own_accounts || recipe.base.contains("unprivileged"),
+            added: Vec::new(),
+            hidden: Vec::new(),
             environment: Environment::default(),
             packages: recipe.packages.clone(),
             starts_own: !recipe.starts_other,
@@ -142,6 +148,9 @@ impl Container {
             is_here.then(|| PathMap { from: here, to: normalize(Path::new(to)) })
         });
         let binds = binds.collect::<Vec<_>>();
+        let is_directory =
+            |map: &&PathMap| repository.disk.entry(&map.from).is_ok_and(|entry| entry.kind == Kind::Directory);
+        container.hidden = binds.iter().filter(is_directory).map(|map| map.to.clone()).collect();
         // What lies on the host, in a volume, or in a file that is not here yet, cannot be told.
         let is_in_view = |to: &str| binds.iter().any(|map| map.to == normalize(Path::new(to)));
         let targets = || service.mounts.iter().map(|(_, to)| &**to);
@@ -183,6 +192,12 @@ impl Container {
         matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
     }
 
+    /// Lays files into it that are a part of others. Of the directories `hidden` nothing else is left.
+    pub fn lay(&mut self, added: Vec<Added>, hidden: Vec<PathBuf>) {
+        self.added = added;
+        self.hidden.extend(hidden);
+    }
+
     /// Whether nothing sets a variable but the image and whoever starts it: nginx's image reads scripts that may.
     pub fn knows_environment(&self) -> bool {
         let is_script = |map: &PathMap| map.to.starts_with("/docker-entrypoint.d");
@@ -198,7 +213,8 @@ impl Container {
     pub fn holds(&self, repository: &Repository<'_>) -> Option<Holds> {
         // Paths are ordered by their components: the first one behind a directory is in it, if any is.
         let behind = |map: &PathMap| repository.files.range(map.from.clone()..).next();
-        let is_given = self.maps.iter().any(|map| behind(map).is_some_and(|file| file.starts_with(&map.from)));
+        let is_given = !self.added.is_empty()
+            || self.maps.iter().any(|map| behind(map).is_some_and(|file| file.starts_with(&map.from)));
         if !self.is_whole {
             return None;
         }
@@ -208,6 +224,8 @@ impl Container {
             () => None,
         };
         let mut added = profile.map(Profile::files).unwrap_or_default();
+        added.retain(|file| !self.hidden.iter().any(|directory| file.path.starts_with(directory)));
+        added.extend(self.added.iter().cloned());
         let rendered = self.rendered(repository);
         let templates = rendered.iter().map(|map| map.to.clone()).collect();
         let maps = [rendered, self.maps.clone()].concat();
@@ -360,7 +378,7 @@ impl Repository<'_> {
             // To look for one that is not there costs as much as to find one.
             self.left = self.left.checked_sub(found.len().max(1))?;
             for from in found {
-                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != crate::host::Kind::Directory);
+                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != Kind::Directory);
                 let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
                 let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
                 maps.push(PathMap { to: normalize(&to), from });
