@@ -29,8 +29,10 @@ pub struct Network {
     pub elsewhere: Vec<String>,
     /// Whether only services of this file can be on the container's networks: a name of none of them leads nowhere.
     pub is_closed: bool,
-    /// Whether nothing but nginx runs in the container, and its loopback is its own.
+    /// Whether nothing but nginx runs in the container.
     pub is_nginx_alone: bool,
+    /// Whether its loopback is its own.
+    pub has_own_loopback: bool,
     /// Where something is mounted in the container.
     pub mounts: Vec<PathBuf>,
 }
@@ -112,7 +114,8 @@ impl Network {
             let same_many = self.services.len() == other.services.len();
             same_many && self.own.is_like(&other.own) && pairs.all(|(one, other)| one.is_like(other))
         };
-        self.is_closed == other.is_closed && self.is_nginx_alone == other.is_nginx_alone && alike()
+        let facts = |network: &Network| (network.is_closed, network.is_nginx_alone, network.has_own_loopback);
+        facts(self) == facts(other) && alike()
     }
 
     /// The line of a service's key.
@@ -224,7 +227,12 @@ impl Network {
         let (id, _) = machine.pools().find(|(id, pool)| {
             let endpoints = pool.listener.iter().flat_map(|listener| listener.bound.endpoints());
             let service = machine.masters[id.master].service.map(|service| &self.services[service]);
-            let is_elsewhere = |service: &Service| !matches!(service.way, Way::SameLoopback | Way::Unknown);
+            let is_elsewhere = |service: &Service| match (address, service.way) {
+                (_, Way::Unknown) => false,
+                // Who shares a loopback still has files of its own.
+                (Address::Unix(_), _) => true,
+                (_, way) => self.has_own_loopback && way != Way::SameLoopback,
+            };
             service.is_some_and(is_elsewhere) && endpoints.into_iter().any(wanted)
         })?;
         match address {

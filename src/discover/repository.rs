@@ -42,6 +42,9 @@ pub fn plans(directory: &Path, plans: &mut Plans) -> Result<(), DiscoverError> {
     let described = containers::plans(&root, &found);
     found.beyond.extend(described.beyond);
     found.filled_in.retain(|path| !described.filled.contains(path));
+    let all = described.plans.iter().map(|(_, plan)| plan);
+    let joined = all.clone().flat_map(|plan| plan.neighbours.iter().map(|(_, other)| other));
+    found.forget_embedded(all.chain(joined).flat_map(|plan| &plan.added));
     for (name, plan) in described.plans {
         plans.notes.push(format!("{name}: a container"));
         let has_fpm = !found.fpm_mains.is_empty() || !found.fpm_pools.is_empty();

@@ -41,24 +41,35 @@ pub(super) fn complete(plan: &mut Plan) -> (Found, bool) {
         let to = Path::new(ENABLED).join(only.file_name().unwrap_or(OsStr::new("")));
         plan.maps.push(PathMap { from: (*only).clone(), to });
     }
-    if !has_main && are_servers(&host, plan) {
+    if !has_main && are_servers(&host, &plan.maps) {
         // Where the package brings the main file, it brings what stands beside that as well. A copy of a whole host
         // has its accounts.
         if plan.view == View::Root && host.entry(Path::new("/etc/passwd")).is_err() {
             plan.view = View::Overlay;
         }
-        plan.added.push(Added { path: MAIN.into(), shown: format!("package:{MAIN}"), text: PACKAGED.into() });
+        plan.added.push(packaged_main());
     }
     (found, has_main)
 }
 
+/// The main file of nginx that a package brings.
+pub(super) fn packaged_main() -> Added {
+    Added { path: MAIN.into(), shown: format!("package:{MAIN}"), text: PACKAGED.into() }
+}
+
+/// Whether a tree has servers that a packaged main file loads, and no main file.
+pub(super) fn has_sites_only(host: &dyn Host) -> bool {
+    let has_main = NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
+    !has_main && are_servers(host, &[])
+}
+
 /// Whether what a packaged main file would load is there, and is nothing but servers and what stands beside them.
-fn are_servers(host: &Disk, plan: &Plan) -> bool {
+fn are_servers(host: &dyn Host, maps: &[PathMap]) -> bool {
     let listed = LOADED.iter().flat_map(|directory| {
         let directory = Path::new(directory);
         host.list(directory).into_iter().map(move |name| directory.join(name))
     });
-    let mapped = plan.maps.iter().map(|map| map.from.clone());
+    let mapped = maps.iter().map(|map| map.from.clone());
     let mut files = listed.chain(mapped).filter(|path| is_loaded(path)).peekable();
     files.peek().is_some()
         && files.all(|path| {

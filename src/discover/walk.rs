@@ -1,6 +1,7 @@
 //! What lies in a repository: every file that may be configuration, by what it is.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
 use super::root::inside;
 use super::template::{is_of_configuration, may_be_of_configuration};
-use super::{embedded, environment};
+use super::{containers, embedded, environment};
 use super::{has_compose_file, is_root};
 use crate::host::overlay::Added;
 use crate::host::shown;
@@ -65,6 +66,8 @@ pub(super) struct Found {
     pub filled_in: Vec<PathBuf>,
     /// Texts that stand inside of other files, at the paths under which they are among the rest.
     pub embedded: Vec<Added>,
+    /// Files that describe pods and ConfigMaps of Kubernetes.
+    pub kubernetes: Vec<PathBuf>,
     /// Files in which more texts stand than are looked into.
     pub beyond: Vec<PathBuf>,
     /// Folders with test data, which were not walked.
@@ -160,6 +163,18 @@ impl Found {
     }
 }
 
+impl Found {
+    /// Forgets the texts inside of other files that are looked at where containers have them.
+    pub(super) fn forget_embedded<'a>(&mut self, used: impl Iterator<Item = &'a Added>) {
+        let used: HashSet<(&String, &Vec<u8>)> = used.map(|one| (&one.shown, &one.text)).collect();
+        let is_used = |one: &&Added| used.contains(&(&one.shown, &one.text));
+        let paths: HashSet<PathBuf> = self.embedded.iter().filter(is_used).map(|one| one.path.clone()).collect();
+        for list in [&mut self.nginx, &mut self.fragments, &mut self.fpm_mains, &mut self.fpm_pools] {
+            list.retain(|path| !paths.iter().any(|used| path.ends_with(used.strip_prefix("/").unwrap_or(used))));
+        }
+    }
+}
+
 /// Sorts in what stands inside of a ConfigMap, a Dockerfile or a script.
 fn sort_embedded_in(root: &Path, entry: &DirEntry, name: &str, found: &mut Found) {
     let is_small = || entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SIZE);
@@ -167,6 +182,15 @@ fn sort_embedded_in(root: &Path, entry: &DirEntry, name: &str, found: &mut Found
         return;
     }
     let Ok(text) = fs::read_to_string(entry.path()) else { return };
+    let is_of_kubernetes =
+        ["kind: ConfigMap", "containers:", "configMapGenerator:"].iter().any(|word| text.contains(word));
+    if embedded::is_yaml(name) && is_of_kubernetes {
+        found.kubernetes.push(entry.path().to_owned());
+    }
+    let is_named_so = name.contains("compose") && name.contains(".y");
+    if embedded::is_yaml(name) && !is_named_so && containers::is_compose(&text) {
+        found.containers.push(entry.path().to_owned());
+    }
     let mut holds = false;
     let mut texts = embedded::inside_of(name, &text);
     if texts.len() > embedded::MAX_TEXTS {

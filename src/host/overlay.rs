@@ -19,7 +19,7 @@ pub struct PathMap {
 }
 
 /// A text that is on no disk: what was read from the standard input, what an image brings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Added {
     /// The path at which it is found.
     pub path: PathBuf,

@@ -121,7 +121,8 @@ fn render(environment: &BTreeMap<String, String>) -> Result<()> {
     let names: Vec<String> = environment.keys().map(|name| format!("${{{name}}}")).collect();
     for entry in fs::read_dir(TEMPLATES.0).into_iter().flatten().flatten() {
         let template = entry.path();
-        let Some(name) = template.file_stem().filter(|_| template.extension().is_some_and(|it| it == "template")) else {
+        let Some(name) = template.file_stem().filter(|_| template.extension().is_some_and(|it| it == "template"))
+        else {
             continue;
         };
         let output = Path::new(TEMPLATES.1).join(name);

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::root::inside;
+use super::super::root::{self, inside};
 use super::compose::Service;
 use super::dockerfile::{Recipe, is_place_of_fpm};
+use super::packages::are_installed;
+use super::scripts::{self, script_changes_files};
 use super::{Built, Repository};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
 use crate::host::facts::{FactsFile, GroupFact, UserFact, Versions};
-use crate::host::overlay::{Overlay, PathMap};
+use crate::host::overlay::{Added, Overlay, PathMap};
 use crate::host::profile::Profile;
-use crate::host::{Host, glob, layout, normalize};
+use crate::host::{Host, Kind, glob, layout, normalize};
 use crate::values::environment::Environment;
 use crate::values::version::Version;
 
@@ -36,6 +38,10 @@ pub(super) struct Container {
     base: String,
     /// Its files.
     pub maps: Vec<PathMap>,
+    /// Those of them that are a part of other files.
+    added: Vec<Added>,
+    /// The directories whose own files a mount hides.
+    hidden: Vec<PathBuf>,
     /// Whether these are all of them.
     is_whole: bool,
     /// Whether what it runs may change files or name others.
@@ -48,6 +54,8 @@ pub(super) struct Container {
     pub has_own_accounts: bool,
     /// What is known of its environment.
     pub environment: Environment,
+    /// The versions of PHP-FPM that packages install in it.
+    packages: Vec<String>,
     /// Whether it starts its image's program as the image does.
     starts_own: bool,
     /// Where files are mounted that it may not write to.
@@ -75,17 +83,37 @@ impl Container {
         let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
         let of_copies = || recipe.copies.iter().zip(maps.iter().flatten());
         let is_missing = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_fpm(to));
+        // A script that is here can be read.
+        let all = maps.iter().flatten().flatten();
+        let text = |script: &String| {
+            let copied = all.clone().find(|map| map.to == Path::new(script))?;
+            repository.read(&repository.root.join(copied.from.strip_prefix("/").ok()?))
+        };
+        let may_change = |script: &String| match text(script) {
+            Some(text) => script_changes_files(&text),
+            None => scripts::named(script).next().is_some(),
+        };
+        let starts_another = || {
+            all.clone().filter(|map| is_of_supervisor(&map.to)).any(|map| {
+                let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
+                repository.read(&path).is_some_and(|text| text.lines().any(scripts::names_main))
+            })
+        };
+        let is_changed = recipe.is_changed || is_missing || recipe.scripts.iter().any(may_change) || starts_another();
         Container {
             name,
             base: recipe.base.clone(),
             is_whole: maps.is_some(),
             maps: maps.unwrap_or_default().concat(),
-            is_changed: recipe.is_changed || is_missing,
+            is_changed,
             runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
             has_own_accounts: recipe.has_own_accounts || recipe.base.contains("unprivileged"),
+            added: Vec::new(),
+            hidden: Vec::new(),
             environment: Environment::default(),
+            packages: recipe.packages.clone(),
             starts_own: !recipe.starts_other,
             read_only: Vec::new(),
             fpm_main: None,
@@ -120,6 +148,9 @@ impl Container {
             is_here.then(|| PathMap { from: here, to: normalize(Path::new(to)) })
         });
         let binds = binds.collect::<Vec<_>>();
+        let is_directory =
+            |map: &&PathMap| repository.disk.entry(&map.from).is_ok_and(|entry| entry.kind == Kind::Directory);
+        container.hidden = binds.iter().filter(is_directory).map(|map| map.to.clone()).collect();
         // What lies on the host, in a volume, or in a file that is not here yet, cannot be told.
         let is_in_view = |to: &str| binds.iter().any(|map| map.to == normalize(Path::new(to)));
         let targets = || service.mounts.iter().map(|(_, to)| &**to);
@@ -161,6 +192,12 @@ impl Container {
         matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
     }
 
+    /// Lays files into it that are a part of others. Of the directories `hidden` nothing else is left.
+    pub fn lay(&mut self, added: Vec<Added>, hidden: Vec<PathBuf>) {
+        self.added = added;
+        self.hidden.extend(hidden);
+    }
+
     /// Whether nothing sets a variable but the image and whoever starts it: nginx's image reads scripts that may.
     pub fn knows_environment(&self) -> bool {
         let is_script = |map: &PathMap| map.to.starts_with("/docker-entrypoint.d");
@@ -176,7 +213,8 @@ impl Container {
     pub fn holds(&self, repository: &Repository<'_>) -> Option<Holds> {
         // Paths are ordered by their components: the first one behind a directory is in it, if any is.
         let behind = |map: &PathMap| repository.files.range(map.from.clone()..).next();
-        let is_given = self.maps.iter().any(|map| behind(map).is_some_and(|file| file.starts_with(&map.from)));
+        let is_given = !self.added.is_empty()
+            || self.maps.iter().any(|map| behind(map).is_some_and(|file| file.starts_with(&map.from)));
         if !self.is_whole {
             return None;
         }
@@ -185,20 +223,29 @@ impl Container {
             () if self.is_nginx() => Some(Profile::DockerNginx),
             () => None,
         };
-        let added = profile.map(Profile::files).unwrap_or_default();
+        let mut added = profile.map(Profile::files).unwrap_or_default();
+        added.retain(|file| !self.hidden.iter().any(|directory| file.path.starts_with(directory)));
+        added.extend(self.added.iter().cloned());
         let rendered = self.rendered(repository);
         let templates = rendered.iter().map(|map| map.to.clone()).collect();
         let maps = [rendered, self.maps.clone()].concat();
-        let host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
+        let mut host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
+        let brings_main = is_distribution(self.image().0) && root::has_sites_only(&host);
+        if brings_main {
+            added.push(root::packaged_main());
+            host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
+        }
         let has_nginx = layout::NGINX_MAINS.iter().any(|main| host.entry(Path::new(main)).is_ok());
         let main = self.fpm_main.clone().filter(|main| host.entry(main).is_ok());
-        let has_fpm = main.is_some() || !layout::masters(&host).is_empty();
+        let masters = layout::masters(&host);
+        let has_fpm = main.is_some() || !masters.is_empty();
         // Which pools an unknown image brings, or what a command makes of them, cannot be told.
         let is_known = !self.is_changed
             && match &main {
                 // A main file that includes nothing is all that its PHP-FPM reads, whatever the image.
                 Some(main) if profile.is_none() => host.read(main).is_ok_and(|text| !has_include(&text)),
-                _ => profile.is_some() || is_distribution(self.image().0),
+                _ if profile.is_some() => true,
+                _ => is_distribution(self.image().0) && are_installed(self.image(), &self.packages, &masters),
             };
         if !(has_nginx || has_fpm) || has_fpm && !is_known {
             return None;
@@ -206,7 +253,7 @@ impl Container {
         let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
         let plan = Plan {
             in_container: true,
-            has_own_accounts: self.has_own_accounts,
+            has_own_accounts: self.has_own_accounts || brings_main,
             maps,
             only_maps: true,
             environment: Some(Arc::new(self.environment.clone())),
@@ -301,6 +348,11 @@ fn fpm_main(command: &[String]) -> Option<PathBuf> {
     }
 }
 
+/// Whether something that comes to lie here says which programs are started.
+fn is_of_supervisor(path: &Path) -> bool {
+    ["supervis", "/services.d/", "/s6"].iter().any(|word| path.to_string_lossy().contains(word))
+}
+
 /// Whether a main file of PHP-FPM includes others.
 fn has_include(text: &[u8]) -> bool {
     String::from_utf8_lossy(text).lines().any(|line| line.trim_start().starts_with("include"))
@@ -326,7 +378,7 @@ impl Repository<'_> {
             // To look for one that is not there costs as much as to find one.
             self.left = self.left.checked_sub(found.len().max(1))?;
             for from in found {
-                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != crate::host::Kind::Directory);
+                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != Kind::Directory);
                 let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
                 let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
                 maps.push(PathMap { to: normalize(&to), from });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::env::Env;
+use super::{packages, scripts};
 
 /// A path of so many bytes names nothing: Linux counts the zero at its end, too (PATH_MAX).
 const MAX_PATH: usize = 4096;
@@ -26,6 +27,10 @@ pub(super) struct Recipe {
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
+    /// The versions of PHP-FPM that packages install, as their names have them.
+    pub packages: Vec<String>,
+    /// The scripts that are run when it is built, and what is run when it starts, as it is called there.
+    pub scripts: Vec<String>,
     /// Whether it starts another program than its image's.
     pub starts_other: bool,
     /// The environment that it sets: the line, the name, and the value as far as it is known.
@@ -129,7 +134,14 @@ impl Recipe {
                     };
                     let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
-                    recipe.is_changed |= changes_files(rest);
+                    recipe.is_changed |= scripts::changes_files(rest);
+                    recipe.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
+                    recipe.scripts.extend(scripts::named(rest).map(str::to_owned));
+                    if !word.eq_ignore_ascii_case("RUN") {
+                        recipe
+                            .scripts
+                            .extend(rest.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
+                    }
                     recipe.has_own_accounts |= has(&["user", "group", "passwd", ".sh"]);
                     recipe.runs_more |= has(&["php", "supervis"]);
                     recipe.has_foreign_files |= has(&["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"]);
@@ -173,6 +185,8 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.has_own_accounts |= own.has_own_accounts;
         whole.has_foreign_files |= own.has_foreign_files;
         whole.starts_other |= own.starts_other;
+        whole.scripts.extend(own.scripts);
+        whole.packages.extend(own.packages);
         whole.environment.extend(own.environment);
     }
     whole
@@ -196,15 +210,6 @@ fn without_own_entrypoint(command: &str) -> String {
     let words = command.split(|char: char| char.is_whitespace() || "[]\",".contains(char));
     let is_own = |word: &&str| *word == ENTRYPOINT || word.strip_prefix("/usr/local/bin/") == Some(ENTRYPOINT);
     words.filter(|word| !word.is_empty() && !is_own(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether a command may change what PHP-FPM reads: it edits files of that name, starts it with another main file,
-/// or is a script.
-fn changes_files(command: &str) -> bool {
-    let has = |words: &[&str]| words.iter().any(|word| command.contains(word));
-    let edits = has(&["sed ", "rm ", "mv ", "cp ", "ln ", "tee", "echo", "envsubst", "printf", "cat "]);
-    let names_main = command.contains("php-fpm") && has(&[" -y", "--fpm-config"]);
-    edits && has(&["fpm", "www.conf", "pool"]) || names_main || has(&[".sh", "/init", "entrypoint"])
 }
 
 /// The instructions with the numbers of their first lines, continued lines put together.

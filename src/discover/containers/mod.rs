@@ -16,12 +16,16 @@ use crate::host::disk::Disk;
 use crate::host::{Host, normalize, shown};
 
 mod compose;
+mod config_maps;
 mod container;
 mod dockerfile;
 mod env;
 mod merge;
 mod mounts;
 mod networks;
+mod packages;
+mod pods;
+mod scripts;
 mod variables;
 mod yaml;
 
@@ -132,10 +136,11 @@ pub(super) fn plans(root: &Path, found: &Found) -> Described {
         let holds = container.holds(&repository).filter(|holds| holds.is_given);
         described.extend(holds.map(|holds| (container.name, holds.plan)));
     }
+    described.extend(pods::plans(&mut repository, &found.kubernetes));
     // Several compose files often describe the same containers.
     let mut known: HashMap<_, Vec<(Option<Network>, _)>> = HashMap::new();
     described.retain(|(_, plan)| {
-        let alike = known.entry(plan.maps.clone()).or_default();
+        let alike = known.entry((plan.maps.clone(), plan.added.clone())).or_default();
         let is_same = |(network, environment): &(Option<Network>, _)| {
             is_like(network.as_ref(), plan.network.as_ref()) && *environment == plan.environment
         };
@@ -162,6 +167,17 @@ fn filled<'a>(repository: &Repository<'_>, plans: impl Iterator<Item = &'a Plan>
         }
     }
     filled.into_iter().filter(|(_, is_known)| *is_known).map(|(path, _)| path).collect()
+}
+
+/// Whether a file of another name is a compose file, such as the `stack.yml` of a swarm: all of its services have an
+/// image or a build.
+pub(super) fn is_compose(text: &str) -> bool {
+    let has_words = (text.starts_with("services:") || text.contains("\nservices:")) && text.contains("image:");
+    let Some(file) = has_words.then(|| yaml::Value::read(text)).flatten() else { return false };
+    let services = file.get("services").map(yaml::Value::entries).unwrap_or_default();
+    let is_service =
+        |entry: &yaml::Entry| ["image", "build", "extends"].iter().any(|key| entry.value.get(key).is_some());
+    !services.is_empty() && services.iter().all(is_service)
 }
 
 /// Whether containers with the same files meet the same services.

@@ -42,7 +42,8 @@ impl Project<'_> {
                 && own.extends.is_none()
                 && self.file.includes.is_empty()
                 && !has_unknown_name,
-            is_nginx_alone: is_nginx_alone && names(networks).is_some() && own.extends.is_none(),
+            is_nginx_alone,
+            has_own_loopback: names(networks).is_some() && own.extends.is_none(),
             mounts: own.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
         }
     }

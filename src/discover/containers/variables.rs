@@ -49,6 +49,18 @@ pub(super) fn of_image(recipe: &Recipe, dockerfile: &Text) -> Environment {
     environment
 }
 
+/// The environment that a pod's container says it has; Kubernetes sets more.
+pub(super) fn of_pod(container: &Value, file: &Text) -> Environment {
+    let mut environment = Environment::default();
+    for one in container.get("env").into_iter().flat_map(Value::members) {
+        let Some(name) = one.text("name") else { continue };
+        let line = one.entry("value").or_else(|| one.entry("name")).map_or(1, |entry| entry.line);
+        let value = one.text("value").filter(|value| !value.contains('$')).map(str::to_owned);
+        environment.set(name.to_owned(), Variable { value, file: file.clone(), line });
+    }
+    environment
+}
+
 impl Service {
     /// The environment of its container: what its image sets, then its files, then its own lines. `files` are the
     /// texts of [`Service::env_files`]; one that is not there may set anything.

@@ -4,7 +4,7 @@ use super::{Failure, connect_log, host_of, label_hand_over, listens_here};
 use crate::deployment::connect::MAX_DIALS;
 use crate::deployment::drift::{Drift, drifts};
 use crate::deployment::nearest::{How, Nearest};
-use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach, Target};
+use crate::deployment::{Bound, Deployment, Dial, Machine, PoolId, Protocol, Reach, Target, Way};
 use crate::finding::{Edit, Finding, Fix, Severity};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
@@ -178,7 +178,7 @@ pub(super) fn dialled_as(machine: &Machine, id: PoolId) -> String {
     let endpoint = machine.pool(id).listener.as_ref().and_then(|listener| listener.bound.endpoints().first());
     match endpoint {
         Some(Endpoint::Unix(path)) => format!("unix:{}", path.display()),
-        Some(Endpoint::Tcp(address)) if service.is_some() => {
+        Some(Endpoint::Tcp(address)) if service.is_some_and(|service| service.way != Way::SameLoopback) => {
             format!("{}:{}", service.map_or("", |service| &service.name), address.port())
         }
         Some(Endpoint::Tcp(address)) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
