@@ -166,7 +166,8 @@ fn the_number_of_dialled_addresses_is_bounded() {
     let here = tempfile::tempdir().unwrap();
     let peers: String = (0..50_000).map(|n| format!("server 10.0.{}.{};", n / 250, n % 250 + 1)).collect();
     let check = |servers: usize| {
-        let servers = "server { location / { fastcgi_pass php; } }".repeat(servers);
+        let server = |n| format!("server {{ server_name s{n}.test; location / {{ fastcgi_pass php; }} }}");
+        let servers: String = (0..servers).map(server).collect();
         let text = format!("events {{}} http {{ upstream php {{ {peers} }} {servers} }}");
         write(here.path(), "etc/nginx/nginx.conf", text);
         run(here.path(), "check . --select listener-missing").1
