@@ -88,7 +88,7 @@ impl<'a> Variables<'a> {
         let is_open =
             table.is_map && names(source).next().is_some() && names(source).all(|name| self.is_let_in(level, name));
         let passes = |any: &&str| matches!(table.find(any, &self.patterns), Found::Nothing);
-        if !(is_open && ANY.iter().any(|any| passes(&any))) {
+        if !(is_open && ANY.iter().any(passes)) {
             values.all.retain(|value| !value.implied);
             values.rest = values.rest.max(Rest::Anything);
         }

@@ -45,12 +45,11 @@ fn to_groups(nginx: &Nginx) -> impl Iterator<Item = (&HandOver, &Upstream)> {
 /// The hand-overs to groups that a variable names, each with a member of the group, the first.
 fn to_groups_by_variable(nginx: &Nginx) -> impl Iterator<Item = (&HandOver, &Upstream, &Peer)> {
     nginx.hand_overs.iter().flat_map(move |hand_over| {
-        let members = hand_over.peers(nginx).iter().enumerate().filter_map(move |(at, peer)| {
+        hand_over.peers(nginx).iter().enumerate().filter_map(move |(at, peer)| {
             let group = peer.branch.as_ref()?.group?;
             let is_first = at == 0 || hand_over.peers(nginx)[at - 1].branch_number() != peer.branch_number();
             is_first.then(|| (hand_over, &nginx.upstreams[group], peer))
-        });
-        members
+        })
     })
 }
 
