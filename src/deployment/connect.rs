@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::back_ends::BackEnd;
@@ -204,21 +204,30 @@ const MAX_LINKS: usize = 8;
 /// A socket's path with the links that are known followed: those of the tree and those of the facts.
 pub(super) fn socket(path: &Path, facts: &Facts, host: &dyn Host) -> Endpoint {
     let target = facts.paths.get(path).and_then(|fact| fact.target.clone());
-    let mut path = target.unwrap_or_else(|| path.to_owned());
-    // A link to a socket dangles in a tree, for sockets are not packed; so does one to that link.
+    let path = without_links(target.unwrap_or_else(|| path.to_owned()), host);
+    match host.entry(&path) {
+        Ok(entry) => Endpoint::unix(&entry.real),
+        Err(_) => Endpoint::unix(&path),
+    }
+}
+
+/// A path with the links on the way followed. Those to sockets dangle in a tree, for sockets are not packed; and those
+/// to `/run` and what is below.
+fn without_links(mut path: PathBuf, host: &dyn Host) -> PathBuf {
     for _ in 0..MAX_LINKS {
-        if let Ok(entry) = host.entry(&path) {
-            return Endpoint::unix(&entry.real);
+        let mut parts: Vec<&Path> = path.ancestors().collect();
+        parts.reverse();
+        let followed = parts.into_iter().find_map(|part| {
+            let target = host.link_target(part)?;
+            let rest = path.strip_prefix(part).ok()?;
+            Some(if rest.as_os_str().is_empty() { target } else { target.join(rest) })
+        });
+        match followed {
+            Some(followed) => path = followed,
+            None => break,
         }
-        let Some(next) = host.link_target(&path) else { break };
-        path = next;
     }
-    // Its directory may be a link.
-    let directory = path.parent().and_then(|directory| host.entry(directory).ok());
-    match (directory, path.file_name()) {
-        (Some(directory), Some(name)) => Endpoint::unix(&directory.real.join(name)),
-        _ => Endpoint::unix(&path),
-    }
+    path
 }
 
 impl Index {

@@ -234,12 +234,28 @@ impl Reader<'_> {
 /// server, or `deny all` with nobody allowed.
 fn is_answered_before(config: &Config, level: LevelId) -> bool {
     let is_place = |id: &LevelId| *id == level || config.level(*id).context == Context::Server;
-    let returns = config.outwards(level).filter(is_place).any(|id| config.own(id, "return").next().is_some());
+    let returns = |id: LevelId| config.own(id, "return").next().is_some() || redirects_all(config, id);
+    let returns = config.outwards(level).filter(is_place).any(returns);
     let here = |id: &LevelId, name| config.own(*id, name).next().is_some();
     let ruled = config.outwards(level).find(|id| here(id, "deny") || here(id, "allow"));
     let denies =
         ruled.is_some_and(|id| !here(&id, "allow") && config.own(id, "deny").any(|rule| rule.arg(0) == Some("all")));
     returns || denies && config.effective(level, "satisfy").is_none()
+}
+
+/// Whether the first thing that a level does with every request is to send the client elsewhere.
+fn redirects_all(config: &Config, level: LevelId) -> bool {
+    let code = |directive: &&Arc<Directive>| matches!(directive.name(), "rewrite" | "return" | "break");
+    let Some(first) = config.level(level).settings.iter().find(code) else { return false };
+    let takes_all = matches!(
+        first.arg(0),
+        Some("^" | "^/" | "^.*" | ".*" | "^.*$" | "^(.*)$" | "^/(.*)$" | "^(.*)" | "^/(.*)" | "(.*)")
+    );
+    let absolute = |target: &str| ["http://", "https://", "$scheme"].iter().any(|start| target.starts_with(start));
+    let leaves = matches!(first.arg(2), Some("redirect" | "permanent")) || first.arg(1).is_some_and(absolute);
+    let before =
+        |id: &LevelId| config.level(*id).opener.as_ref().is_some_and(|opener| opener.span().start < first.span().start);
+    first.name() == "rewrite" && takes_all && leaves && !config.level(level).conditions.iter().any(before)
 }
 
 /// The address of a pass without scheme and URI, and the port the scheme implies; `None` where it

@@ -41,8 +41,50 @@ pub fn alternatives(expression: &str, group: &str) -> Option<Vec<String>> {
     if found.behind.starts_with(['?', '*', '+', '{']) {
         return None;
     }
-    found.inside.split('|').map(literal).collect()
+    let texts: Option<Vec<Vec<String>>> = found.inside.split('|').map(spelled_out).collect();
+    texts.map(|texts| texts.concat()).filter(|texts| texts.len() <= MAX_TEXTS)
 }
+
+/// A group that can hold more texts is no list of them.
+const MAX_TEXTS: usize = 64;
+
+/// The texts that literals and small classes of letters stand for: `v[12]`.
+fn spelled_out(text: &str) -> Option<Vec<String>> {
+    let Some((before, rest)) = text.split_once('[') else { return Some(vec![literal(text)?]) };
+    let (class, behind) = rest.split_once(']')?;
+    let starts = if before.is_empty() { vec![String::new()] } else { vec![literal(before)?] };
+    let ends = if behind.is_empty() { vec![String::new()] } else { spelled_out(behind)? };
+    let letters = letters(class)?;
+    let with = |start: &String| {
+        let all = letters.iter().flat_map(|letter| ends.iter().map(move |end| format!("{start}{letter}{end}")));
+        all.collect::<Vec<_>>()
+    };
+    Some(starts.iter().flat_map(with).collect()).filter(|texts: &Vec<String>| texts.len() <= MAX_TEXTS)
+}
+
+/// The letters of a class: some, or a range of few.
+fn letters(class: &str) -> Option<Vec<char>> {
+    let all: Vec<char> = class.chars().collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        match all[at..] {
+            [from, '-', to, ..] if from.is_ascii_alphanumeric() && to.is_ascii_alphanumeric() => {
+                found.extend(from..=to);
+                at += 3;
+            }
+            [letter, ..] if letter.is_ascii_alphanumeric() => {
+                found.push(letter);
+                at += 1;
+            }
+            _ => return None,
+        }
+    }
+    Some(found).filter(|found| !found.is_empty() && found.len() <= MAX_LETTERS)
+}
+
+/// A class of more letters stands for any of them.
+const MAX_LETTERS: usize = 10;
 
 fn literal(text: &str) -> Option<String> {
     let plain = text.replace("\\.", ".").replace("\\-", "-");
@@ -105,10 +147,15 @@ mod tests {
         assert_eq!(texts("^/(shop|blog)/.*\\.php$", "1").as_deref(), Some("shop blog"));
         assert_eq!(texts("^/(?:x)(?<app>a|b\\.c)/(d)", "app").as_deref(), Some("a b.c"));
         assert_eq!(texts("^/([(])(?<app>a)/(d)", "3").as_deref(), Some("d"));
+        assert_eq!(texts("^/(?<ver>v[12]|[a-c]x|y)/", "ver").as_deref(), Some("v1 v2 ax bx cx y"));
         for (expression, group) in [
             ("^/(.+)$", "1"),
             ("^/(a|b)?$", "1"),
             ("^/(a.c)", "1"),
+            ("^/(x[a-z])", "1"),
+            ("^/(x[^a])", "1"),
+            ("^/(x[ab]+)", "1"),
+            ("^/([0-9][0-9])", "1"),
             ("^/(a)", "2"),
             ("(a|)", "1"),
             ("(a", "1"),

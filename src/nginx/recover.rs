@@ -126,7 +126,9 @@ impl Parser<'_> {
     fn open(&mut self, words: Vec<Word>, ender: Span) {
         // A block out of place with words that it never takes is another one by a wrong name: `http php {`.
         let known = entries(&words[0].text);
-        let stands = self.place().is_none_or(|place| known.iter().any(|entry| !entry.places.and(place).is_none()));
+        let is_told = |place: &Places| *place != Places::ANY;
+        let has_place = |place| known.iter().any(|entry| !entry.places.and(place).is_none());
+        let stands = self.place().filter(is_told).is_some_and(has_place) || self.place().is_none();
         let takes = known.iter().any(|entry| entry.is_block && entry.arguments.allow(words.len() - 1));
         let inside = inside(&words[0].text, self.place()).filter(|_| stands || takes);
         let flawed = std::mem::take(&mut self.flawed);

@@ -41,6 +41,11 @@ impl<'a> Variables<'a> {
         self.server(level).is_none() || !(is_own || by_request || by_address || is_group)
     }
 
+    /// Whether a request that brings any value of a variable is sure to come to a level.
+    pub(super) fn is_let_in(&self, level: LevelId, variable: &str) -> bool {
+        self.is_free(level, variable) && !self.is_asked_for(level, variable)
+    }
+
     /// Whether a request is sure to come to a level for which a variable has a value that `fits`. `likes` are values
     /// that might.
     pub(super) fn arrives(
@@ -64,7 +69,7 @@ impl<'a> Variables<'a> {
         depth: usize,
     ) -> bool {
         let Some(server) = self.server(level).filter(|_| !self.is_free(level, variable)) else {
-            return likes.any(|like| fits(&like));
+            return likes.any(|like| fits(&like) && !self.is_sent_away(level, variable, &like));
         };
         if matches!(variable, "host" | "http_host") {
             let mut hosts = likes.flat_map(|like| self.hosts_like(server, &like)).chain(self.hosts_of(server));

@@ -113,7 +113,7 @@ impl<'a> Variables<'a> {
             return Values::default();
         };
         // The hosts, schemes and ports that come here decide which conditions hold.
-        let asked = self.asked_for(level, &conditions);
+        let asked = self.asked_for(level, &conditions, depth);
         let holds = |condition: &Condition| -> Option<Vec<bool>> {
             let subjects = &asked.as_ref()?.all;
             subjects.iter().map(|subject| condition.holds(&subject.text, &self.patterns)).collect()
@@ -165,15 +165,19 @@ impl<'a> Variables<'a> {
             _ => Box::new([condition.operand.clone()].into_iter()),
         };
         let mut holds = |value: &str| condition.holds(value, &self.patterns).is_some_and(|holds| holds == wanted);
-        self.is_free(level, &condition.variable) || self.arrives(level, &condition.variable, likes, &mut holds)
+        self.is_let_in(level, &condition.variable) || self.arrives(level, &condition.variable, likes, &mut holds)
     }
 
-    /// The hosts, schemes or ports that come to a level, where conditions ask for them.
-    fn asked_for(&self, level: LevelId, conditions: &[Condition]) -> Option<Values> {
+    /// The hosts, schemes or ports that come to a level, or the values of a `map` or the like, where conditions ask
+    /// for them.
+    fn asked_for(&self, level: LevelId, conditions: &[Condition], depth: usize) -> Option<Values> {
         let values = match conditions.first()?.variable.as_str() {
             "host" | "http_host" => self.hosts(level),
             name @ ("scheme" | "https" | "server_port") => self.of_address(level, name),
-            _ => return None,
+            name => match self.blocks().get(name).map(Vec::as_slice) {
+                Some([block]) if self.sets(level, name).is_empty() => self.flags(level, *block, depth),
+                _ => return None,
+            },
         };
         Some(values).filter(|values| values.rest != Rest::Unknown)
     }

@@ -10,7 +10,7 @@ use super::{MAX_BRANCHES, Rest, Value, Values, Variables, is_group};
 use crate::nginx::groups;
 use crate::nginx::levels::{Context, LevelId};
 use crate::nginx::regex::Captures;
-use crate::nginx::variables::{Piece, names, split};
+use crate::nginx::variables::{Piece, evaluate, names, split};
 
 impl<'a> Variables<'a> {
     /// The blocks of records by the variable that they define.
@@ -59,6 +59,42 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// The frame of a source, where it is one.
+    fn frame(&self, level: LevelId, source: &str, depth: usize) -> Option<Frame> {
+        let mut frame = Frame { before: String::new(), behind: String::new() };
+        let mut open: Option<String> = None;
+        for piece in evaluate(self.config, level, source).pieces {
+            let known = match &piece {
+                Piece::Text(text) => Some(text.clone()),
+                Piece::Variable(name) => self.of_variable(level, name, depth + 1).single().map(|value| value.text),
+            };
+            match (known, piece) {
+                (Some(text), _) if open.is_none() => frame.before.push_str(&text),
+                (Some(text), _) => frame.behind.push_str(&text),
+                (None, Piece::Variable(name)) if open.is_none() && self.is_let_in(level, &name) => open = Some(name),
+                _ => return None,
+            }
+        }
+        open.map(|_| frame)
+    }
+
+    /// The values of a block that are sure to be taken, for a condition: the empty one of a request for which there is
+    /// neither key nor default among them.
+    pub(super) fn flags(&self, level: LevelId, block: LevelId, depth: usize) -> Values {
+        let mut values = self.recorded(level, block, depth + 1);
+        let table = self.table(block);
+        let opener = self.config.level(block).opener.as_ref();
+        let source = opener.and_then(|opener| opener.arg(0)).unwrap_or_default();
+        let is_open =
+            table.is_map && names(source).next().is_some() && names(source).all(|name| self.is_let_in(level, name));
+        let passes = |any: &&str| matches!(table.find(any, &self.patterns), Found::Nothing);
+        if !(is_open && ANY.iter().any(passes)) {
+            values.all.retain(|value| !value.implied);
+            values.rest = values.rest.max(Rest::Anything);
+        }
+        values
+    }
+
     /// What a table gives for each of some keys.
     fn looked_up(&self, level: LevelId, table: &Table<'_>, keys: Vec<Value>, depth: usize) -> Values {
         let mut values = Values::only(Vec::new());
@@ -101,7 +137,8 @@ impl<'a> Variables<'a> {
         }
         let opener = self.config.level(block).opener.as_ref();
         let source = opener.and_then(|opener| opener.arg(0)).filter(|_| table.is_map).unwrap_or_default();
-        let is_free = names(source).all(|name| self.is_free(level, name));
+        let is_free = names(source).all(|name| self.is_let_in(level, name));
+        let frame = if is_free { None } else { self.frame(level, source, depth) };
         let mut values = Values::only(Vec::new());
         for (at, (key, _)) in table.records.iter().enumerate() {
             let Some(value) = self.value_of(level, table, at, None, depth) else {
@@ -116,8 +153,10 @@ impl<'a> Variables<'a> {
                 is_own && self.find(table, subject).is_some_and(|(found, _)| found == at)
             };
             let is_known = known.iter().any(|value| is_taken(&value.text));
+            let is_framed = || frame.as_ref().is_some_and(|frame| frame.filled(key).any(|subject| is_taken(&subject)));
+            let comes = is_free || is_known || is_framed();
             let arrives = |name| self.arrives(level, name, likes(key), &mut is_taken);
-            match is_free || is_known || only_variable(source).is_some_and(arrives) {
+            match comes || only_variable(source).is_some_and(arrives) {
                 // A value that is written for such requests is one that the tables behind it are asked for.
                 true => values.all.push(Value { is_certain: !value.text.is_empty(), ..value }),
                 // It is not known whether a request takes it.
@@ -215,6 +254,24 @@ impl<'a> Variables<'a> {
             }
         }
         Some(self.single(level, &text, depth)?.behind(word.span, key))
+    }
+}
+
+/// A source of a `map` in which one variable may be anything and the rest is known: `$scheme:$http_x_team`.
+struct Frame {
+    before: String,
+    behind: String,
+}
+
+impl Frame {
+    /// Values of the source for which a record may be taken, made of its key.
+    fn filled<'a>(&'a self, key: &'a str) -> impl Iterator<Item = String> + 'a {
+        let fits = |text: &String| {
+            let rest = text.strip_prefix(&self.before);
+            rest.is_some_and(|rest| rest.strip_suffix(self.behind.as_str()).is_some_and(|inside| !inside.is_empty()))
+        };
+        let any = ANY.into_iter().map(|any| format!("{}{any}{}", self.before, self.behind));
+        likes(key).filter(fits).chain(any)
     }
 }
 

@@ -107,6 +107,26 @@ impl<'a> Variables<'a> {
         values
     }
 
+    /// Whether a condition on the way to a level sends requests elsewhere for the value of a variable, or may.
+    pub(super) fn is_sent_away(&self, level: LevelId, variable: &str, value: &str) -> bool {
+        let path: Vec<LevelId> = self.config.outwards(level).collect();
+        let mut blocks = path.iter().flat_map(|id| &self.config.level(*id).blocks);
+        blocks.any(|id| {
+            let is_inside = path.contains(id);
+            let asks = self.is_condition(*id) && (is_inside || self.diverts(*id));
+            let condition = self.condition(*id).filter(|condition| asks && condition.variable == variable);
+            condition.is_some_and(|condition| condition.holds(value, &self.patterns) != Some(is_inside))
+        })
+    }
+
+    /// Whether a condition on the way to a level asks for a variable.
+    pub(super) fn is_asked_for(&self, level: LevelId, variable: &str) -> bool {
+        let blocks = self.config.outwards(level).flat_map(|id| &self.config.level(id).blocks);
+        let mut conditions =
+            blocks.filter(|block| self.is_condition(**block)).filter_map(|block| self.condition(*block));
+        conditions.any(|condition| condition.variable == variable)
+    }
+
     /// Whether no condition on the way to a level sends requests elsewhere for what the configuration itself has set.
     pub(super) fn is_unconditioned(&self, level: LevelId) -> bool {
         let mut blocks = self.config.outwards(level).flat_map(|id| &self.config.level(id).blocks);

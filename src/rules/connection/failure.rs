@@ -4,7 +4,7 @@
 use super::pages::{self, Answer};
 use crate::deployment::access::{Verdict, WRITE};
 use crate::deployment::{Dial, HandOver, Machine, Nginx, PoolId, Reach};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Prediction, Severity};
 use crate::values::address::Address;
 
 /// What a request gets, and how much that matters.
@@ -25,12 +25,17 @@ impl Failure {
         if machine.another_answers(dial) && !no_retry && another_serves(machine, dial) {
             return hidden;
         }
+        Failure::of_hand_over(machine, nginx, hand_over, 502)
+    }
+
+    /// What the requests of a hand-over get where all of them fail with a status.
+    pub fn of_hand_over(machine: &Machine, nginx: &Nginx, hand_over: &HandOver, status: u16) -> Self {
         match asked_by(nginx, hand_over) {
             // nginx throws away what a mirror answers.
-            Some("mirror") => hidden,
+            Some("mirror") => Failure { status: 200, severity: Severity::Warning },
             // Only 2xx, 401 and 403 are answers to `auth_request`.
             Some(_) => Failure { status: 500, severity: Severity::Error },
-            None => Failure::answered(machine, nginx, hand_over, 502),
+            None => Failure::answered(machine, nginx, hand_over, status),
         }
     }
 
@@ -48,6 +53,14 @@ impl Failure {
             (Some("auth_request"), 402 | 404..) => 500,
             _ => status,
         }
+    }
+
+    /// A finding that predicts a status for each request of a hand-over, with what becomes of that status.
+    pub fn soften(finding: Finding, machine: &Machine, nginx: &Nginx, hand_over: &HandOver) -> Finding {
+        let Some(Prediction::Response { status: Some(status), log }) = finding.predicts.clone() else { return finding };
+        let failure = Failure::of_hand_over(machine, nginx, hand_over, status);
+        let severity = if failure.severity == Severity::Error { finding.severity } else { failure.severity };
+        finding.severity(severity).predict(failure.status, log)
     }
 
     /// Predicts it for a finding, with what nginx logs.

@@ -133,7 +133,7 @@ pub(in crate::rules) fn label_hand_over(finding: Finding, machine: &Machine, dia
 }
 
 /// Adds the line of a hand-over whose variable leads to an address.
-pub(super) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer) -> Finding {
+pub(in crate::rules) fn label_variable(finding: Finding, hand_over: &HandOver, peer: &Peer) -> Finding {
     let Some(key) = peer.key() else { return finding.label(hand_over.span, "the variable is used here") };
     let finding = label_way(finding, peer);
     match peer.span == hand_over.span {

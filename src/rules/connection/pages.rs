@@ -92,9 +92,20 @@ impl Failed<'_> {
             let is_page = !is_redirect(code) && (code < 400 || returned.arg(1).is_some());
             return answer(if is_page { answered(code) } else { code });
         }
+        let tries = self.nginx.config.own(level, "try_files").next();
+        let (level, target) = match tries.and_then(|tries| tries.args.last()).map(|last| last.text.as_str()) {
+            Some(last) if self.is_missing(target) => match last.strip_prefix('=') {
+                Some(code) => return Shown::Fails(level, code.parse().unwrap_or(404)),
+                None => {
+                    let last = last.split('?').next().unwrap_or_default();
+                    let place = self.site.and_then(|site| site.locations.place(last));
+                    (place.unwrap_or(level), last)
+                }
+            },
+            _ => (level, target),
+        };
         let number = self.nginx.hand_overs.iter().position(|hand_over| hand_over.level == level);
-        let has_files = self.nginx.config.own(level, "try_files").next().is_some();
-        if self.is_missing(target) && (number.is_none() || has_files) {
+        if self.is_missing(target) && number.is_none() {
             return Shown::Fails(level, 404);
         }
         match number {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{label_way, server_name};
+use super::{Failure, label_way, server_name};
 use crate::deployment::{Deployment, HandOver, Nginx, Peer, Protocol, Target};
 use crate::finding::{Finding, Severity};
 use crate::nginx::variables::Piece;
@@ -14,7 +14,8 @@ pub(super) static RULE: Rule =
     rule!(connection / "resolver-missing", Error, "a variable names a host, and nginx has no resolver to look it up");
 
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
+    for (machine, nginx) in all {
         let mut known = Known::new(nginx);
         for hand_over in nginx.served() {
             let has_resolver = nginx.config.effective(hand_over.level, "resolver").is_some();
@@ -30,6 +31,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 break;
             }
             for finding in found {
+                let finding = Failure::soften(finding, machine, nginx, hand_over);
                 findings.push_for(server_name(nginx, hand_over), finding);
             }
         }

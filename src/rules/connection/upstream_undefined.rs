@@ -1,6 +1,6 @@
 //! A pass names an upstream group that does not exist.
 
-use super::{host_or_server, label_variable};
+use super::{Failure, host_or_server, label_variable};
 use crate::deployment::{Deployment, HandOver, Nginx, Peer};
 use crate::finding::{Edit, Finding, Fix, Program};
 use crate::nginx::examine::{Flaw, Refusal};
@@ -14,7 +14,8 @@ pub(super) static RULE: Rule =
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     let mut nearest = Nearest::default();
-    for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
+    let all = deployment.machines.iter().flat_map(|machine| machine.nginx.iter().map(move |nginx| (machine, nginx)));
+    for (machine, nginx) in all {
         for hand_over in &nginx.hand_overs {
             for peer in hand_over.named() {
                 let found = match &peer.address {
@@ -25,7 +26,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                     Ok(Address::Name(host, port)) => with_port(nginx, hand_over, peer, host, *port),
                     _ => None,
                 };
-                if let Some(finding) = found {
+                if let Some(finding) = found.filter(|_| !(hand_over.is_idle && hand_over.has_variables())) {
                     if !nginx.is_whole {
                         if peer.address == Err(AddressError::NoPort) {
                             let needs = format!("whether another file defines the group {}", peer.written);
@@ -33,6 +34,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                         }
                         continue;
                     }
+                    let finding = Failure::soften(finding, machine, nginx, hand_over);
                     let finding = label_variable(finding, hand_over, peer);
                     findings.push_for(host_or_server(nginx, hand_over, peer), finding);
                 }

@@ -1,7 +1,7 @@
 //! Groups of servers, their failures and retries, and what is sent to them.
 
 use super::Rule;
-use crate::deployment::{HandOver, Nginx, Target, Upstream};
+use crate::deployment::{HandOver, Nginx, Peer, Target, Upstream};
 
 mod backend_tls_mismatch;
 mod directive_order;
@@ -39,6 +39,17 @@ fn to_groups(nginx: &Nginx) -> impl Iterator<Item = (&HandOver, &Upstream)> {
     nginx.hand_overs.iter().filter_map(|hand_over| match hand_over.target {
         Target::Upstream(group) => Some((hand_over, &nginx.upstreams[group])),
         _ => None,
+    })
+}
+
+/// The hand-overs to groups that a variable names, each with a member of the group, the first.
+fn to_groups_by_variable(nginx: &Nginx) -> impl Iterator<Item = (&HandOver, &Upstream, &Peer)> {
+    nginx.hand_overs.iter().flat_map(move |hand_over| {
+        hand_over.peers(nginx).iter().enumerate().filter_map(move |(at, peer)| {
+            let group = peer.branch.as_ref()?.group?;
+            let is_first = at == 0 || hand_over.peers(nginx)[at - 1].branch_number() != peer.branch_number();
+            is_first.then(|| (hand_over, &nginx.upstreams[group], peer))
+        })
     })
 }
 
