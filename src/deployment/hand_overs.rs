@@ -255,7 +255,7 @@ fn redirects_all(config: &Config, level: LevelId) -> bool {
     let leaves = matches!(first.arg(2), Some("redirect" | "permanent")) || first.arg(1).is_some_and(absolute);
     let before =
         |id: &LevelId| config.level(*id).opener.as_ref().is_some_and(|opener| opener.span().start < first.span().start);
-    first.name() == "rewrite" && takes_all && leaves && !config.level(level).conditions.iter().any(before)
+    first.name() == "rewrite" && takes_all && leaves && !config.level(level).conditions().iter().any(before)
 }
 
 /// The address of a pass without scheme and URI, and the port the scheme implies; `None` where it
