@@ -4,7 +4,7 @@
 //! whose requests others take first. For the last one requests are made up that fit its text: only where all of them
 //! end elsewhere does it count as idle.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ecow::{EcoString, eco_format};
 
@@ -15,6 +15,7 @@ use crate::nginx::ast::Directive;
 use crate::nginx::branches;
 use crate::nginx::levels::{Config, Context, LevelId};
 use crate::nginx::locations::{Found, parts};
+use crate::nginx::regex::Pattern;
 
 /// So many requests are made up for a location.
 const MAX_TRIED: usize = 40;
@@ -46,8 +47,10 @@ fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, server: LevelI
     if modifier == "=" || config.effective(place, "internal").is_some() {
         return false;
     }
+    let around = Around::of(nginx, place);
+    let tried = candidates(nginx, hand_over, site).chain(around.samples());
     let mut is_met = false;
-    for uri in fitting(nginx, hand_over, site, place).into_iter().take(MAX_TRIED) {
+    for uri in tried.filter(|uri| around.fits(uri)).take(MAX_TRIED) {
         match site.locations.find(&uri) {
             Found::At(found, _) if found.level != place => is_met = true,
             _ => return false,
@@ -72,36 +75,47 @@ fn is_named(config: &Config, server: LevelId, name: &str) -> bool {
     })
 }
 
-/// Addresses that fit a location and all that it stands in.
-fn fitting(nginx: &Nginx, hand_over: &HandOver, site: &Site, place: LevelId) -> BTreeSet<EcoString> {
-    let config = &nginx.config;
-    let around: Vec<(&str, &str)> = config
-        .outwards(place)
-        .filter_map(|id| location(config, id).filter(|(at, _)| *at == id))
-        .filter_map(|(_, opener)| parts(opener))
-        .collect();
-    let fits = |uri: &EcoString| {
-        uri.starts_with('/')
-            && around.iter().all(|(modifier, text)| match *modifier {
-                "~" | "~*" => nginx.patterns.get(text, *modifier == "~*").matches(uri) == Some(true),
-                _ => uri.starts_with(text),
-            })
-    };
-    let prefix = around.iter().map(|(modifier, text)| if modifier.starts_with('~') { "/" } else { *text });
-    let prefix = prefix.max_by_key(|text| text.len()).unwrap_or("/");
-    let mut found: BTreeSet<EcoString> = candidates(nginx, hand_over, site).filter(fits).collect();
-    for (modifier, text) in &around {
-        let texts: Vec<String> = match *modifier {
-            "~" | "~*" => branches::samples(text, None).collect(),
-            _ => vec![(*text).to_owned()],
-        };
-        for text in &texts {
-            let starts = [text.clone(), format!("{}/{text}", prefix.trim_end_matches('/')), format!("{prefix}x{text}")];
-            for start in starts {
-                found.extend(BEHIND.iter().map(|end| eco_format!("{start}{end}")).filter(fits));
-                found.extend([start.to_ascii_uppercase().into()].into_iter().filter(fits));
-            }
-        }
+/// A location and those that it stands in, the innermost first.
+struct Around<'a> {
+    /// The modifier and the text of each; of an expression also the pattern.
+    texts: Vec<(&'a str, &'a str, Option<Arc<Pattern>>)>,
+}
+
+impl<'a> Around<'a> {
+    fn of(nginx: &'a Nginx, place: LevelId) -> Self {
+        let config = &nginx.config;
+        let openers = config.outwards(place).filter_map(|id| location(config, id).filter(|(at, _)| *at == id));
+        let texts = openers.filter_map(|(_, opener)| parts(opener)).map(|(modifier, text)| {
+            let is_expression = modifier.starts_with('~');
+            (modifier, text, is_expression.then(|| nginx.patterns.get(text, modifier == "~*")))
+        });
+        Around { texts: texts.collect() }
     }
-    found
+
+    /// Whether an address fits them all.
+    fn fits(&self, uri: &str) -> bool {
+        let fits = |text: &str, pattern: &Option<Arc<Pattern>>| match pattern {
+            Some(pattern) => pattern.matches(uri) == Some(true),
+            None => uri.starts_with(text),
+        };
+        uri.starts_with('/') && self.texts.iter().all(|(_, text, pattern)| fits(text, pattern))
+    }
+
+    /// Addresses that are made of their texts.
+    fn samples(&self) -> impl Iterator<Item = EcoString> {
+        let prefixes = self.texts.iter().map(|(_, text, pattern)| if pattern.is_some() { "/" } else { *text });
+        let prefix = prefixes.max_by_key(|text| text.len()).unwrap_or("/");
+        let texts = self.texts.iter().flat_map(|(_, text, pattern)| {
+            let samples = pattern.iter().flat_map(|_| branches::samples(text, None));
+            let plain = pattern.is_none().then(|| (*text).to_owned());
+            samples.chain(plain)
+        });
+        texts.flat_map(move |text| {
+            let starts = [text.clone(), format!("{}/{text}", prefix.trim_end_matches('/')), format!("{prefix}x{text}")];
+            starts.into_iter().flat_map(|start| {
+                let behind = BEHIND.map(|end| eco_format!("{start}{end}"));
+                behind.into_iter().chain([start.to_ascii_uppercase().into()])
+            })
+        })
+    }
 }
