@@ -1191,6 +1191,14 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
     let (status, text) = run(here.path(), "check up.conf --format compact");
     assert_eq!((status, text.contains("the group php has no servers [upstream-empty]")), (1, true), "{text}");
     assert_eq!(run(here.path(), "check open.conf --format compact"), (0, String::new()));
+    // A server with locations is one of web sites, wherever its file is included.
+    write(here.path(), "web.conf", SITE.replace("listen 80", "listen 80 bogus"));
+    let (status, text) = run(here.path(), "check web.conf --format compact");
+    assert_eq!((status, text.contains("web.conf:1:20: error: `listen` does not take `bogus`")), (1, true), "{text}");
+    // A file of settings with a mistake is one of nginx, too.
+    write(here.path(), "ssl.conf", "ssl_protocols TLSv1.2;\nssl_ciphers HIGH\n");
+    let (status, text) = run(here.path(), "check ssl.conf --format compact");
+    assert_eq!((status, text.contains("ssl.conf:2:1: error: ")), (1, true), "{text}");
     // What is not checked is what something here hangs on.
     let unchecked = |file: &str| {
         let (_, text) = run(here.path(), &format!("check {file} --color never"));

@@ -12,6 +12,7 @@ use super::{
 use crate::host::facts::Facts;
 use crate::host::layout::NGINX_MAINS;
 use crate::host::{Host, ReadError, name, rotation};
+use crate::nginx::ast::Tree;
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
@@ -169,6 +170,8 @@ fn read_nginx(
     let place = match inferred {
         Some(Context::Main) => Places::MAIN,
         _ if view != View::Files && fragment.is_none() => Places::MAIN,
+        // Servers with locations stand in `http` and nowhere else.
+        Some(Context::Http) if plan.selection.context.is_none() && has_locations(files.tree(id)) => Places::HTTP,
         _ => plan.selection.context.map_or(Places::ANY, place_of),
     };
     let build = build_of(&files, &config, view, main, facts, declared);
@@ -181,6 +184,12 @@ fn read_nginx(
     }
     found.missing_files = certificates::missing(&found, facts, host, main);
     Ok((found, examine))
+}
+
+/// Whether a fragment holds servers of web sites: those of mail and of streams have no locations.
+fn has_locations(tree: &Tree) -> bool {
+    let servers = tree.directives.iter().filter(|directive| directive.name() == "server");
+    servers.flat_map(|server| server.block()).any(|inside| inside.name() == "location" && inside.is_block())
 }
 
 /// Finds out who dials whom on a machine, what scripts that leads to, and what its nginx refuses. `host` is where its
