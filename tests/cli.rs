@@ -108,6 +108,7 @@ fn what_cannot_be_done_is_status_2_with_one_message() {
         ("check --format yaml", "no such format"),
         ("check --select everything", "no rule and no category"),
         ("check --fail-on always", "invalid value"),
+        ("check --memory 0", "a whole number above 0"),
         ("explain listener-mising", "the nearest is `listener-missing`"),
     ] {
         let (status, text) = run(directory, words);
@@ -1318,6 +1319,21 @@ fn files_elsewhere_never_reach_into_this_machine() {
     assert!(text.contains("/nginx/snippets/b:1:6: error: `gzip` does not take `maybe`"), "{text}");
     let (status, text) = run(&work, "check ../fpm.conf --color never");
     assert_eq!((status, text.contains("what PHP-FPM includes by /etc/*.conf")), (0, true), "{text}");
+}
+
+#[test]
+fn several_hosts_are_told_apart() {
+    let here = tempfile::tempdir().unwrap();
+    for host in ["web1", "web2"] {
+        write(here.path(), &format!("{host}/etc/nginx/nginx.conf"), MAIN);
+        write(here.path(), &format!("{host}/etc/nginx/conf.d/site.conf"), SITE);
+        write(here.path(), &format!("{host}/etc/php/8.2/fpm/pool.d/www.conf"), POOL);
+    }
+    let (_, text) = run(here.path(), "check web1 ./web2/ --format compact");
+    let places: Vec<_> = text.lines().filter_map(|line| line.split(": error: ").next()).collect();
+    assert_eq!(places, ["web1/etc/nginx/conf.d/site.conf:1:54", "web2/etc/nginx/conf.d/site.conf:1:54"], "{text}");
+    let (_, text) = run(here.path(), "check web1 --format compact");
+    assert!(text.starts_with("etc/nginx/conf.d/site.conf:1:54"), "{text}");
 }
 
 #[test]

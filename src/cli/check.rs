@@ -143,7 +143,8 @@ fn output(text: &str) -> Result<Output, String> {
 }
 
 fn size(text: &str) -> Result<Size, String> {
-    Size::parse(text).ok_or_else(|| "a size is a number with K, M, G or nothing behind it".into())
+    let size = Size::parse(text).filter(|size| size.0 > 0);
+    size.ok_or_else(|| "a size is a whole number above 0 with K, M, G or nothing behind it".into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Deployment};
 use crate::deployment::unloaded::is_leftover;
@@ -146,6 +146,8 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         return Ok(plans);
     }
     let mut files = Files::default();
+    // The files of several hosts have the same names.
+    let are_several = paths.iter().filter(|path| path.is_dir()).count() > 1;
     for path in paths {
         if Stream::is_named(path) {
             files.streams.push(Stream::read(path)?);
@@ -156,6 +158,11 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             // One that this account may not look into.
             fs::metadata(path.join(".")).map_err(|source| unreadable(path, source))?;
         }
+        let of_host = |view: Option<View>| {
+            let plan = root_plan(path, selection.clone())?;
+            let shown_prefix = if are_several { prefix(path) } else { String::new() };
+            Ok(Plan { shown_prefix, view: view.unwrap_or(plan.view), ..plan })
+        };
         if !metadata.is_dir() {
             files.named.push(path.clone());
         } else if path.canonicalize().is_ok_and(|path| path == Path::new("/")) {
@@ -164,11 +171,11 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         } else if has_compose_file(path) || !is_root(path) {
             let pinned = !selection.nginx_mains.is_empty() || !selection.fpm_mains.is_empty();
             match pinned {
-                true => plans.plans.push(root_plan(path, selection.clone())?),
+                true => plans.plans.push(of_host(None)?),
                 // Where the user says what belongs where, this is a host laid over its packages.
                 false if !given.maps.is_empty() || !given.profile.unwrap_or(Profile::Debian).files().is_empty() => {
                     plans.notes.push(format!("{}: laid over a host", path.display()));
-                    plans.plans.push(Plan { view: View::Overlay, ..root_plan(path, selection.clone())? });
+                    plans.plans.push(of_host(Some(View::Overlay))?);
                 }
                 // Beside other paths, a directory such as pool.d is a set of files.
                 false if paths.len() > 1 => files.named.extend(configuration_files(path)?),
@@ -176,7 +183,7 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             }
         } else {
             plans.notes.push(format!("{}: the root of a host", path.display()));
-            repository::root(root_plan(path, selection.clone())?, &mut plans);
+            repository::root(of_host(None)?, &mut plans);
         }
     }
     if !files.is_empty() {
@@ -274,6 +281,12 @@ fn add_maps(plan: &mut Plan, maps: &[(PathBuf, PathBuf)]) -> Result<(), Discover
         plan.maps.push(PathMap { from: Path::new("/").join(inside), to: normalize(to) });
     }
     Ok(())
+}
+
+/// What the files of a directory are called where those of others are checked as well.
+fn prefix(directory: &Path) -> String {
+    let plain: PathBuf = directory.components().filter(|part| *part != Component::CurDir).collect();
+    if plain.as_os_str().is_empty() { String::new() } else { format!("{}/", plain.display()) }
 }
 
 /// What went wrong, without the number that the system has for it.
