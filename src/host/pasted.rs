@@ -17,7 +17,7 @@ const FENCES: [&str; 2] = ["```", "~~~"];
 /// `web-1 | `, a time), fences of Markdown, and prompts of a shell with what is typed behind them.
 pub fn bare(text: &[u8]) -> Cow<'_, [u8]> {
     let mut text = Cow::Borrowed(text);
-    for taken_off in [without_escapes, unmarked, without_prompts] {
+    for taken_off in [without_escapes, without_hard_blanks, unmarked, without_prompts] {
         if let Some(rest) = taken_off(&text) {
             text = Cow::Owned(rest);
         }
@@ -46,6 +46,27 @@ fn without_escapes(text: &[u8]) -> Option<Vec<u8>> {
     }
     kept.extend_from_slice(rest);
     (rest.len() < text.len()).then_some(kept)
+}
+
+/// The text with blanks at the begin of its lines where a web page put ones that do not break; none when there are
+/// none.
+fn without_hard_blanks(text: &[u8]) -> Option<Vec<u8>> {
+    const HARD: &[u8] = "\u{a0}".as_bytes();
+    let mut plain = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = line;
+        loop {
+            let (blank, length) = match rest {
+                [blank @ (b' ' | b'\t'), ..] => (*blank, 1),
+                _ if rest.starts_with(HARD) => (b' ', HARD.len()),
+                _ => break,
+            };
+            plain.push(blank);
+            rest = &rest[length..];
+        }
+        plain.extend_from_slice(rest);
+    }
+    (plain.len() < text.len()).then_some(plain)
 }
 
 /// The text without what stands before each of its lines and around a fence; none when nothing does.
@@ -229,6 +250,7 @@ mod tests {
             assert_eq!(taken_off(&format!("{prompt}nginx -T\n{PRINTED}{prompt}")), PRINTED, "{prompt}");
             assert_eq!(taken_off(&format!("{PRINTED}{prompt}exit\nlogout\n")), PRINTED, "{prompt}");
         }
+        assert_eq!(taken_off(&PRINTED.replace('\t', "\u{a0}\u{a0}")), PRINTED.replace('\t', "  "));
         let coloured = format!("\u{1b}]0;me\u{7}\u{1b}[01;32mme@host\u{1b}[00m:~$ sudo nginx -T\n{PRINTED}");
         assert_eq!(taken_off(&coloured), PRINTED);
         for end in ["~\n~\n(END)\n", "Script done on 2026-11-21 21:33:45+00:00\n", "Connection to web1 closed.\n"] {
