@@ -1300,6 +1300,12 @@ fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
     let (status, text) = run(here.path(), "check sites-enabled www.conf --format compact");
     let found = "sites-enabled/shop.example.com:1:54: error: no pool listens on /run/b.sock [listener-missing]\n";
     assert_eq!((status, text.as_str()), (1, found));
+    // A link is what was named, and what it leads to is told besides.
+    std::os::unix::fs::symlink("sites-enabled/shop.example.com", here.path().join("shop.conf")).unwrap();
+    let (_, text) = run(here.path(), "check shop.conf www.conf --format compact");
+    assert!(text.starts_with("shop.conf:1:54: error: "), "{text}");
+    let (_, text) = run(here.path(), "check shop.conf www.conf --format json");
+    assert!(text.contains("\"real_path\": \"sites-enabled/shop.example.com\""), "{text}");
     // From a place that does not hold them all, they are called by their whole paths.
     let (_, text) = run(&here.path().join("sites-enabled"), "check . ../www.conf --format compact");
     let whole = here.path().canonicalize().unwrap();

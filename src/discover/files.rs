@@ -16,7 +16,7 @@ use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;
 use crate::host::overlay::Added;
-use crate::host::{MAX_FILE, ReadError, disk, layout, shown};
+use crate::host::{Host, MAX_FILE, ReadError, disk, layout, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -115,7 +115,7 @@ impl Files {
         };
         let mut files = Vec::new();
         for (named, path) in absolute {
-            let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
+            let inside = as_named(&root, &named, &path);
             let text = read_file(&named, &path)?;
             let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
             let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&text));
@@ -202,6 +202,17 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// A file as it lies inside of a root: by the link that was named, where that lies inside as well and leads to it there.
+fn as_named(root: &Path, named: &Path, real: &Path) -> PathBuf {
+    let inside = |path: &Path| super::root::inside(root, path);
+    let link = super::within::place(named).filter(|link| link != real && link.starts_with(root));
+    let leads_here = |link: &PathBuf| {
+        let entry = Disk::new(root).ok().and_then(|host| host.entry(&inside(link)).ok());
+        entry.is_some_and(|entry| entry.real == inside(real))
+    };
+    link.filter(leads_here).map_or_else(|| inside(real), |link| inside(&link))
 }
 
 /// The directory that holds all these files; the top, where one of them lies where this host's programs read it.

@@ -56,7 +56,7 @@ pub(super) fn plans(paths: &[PathBuf], given: &Given, plans: &mut Plans) -> bool
 }
 
 /// Where a path lies on this machine: with the links before its last name followed.
-fn place(path: &Path) -> Option<PathBuf> {
+pub(super) fn place(path: &Path) -> Option<PathBuf> {
     let name = path.file_name().filter(|_| fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir()));
     let Some(name) = name else { return path.canonicalize().ok() };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
