@@ -876,6 +876,20 @@ fn deployments_of_gatelint_toml_are_checked_by_name() {
 }
 
 #[test]
+fn what_is_in_force_is_shown_with_the_options() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "gatelint.toml", "nginx-version = \"1.24\"\n");
+    let words = "config site.conf --select connection,stale-name --memory 1k --fail-on warning --require users";
+    let (status, text) = run(here.path(), words);
+    let options =
+        "options:\n  --select connection,stale-name\n  --fail-on warning\n  --require users\n  --memory 1024\n\n";
+    assert_eq!((status, text.contains(options)), (0, true), "{text}");
+    assert!(text.contains("\nnginx 1.24 is predicted  (gatelint.toml)\n") && !text.contains("facts:"), "{text}");
+    assert_eq!(run(here.path(), "config site.conf --select nothing").0, 2);
+}
+
+#[test]
 fn a_file_is_checked_with_the_deployment_that_it_is_mapped_into() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "blog/nginx.conf", MAIN);
