@@ -1277,6 +1277,27 @@ fn main_files_of_options_are_found_as_they_are_named() {
 }
 
 #[test]
+fn a_file_of_a_compose_project_is_checked_in_its_containers() {
+    let here = tempfile::tempdir().unwrap();
+    let compose = "services:\n  web:\n    image: nginx:1.25\n    \
+        volumes: ['./nginx/site.conf:/etc/nginx/conf.d/default.conf']\n  php:\n    image: php:8.2-fpm\n    \
+        volumes: ['./php/own.conf:/usr/local/etc/php-fpm.d/own.conf']\n";
+    write(here.path(), "app/docker-compose.yml", compose);
+    write(here.path(), "app/nginx/site.conf", SITE.replace("unix:/run/b.sock", "php:9001"));
+    write(here.path(), "app/nginx/other.conf", SITE);
+    write(here.path(), "app/php/own.conf", "[www]\npm.max_requests = 500\n");
+    let found = "app/nginx/site.conf:1:54: error: nothing in the container of php listens on port 9001";
+    for named in ["nginx/site.conf", "php/own.conf", "docker-compose.yml", "nginx/site.conf app/php/own.conf"] {
+        let (status, text) = run(here.path(), &format!("check app/{named} --format compact"));
+        assert_eq!((status, text.starts_with(found), text.lines().count()), (1, true, 1), "{named}: {text}");
+    }
+    let (_, text) = run(&here.path().join("app/nginx"), "check site.conf --format compact");
+    assert!(text.starts_with('/') && text.contains(found), "{text}");
+    // What goes into no container is a file like others.
+    assert_eq!(run(here.path(), "check app/nginx/other.conf --format compact"), (0, String::new()));
+}
+
+#[test]
 fn what_holds_nothing_is_told_as_what_it_is() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "empty.conf", "");

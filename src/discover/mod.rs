@@ -344,13 +344,16 @@ pub(crate) fn is_root(directory: &Path) -> bool {
 
 /// Whether containers are described here: then the folder is no host, whatever it holds.
 pub(crate) fn has_compose_file(directory: &Path) -> bool {
-    let is_compose = |name: &str| {
-        let stem = name.strip_prefix("docker-compose").or_else(|| name.strip_prefix("compose"));
-        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
-        yaml && stem.is_some_and(|rest| rest.starts_with('.') || rest.starts_with('-'))
-    };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| is_compose(&entry.file_name().to_string_lossy()))
+    entries.into_iter().any(|entry| is_compose_file(Path::new(&entry.file_name())))
+}
+
+/// Whether a file describes containers, by its name.
+fn is_compose_file(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_prefix("docker-compose").or_else(|| name.strip_prefix("compose"));
+    let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+    yaml && stem.is_some_and(|rest| rest.starts_with('.') || rest.starts_with('-'))
 }
 
 /// The files that a directory stands for beside other paths: its `*.conf` and `*.ini`, and of sites all that are no
