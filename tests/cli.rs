@@ -678,7 +678,7 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     }
     let (status, text) = run(here.path(), "check dump --color never");
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("PHP-FPM's configuration (its files, named as well): "), "{text}");
+    assert!(text.contains("PHP-FPM's configuration (name its files as well): "), "{text}");
     // What was captured on a host belongs to the tree of that host.
     write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
     let (status, text) = run(here.path(), "check dump root --format compact");
@@ -1222,7 +1222,7 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
     };
     let (lines, last) = unchecked("params");
     assert!(lines.is_empty() && last.contains("1 file (0 servers, 0 hand-overs, 0 pools)"), "{lines:?} {last}");
-    let pools = "PHP-FPM's configuration (its files, named as well): listener-missing";
+    let pools = "PHP-FPM's configuration (name its files as well): listener-missing";
     assert_eq!(unchecked("site.conf").0, [pools]);
     assert_eq!(unchecked("group.conf").0, ["whether another file defines the group php (--root): upstream-undefined"]);
     assert_eq!(unchecked("name.conf").0[..1], ["the files that may set a resolver (--root): resolver-missing"]);
@@ -1243,7 +1243,7 @@ fn pools_beside_the_main_file_that_includes_them_are_read_through_it() {
     // On its own, a pool may be completed by other files.
     assert_eq!(lines("www.conf"), 0);
     let (_, text) = run(here.path(), "check www.conf --color never");
-    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (the files of"), "{text}");
+    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (name all files of"), "{text}");
     // Where they lie in the folder that it includes, they are read once.
     write(here.path(), "fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
     write(here.path(), "fpm/pool.d/www.conf", POOL);

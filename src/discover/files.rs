@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
+use super::error::{DiscoverError, unreadable};
 use super::implied::{include_base, take_in_pools};
 use super::recognise::{self, Recognised};
-use super::{DiscoverError, Plans, pinned, unreadable};
+use super::{Plans, pinned};
 use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;

@@ -1,7 +1,8 @@
 //! From what the user names to what is checked: roots, repositories, files.
 //!
 //! A directory is a host's root when it holds main files in the usual places, and a repository
-//! otherwise. Files named together are one deployment. Nothing is ever thrown into one heap.
+//! otherwise. What lies in the configuration of a host, or goes into containers, stands for these; other files
+//! named together are one deployment. Nothing is ever thrown into one heap.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
@@ -23,6 +24,7 @@ mod containers;
 mod embedded;
 mod encoding;
 pub mod environment;
+mod error;
 mod files;
 mod implied;
 pub mod recognise;
@@ -32,6 +34,8 @@ mod template;
 mod walk;
 mod within;
 
+pub use error::DiscoverError;
+use error::unreadable;
 use files::{Files, Stream};
 use implied::implied_maps;
 
@@ -56,61 +60,6 @@ impl Plans {
         self.unpaired.extend(others.unpaired);
         self.passed_over.extend(others.passed_over);
     }
-}
-
-/// Why nothing can be checked.
-#[derive(Debug, thiserror::Error)]
-pub enum DiscoverError {
-    /// A path that was named cannot be looked at.
-    #[error("cannot read {}: {}", path.display(), plainly(source))]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that is neither of the two programs'.
-    #[error("{}: this is no configuration of nginx or PHP-FPM; --context http takes it for one of nginx", path.display())]
-    NotRecognised {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that must be rendered first.
-    #[error("{}: this is a template; render it and check the result", path.display())]
-    Template {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that cannot be a configuration.
-    #[error("{}: {why}", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-        /// What it is.
-        why: String,
-    },
-    /// Everything that may be configuration must be rendered first.
-    #[error("{}: found templates only ({count}); render them and check the result", path.display())]
-    OnlyTemplates {
-        /// The directory.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-    },
-    /// A deployment of the configuration file cannot be planned.
-    #[error("deployment {name}: {error}")]
-    InDeployment {
-        /// Its name.
-        name: String,
-        /// Why.
-        error: Box<DiscoverError>,
-    },
-    /// Nothing to check.
-    #[error("{}: found no nginx and no PHP-FPM configuration here", path.display())]
-    Nothing {
-        /// The directory.
-        path: PathBuf,
-    },
 }
 
 /// What the command line or a configuration file says besides the paths.
@@ -287,22 +236,6 @@ fn add_maps(plan: &mut Plan, maps: &[(PathBuf, PathBuf)]) -> Result<(), Discover
 fn prefix(directory: &Path) -> String {
     let plain: PathBuf = directory.components().filter(|part| *part != Component::CurDir).collect();
     if plain.as_os_str().is_empty() { String::new() } else { format!("{}/", plain.display()) }
-}
-
-/// What went wrong, without the number that the system has for it.
-fn plainly(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-        }
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> DiscoverError {
-    DiscoverError::Unreadable { path: path.to_owned(), source }
 }
 
 fn root_plan(root: &Path, selection: Selection) -> Result<Plan, DiscoverError> {
