@@ -1222,6 +1222,11 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
     };
     let (lines, last) = unchecked("params");
     assert!(lines.is_empty() && last.contains("1 file (0 servers, 0 hand-overs, 0 pools)"), "{lines:?} {last}");
+    write(here.path(), "lost.conf", SITE.replace("location", "include snippets/a.conf; location"));
+    assert!(unchecked("lost.conf").0.contains(&"the included snippets/a.conf (--root): include-unreadable".into()));
+    write(here.path(), "pool.conf", "listen = 9000\npm = static\n");
+    let section = "which section is open where `listen` stands in pool.conf, before any header (name all files";
+    assert!(unchecked("pool.conf").0[0].starts_with(section), "{:?}", unchecked("pool.conf"));
     let pools = "PHP-FPM's configuration (name its files as well): listener-missing";
     assert_eq!(unchecked("site.conf").0, [pools]);
     assert_eq!(unchecked("group.conf").0, ["whether another file defines the group php (--root): upstream-undefined"]);
