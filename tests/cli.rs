@@ -1312,6 +1312,8 @@ fn what_holds_nothing_is_told_as_what_it_is() {
     write(here.path(), "www.conf", POOL);
     write(here.path(), "php.ini", "memory_limit = 1G\n");
     write(here.path(), "words.conf", "Hello world\n");
+    write(here.path(), "lua.conf", "lua_x off;\n");
+    write(here.path(), "Dockerfile", "FROM nginx:1.25\nCOPY site.conf /etc/nginx/conf.d/default.conf\n");
     fs::create_dir(here.path().join("empty")).unwrap();
     fs::create_dir(here.path().join("bare")).unwrap();
     for (words, message) in [
@@ -1319,7 +1321,9 @@ fn what_holds_nothing_is_told_as_what_it_is() {
         ("check comments.conf empty.conf", "this file holds nothing, or comments only"),
         ("check -", "-: this is empty; the program that was to fill it has failed"),
         ("check php.ini", "php.ini: php.ini is checked with PHP-FPM's pools"),
-        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM\n"),
+        ("check lua.conf", "lua.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check Dockerfile", "no configuration of nginx or PHP-FPM; name its directory to have its containers"),
         ("check site.conf none", "none: no *.conf and no *.ini lies here"),
         ("check empty bare", "empty: found no nginx and no PHP-FPM configuration here"),
     ] {

@@ -15,10 +15,12 @@ pub enum DiscoverError {
         source: io::Error,
     },
     /// A file that is neither of the two programs'.
-    #[error("{}: this is no configuration of nginx or PHP-FPM; --context http takes it for one of nginx", path.display())]
+    #[error("{}: this is no configuration of nginx or PHP-FPM{instead}", path.display())]
     NotRecognised {
         /// The path.
         path: PathBuf,
+        /// What may be done, behind a semicolon; empty where it is something else altogether.
+        instead: &'static str,
     },
     /// A file that must be rendered first.
     #[error("{}: this is a template; render it and check the result", path.display())]

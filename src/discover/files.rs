@@ -11,7 +11,8 @@ use super::encoding::not_text;
 use super::error::{DiscoverError, unreadable};
 use super::implied::{include_base, take_in_pools};
 use super::recognise::{self, Recognised};
-use super::{Plans, pinned};
+use super::walk::is_dockerfile;
+use super::{Plans, is_compose_file, pinned};
 use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
@@ -149,7 +150,7 @@ impl Files {
         let files = if selection.context.is_some() { blank.into_iter().chain(rest).collect() } else { rest };
         for file in &files {
             let NamedFile { named, inside, text } = file;
-            let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
+            let not_recognised = || DiscoverError::NotRecognised { path: named.clone(), instead: instead(named, text) };
             let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
             if let Some(capture) = Capture::of(text).map_err(refused)? {
                 plans.notes.push(format!("{}: {}", named.display(), capture.says()));
@@ -202,6 +203,17 @@ impl Files {
             _ => plans.plans.push(plan),
         }
         Ok(())
+    }
+}
+
+/// What may be done about a file that is not recognised.
+fn instead(named: &Path, text: &[u8]) -> &'static str {
+    let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    match () {
+        () if is_dockerfile(&name) || is_compose_file(named) => "; name its directory to have its containers checked",
+        () if lines.any(|line| line.ends_with(b";")) => "; --context http takes it for one of nginx",
+        () => "",
     }
 }
 
