@@ -1372,6 +1372,21 @@ fn files_elsewhere_never_reach_into_this_machine() {
 }
 
 #[test]
+fn a_clone_of_etc_has_its_sites() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx/nginx.conf", MAIN.replace("conf.d/*.conf", "sites-enabled/*"));
+    write(here.path(), "nginx/sites-available/shop", SITE);
+    write(here.path(), "php/8.2/fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "php/8.2/fpm/pool.d/www.conf", POOL);
+    fs::create_dir(here.path().join("nginx/sites-enabled")).unwrap();
+    std::os::unix::fs::symlink("/etc/nginx/sites-available/shop", here.path().join("nginx/sites-enabled/shop"))
+        .unwrap();
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.lines().count()), (1, 1), "{text}");
+    assert!(text.starts_with("nginx/sites-available/shop:1:54: error: no pool listens on /run/b.sock"), "{text}");
+}
+
+#[test]
 fn several_hosts_are_told_apart() {
     let here = tempfile::tempdir().unwrap();
     for host in ["web1", "web2"] {
