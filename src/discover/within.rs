@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use super::root::inside;
-use super::walk::is_host;
+use super::walk::{ROOT_FOLDERS, is_host};
 use super::{Given, Plans, has_compose_file, is_compose_file, is_root, repository, root_plan};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
@@ -113,8 +113,13 @@ fn host_around(place: &Path) -> Option<PathBuf> {
         return None;
     }
     let holds = |root: &&Path| {
+        // Most directories are no such root, which is seen without a look at the disk.
+        let inside = inside(root, place);
+        if !ROOT_FOLDERS.iter().any(|folder| inside.starts_with(Path::new("/").join(folder))) {
+            return false;
+        }
         let Ok(host) = Disk::new(root) else { return false };
-        layout::is_configuration(&host, &inside(root, place))
+        layout::is_configuration(&host, &inside)
             && is_host(root)
             && (*root != Path::new("/") || layout::has_programs(&host))
     };
