@@ -10,6 +10,9 @@ const ANCHORS: [&str; 2] = ["# configuration file /", "nginx version: "];
 /// Marks are not longer than this.
 const MAX_MARK: usize = 200;
 
+/// What people type around these programs.
+const COMMANDS: [&str; 8] = ["nginx", "php-fpm", "exit", "logout", "cat ", "sudo ", "docker ", "kubectl "];
+
 /// What stands around a block of text in Markdown.
 const FENCES: [&str; 2] = ["```", "~~~"];
 
@@ -160,7 +163,8 @@ fn is_prompt(line: &str) -> bool {
         return false;
     }
     let ends = line.match_indices(['$', '#', '%', '>']).map(|(at, _)| at);
-    let before = ends.filter(|at| matches!(line.as_bytes().get(at + 1), None | Some(b' '))).map(|at| &line[..at]);
+    let ends = ends.filter(|at| matches!(line.as_bytes().get(at + 1), None | Some(b' ')));
+    let typed = ends.map(|at| (&line[..at], line[at + 1..].trim_start()));
     let is_shell = |name: &str| ["bash-", "sh-"].iter().any(|shell| name.starts_with(shell));
     let is_place = |name: &str| name.starts_with('/') && name.ends_with(' ') && !name.trim_end().contains(' ');
     let names_host = |name: &str| {
@@ -168,7 +172,11 @@ fn is_prompt(line: &str) -> bool {
         let is_word = |text: &str| !text.is_empty() && !text.contains([' ', '/', '$']);
         Some(is_word(user.rsplit([' ', ']', ')']).next()?) && is_word(host.split([':', ' ']).next()?))
     };
-    before.take(2).any(|name| is_shell(name) || is_place(name) || names_host(name) == Some(true))
+    // A record may begin with a path and end in a comment.
+    let is_command = |typed: &str| typed.is_empty() || COMMANDS.iter().any(|command| typed.starts_with(command));
+    typed
+        .take(2)
+        .any(|(name, typed)| is_shell(name) || is_place(name) && is_command(typed) || names_host(name) == Some(true))
 }
 
 /// Whether a line at the end is of a pager, a shell or a recording, and no part of a file.
