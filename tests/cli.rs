@@ -108,6 +108,7 @@ fn what_cannot_be_done_is_status_2_with_one_message() {
         ("check --format yaml", "no such format"),
         ("check --select everything", "no rule and no category"),
         ("check --fail-on always", "invalid value"),
+        ("check --memory 0", "a whole number above 0"),
         ("explain listener-mising", "the nearest is `listener-missing`"),
     ] {
         let (status, text) = run(directory, words);
@@ -677,7 +678,7 @@ fn a_dump_is_a_host_with_the_files_that_nginx_loaded() {
     }
     let (status, text) = run(here.path(), "check dump --color never");
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("PHP-FPM's configuration (its files, named as well): "), "{text}");
+    assert!(text.contains("PHP-FPM's configuration (name its files as well): "), "{text}");
     // What was captured on a host belongs to the tree of that host.
     write(here.path(), "root/etc/php-fpm.d/www.conf", fs::read(pools.join("www.conf")).unwrap());
     let (status, text) = run(here.path(), "check dump root --format compact");
@@ -872,6 +873,20 @@ fn deployments_of_gatelint_toml_are_checked_by_name() {
         status == 2 && error.ends_with("gatelint.toml:3: the key `rot` means nothing; the nearest is `root`"),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_in_force_is_shown_with_the_options() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "site.conf", SITE);
+    write(here.path(), "gatelint.toml", "nginx-version = \"1.24\"\n");
+    let words = "config site.conf --select connection,stale-name --memory 1k --fail-on warning --require users";
+    let (status, text) = run(here.path(), words);
+    let options =
+        "options:\n  --select connection,stale-name\n  --fail-on warning\n  --require users\n  --memory 1024\n\n";
+    assert_eq!((status, text.contains(options)), (0, true), "{text}");
+    assert!(text.contains("\nnginx 1.24 is predicted  (gatelint.toml)\n") && !text.contains("facts:"), "{text}");
+    assert_eq!(run(here.path(), "config site.conf --select nothing").0, 2);
 }
 
 #[test]
@@ -1191,6 +1206,14 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
     let (status, text) = run(here.path(), "check up.conf --format compact");
     assert_eq!((status, text.contains("the group php has no servers [upstream-empty]")), (1, true), "{text}");
     assert_eq!(run(here.path(), "check open.conf --format compact"), (0, String::new()));
+    // A server with locations is one of web sites, wherever its file is included.
+    write(here.path(), "web.conf", SITE.replace("listen 80", "listen 80 bogus"));
+    let (status, text) = run(here.path(), "check web.conf --format compact");
+    assert_eq!((status, text.contains("web.conf:1:20: error: `listen` does not take `bogus`")), (1, true), "{text}");
+    // A file of settings with a mistake is one of nginx, too.
+    write(here.path(), "ssl.conf", "ssl_protocols TLSv1.2;\nssl_ciphers HIGH\n");
+    let (status, text) = run(here.path(), "check ssl.conf --format compact");
+    assert_eq!((status, text.contains("ssl.conf:2:1: error: ")), (1, true), "{text}");
     // What is not checked is what something here hangs on.
     let unchecked = |file: &str| {
         let (_, text) = run(here.path(), &format!("check {file} --color never"));
@@ -1199,7 +1222,12 @@ fn a_fragment_is_checked_as_far_as_it_goes() {
     };
     let (lines, last) = unchecked("params");
     assert!(lines.is_empty() && last.contains("1 file (0 servers, 0 hand-overs, 0 pools)"), "{lines:?} {last}");
-    let pools = "PHP-FPM's configuration (its files, named as well): listener-missing";
+    write(here.path(), "lost.conf", SITE.replace("location", "include snippets/a.conf; location"));
+    assert!(unchecked("lost.conf").0.contains(&"the included snippets/a.conf (--root): include-unreadable".into()));
+    write(here.path(), "pool.conf", "listen = 9000\npm = static\n");
+    let section = "which section is open where `listen` stands in pool.conf, before any header (name all files";
+    assert!(unchecked("pool.conf").0[0].starts_with(section), "{:?}", unchecked("pool.conf"));
+    let pools = "PHP-FPM's configuration (name its files as well): listener-missing";
     assert_eq!(unchecked("site.conf").0, [pools]);
     assert_eq!(unchecked("group.conf").0, ["whether another file defines the group php (--root): upstream-undefined"]);
     assert_eq!(unchecked("name.conf").0[..1], ["the files that may set a resolver (--root): resolver-missing"]);
@@ -1220,7 +1248,7 @@ fn pools_beside_the_main_file_that_includes_them_are_read_through_it() {
     // On its own, a pool may be completed by other files.
     assert_eq!(lines("www.conf"), 0);
     let (_, text) = run(here.path(), "check www.conf --color never");
-    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (the files of"), "{text}");
+    assert!(text.contains("whether another file sets `pm.min_spare_servers` in pool www (name all files of"), "{text}");
     // Where they lie in the folder that it includes, they are read once.
     write(here.path(), "fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
     write(here.path(), "fpm/pool.d/www.conf", POOL);
@@ -1254,6 +1282,27 @@ fn main_files_of_options_are_found_as_they_are_named() {
 }
 
 #[test]
+fn a_file_of_a_compose_project_is_checked_in_its_containers() {
+    let here = tempfile::tempdir().unwrap();
+    let compose = "services:\n  web:\n    image: nginx:1.25\n    \
+        volumes: ['./nginx/site.conf:/etc/nginx/conf.d/default.conf']\n  php:\n    image: php:8.2-fpm\n    \
+        volumes: ['./php/own.conf:/usr/local/etc/php-fpm.d/own.conf']\n";
+    write(here.path(), "app/docker-compose.yml", compose);
+    write(here.path(), "app/nginx/site.conf", SITE.replace("unix:/run/b.sock", "php:9001"));
+    write(here.path(), "app/nginx/other.conf", SITE);
+    write(here.path(), "app/php/own.conf", "[www]\npm.max_requests = 500\n");
+    let found = "app/nginx/site.conf:1:54: error: nothing in the container of php listens on port 9001";
+    for named in ["nginx/site.conf", "php/own.conf", "docker-compose.yml", "nginx/site.conf app/php/own.conf"] {
+        let (status, text) = run(here.path(), &format!("check app/{named} --format compact"));
+        assert_eq!((status, text.starts_with(found), text.lines().count()), (1, true, 1), "{named}: {text}");
+    }
+    let (_, text) = run(&here.path().join("app/nginx"), "check site.conf --format compact");
+    assert!(text.starts_with('/') && text.contains(found), "{text}");
+    // What goes into no container is a file like others.
+    assert_eq!(run(here.path(), "check app/nginx/other.conf --format compact"), (0, String::new()));
+}
+
+#[test]
 fn what_holds_nothing_is_told_as_what_it_is() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "empty.conf", "");
@@ -1263,6 +1312,8 @@ fn what_holds_nothing_is_told_as_what_it_is() {
     write(here.path(), "www.conf", POOL);
     write(here.path(), "php.ini", "memory_limit = 1G\n");
     write(here.path(), "words.conf", "Hello world\n");
+    write(here.path(), "lua.conf", "lua_x off;\n");
+    write(here.path(), "Dockerfile", "FROM nginx:1.25\nCOPY site.conf /etc/nginx/conf.d/default.conf\n");
     fs::create_dir(here.path().join("empty")).unwrap();
     fs::create_dir(here.path().join("bare")).unwrap();
     for (words, message) in [
@@ -1270,7 +1321,9 @@ fn what_holds_nothing_is_told_as_what_it_is() {
         ("check comments.conf empty.conf", "this file holds nothing, or comments only"),
         ("check -", "-: this is empty; the program that was to fill it has failed"),
         ("check php.ini", "php.ini: php.ini is checked with PHP-FPM's pools"),
-        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check words.conf", "words.conf: this is no configuration of nginx or PHP-FPM\n"),
+        ("check lua.conf", "lua.conf: this is no configuration of nginx or PHP-FPM; --context http takes it"),
+        ("check Dockerfile", "no configuration of nginx or PHP-FPM; name its directory to have its containers"),
         ("check site.conf none", "none: no *.conf and no *.ini lies here"),
         ("check empty bare", "empty: found no nginx and no PHP-FPM configuration here"),
     ] {
@@ -1291,6 +1344,12 @@ fn a_directory_of_sites_beside_other_paths_is_all_of_them() {
     let (status, text) = run(here.path(), "check sites-enabled www.conf --format compact");
     let found = "sites-enabled/shop.example.com:1:54: error: no pool listens on /run/b.sock [listener-missing]\n";
     assert_eq!((status, text.as_str()), (1, found));
+    // A link is what was named, and what it leads to is told besides.
+    std::os::unix::fs::symlink("sites-enabled/shop.example.com", here.path().join("shop.conf")).unwrap();
+    let (_, text) = run(here.path(), "check shop.conf www.conf --format compact");
+    assert!(text.starts_with("shop.conf:1:54: error: "), "{text}");
+    let (_, text) = run(here.path(), "check shop.conf www.conf --format json");
+    assert!(text.contains("\"real_path\": \"sites-enabled/shop.example.com\""), "{text}");
     // From a place that does not hold them all, they are called by their whole paths.
     let (_, text) = run(&here.path().join("sites-enabled"), "check . ../www.conf --format compact");
     let whole = here.path().canonicalize().unwrap();
@@ -1310,6 +1369,36 @@ fn files_elsewhere_never_reach_into_this_machine() {
     assert!(text.contains("/nginx/snippets/b:1:6: error: `gzip` does not take `maybe`"), "{text}");
     let (status, text) = run(&work, "check ../fpm.conf --color never");
     assert_eq!((status, text.contains("what PHP-FPM includes by /etc/*.conf")), (0, true), "{text}");
+}
+
+#[test]
+fn a_clone_of_etc_has_its_sites() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "nginx/nginx.conf", MAIN.replace("conf.d/*.conf", "sites-enabled/*"));
+    write(here.path(), "nginx/sites-available/shop", SITE);
+    write(here.path(), "php/8.2/fpm/php-fpm.conf", "[global]\ninclude = /etc/php/8.2/fpm/pool.d/*.conf\n");
+    write(here.path(), "php/8.2/fpm/pool.d/www.conf", POOL);
+    fs::create_dir(here.path().join("nginx/sites-enabled")).unwrap();
+    std::os::unix::fs::symlink("/etc/nginx/sites-available/shop", here.path().join("nginx/sites-enabled/shop"))
+        .unwrap();
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert_eq!((status, text.lines().count()), (1, 1), "{text}");
+    assert!(text.starts_with("nginx/sites-available/shop:1:54: error: no pool listens on /run/b.sock"), "{text}");
+}
+
+#[test]
+fn several_hosts_are_told_apart() {
+    let here = tempfile::tempdir().unwrap();
+    for host in ["web1", "web2"] {
+        write(here.path(), &format!("{host}/etc/nginx/nginx.conf"), MAIN);
+        write(here.path(), &format!("{host}/etc/nginx/conf.d/site.conf"), SITE);
+        write(here.path(), &format!("{host}/etc/php/8.2/fpm/pool.d/www.conf"), POOL);
+    }
+    let (_, text) = run(here.path(), "check web1 ./web2/ --format compact");
+    let places: Vec<_> = text.lines().filter_map(|line| line.split(": error: ").next()).collect();
+    assert_eq!(places, ["web1/etc/nginx/conf.d/site.conf:1:54", "web2/etc/nginx/conf.d/site.conf:1:54"], "{text}");
+    let (_, text) = run(here.path(), "check web1 --format compact");
+    assert!(text.starts_with("etc/nginx/conf.d/site.conf:1:54"), "{text}");
 }
 
 #[test]

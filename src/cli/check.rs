@@ -143,7 +143,8 @@ fn output(text: &str) -> Result<Output, String> {
 }
 
 fn size(text: &str) -> Result<Size, String> {
-    Size::parse(text).ok_or_else(|| "a size is a number with K, M, G or nothing behind it".into())
+    let size = Size::parse(text).filter(|size| size.0 > 0);
+    size.ok_or_else(|| "a size is a whole number above 0 with K, M, G or nothing behind it".into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -225,6 +226,34 @@ impl CheckArguments {
             require: self.require.clone(),
             selected,
         }
+    }
+
+    /// Whether the rules that are named exist.
+    pub(super) fn selected(&self) -> Result<(), String> {
+        selection(self).map(|_| ())
+    }
+
+    /// What options say besides the paths, as they are written.
+    pub(super) fn in_force(&self) -> Vec<String> {
+        let list =
+            |option: &str, words: Vec<String>| (!words.is_empty()).then(|| format!("{option} {}", words.join(",")));
+        let one = |option: &str, word: Option<String>| word.map(|word| format!("{option} {word}"));
+        let fails = self.fail_on.to_possible_value().map(|value| value.get_name().to_owned());
+        let lines = [
+            list("--select", self.select.clone()),
+            list("--ignore", self.ignore.clone()),
+            one("--fail-on", fails.filter(|word| word != "error")),
+            list("--require", self.require.iter().map(ToString::to_string).collect()),
+            one("--facts", self.facts.as_ref().map(|path| path.display().to_string())),
+            one("--memory", self.memory.map(|size| size.0.to_string())),
+            one("--worker-memory", self.worker_memory.map(|size| size.0.to_string())),
+            one("--nginx-version", self.nginx_version.clone()),
+            one("--php-version", self.php_version.clone()),
+            one("--prefix", self.prefix.as_ref().map(|path| path.display().to_string())),
+            self.context.map(|_| "--context".to_owned()),
+            self.advice.then(|| "--advice".to_owned()),
+        ];
+        lines.into_iter().flatten().collect()
     }
 
     /// Checks. What keeps it from doing so is in the result, so that every format can tell it.

@@ -9,6 +9,7 @@ use crate::check::plans;
 use crate::config::{Config, Facts, NAME};
 use crate::deployment::{Plan, View};
 use crate::finding::Severity;
+use crate::host::facts::FactsFile;
 use crate::report::printable;
 use crate::thresholds::Thresholds;
 
@@ -20,8 +21,17 @@ pub(super) fn run(arguments: &CheckArguments, streams: &mut Streams<'_>) -> io::
             return Ok(FAILED);
         }
     };
+    if let Err(message) = arguments.selected() {
+        super::complain(streams, &message);
+        return Ok(FAILED);
+    }
     let mut out = String::new();
     file(&config, &mut out);
+    let options = arguments.in_force();
+    if !options.is_empty() {
+        out.push_str("\noptions:\n");
+    }
+    options.iter().for_each(|option| out.push_str(&format!("  {option}\n")));
     let request = arguments.request(config, &|_| true);
     let planned = match plans(&request) {
         Ok(planned) => planned,
@@ -77,9 +87,23 @@ fn file(config: &Config, out: &mut String) {
     for facts in &config.facts {
         out.push_str(&match facts {
             Facts::File(path) => format!("\nfacts: {}  ({NAME})\n", path.display()),
-            Facts::Here(_) => format!("\nfacts: written in {NAME}\n"),
+            Facts::Here(facts) => match &facts.versions {
+                Some(versions) if is_of_versions(facts) => {
+                    let version = |program: &str, version: &Option<String>| {
+                        let line = |version| format!("\n{program} {version} is predicted  ({NAME})\n");
+                        version.as_ref().map_or_else(String::new, line)
+                    };
+                    version("nginx", &versions.nginx) + &version("PHP", &versions.php)
+                }
+                _ => format!("\nfacts: written in {NAME}\n"),
+            },
         });
     }
+}
+
+/// Whether facts tell versions only, which have keys of their own.
+fn is_of_versions(facts: &FactsFile) -> bool {
+    toml::Table::try_from(facts).is_ok_and(|table| table.keys().eq(["versions"]))
 }
 
 /// One deployment in a few lines.

@@ -12,6 +12,7 @@ use super::{
 use crate::host::facts::Facts;
 use crate::host::layout::NGINX_MAINS;
 use crate::host::{Host, ReadError, name, rotation};
+use crate::nginx::ast::Tree;
 use crate::nginx::directives::Places;
 use crate::nginx::examine::{self, Build};
 use crate::nginx::levels::{Config, Context, context_of_tree};
@@ -158,6 +159,8 @@ fn read_nginx(
     let place = match inferred {
         Some(Context::Main) => Places::MAIN,
         _ if view != View::Files && fragment.is_none() => Places::MAIN,
+        // Servers with locations stand in `http` and nowhere else.
+        Some(Context::Http) if plan.selection.context.is_none() && has_locations(files.tree(id)) => Places::HTTP,
         _ => plan.selection.context.map_or(Places::ANY, place_of),
     };
     let build = build_of(&files, id, context, view, main, facts, declared);
@@ -165,6 +168,9 @@ fn read_nginx(
     let model = || {
         let mut found = Nginx::new(files.clone(), Config::resolve(&files, id, context), facts, main, view);
         found.sites = routes::sites(&found, runs_on);
+        for idle in idle::idle(&found) {
+            found.hand_overs[idle].is_idle = true;
+        }
         found
     };
     // Neither needs what the other finds.
@@ -178,6 +184,12 @@ fn read_nginx(
     Ok(found)
 }
 
+/// Whether a fragment holds servers of web sites: those of mail and of streams have no locations.
+fn has_locations(tree: &Tree) -> bool {
+    let servers = tree.directives.iter().filter(|directive| directive.name() == "server");
+    servers.flat_map(|server| server.block()).any(|inside| inside.name() == "location" && inside.is_block())
+}
+
 /// Finds out who dials whom on a machine, and what scripts that leads to. `host` is where its nginx runs.
 pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
     if let Some(network) = &mut machine.network {
@@ -189,12 +201,6 @@ pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
 
 /// Finds out which hand-over reaches which listener, and what requests end in which script.
 fn follow_requests(machine: &mut Machine, host: &dyn Host) {
-    for nginx in &mut machine.nginx {
-        nginx.sites = routes::sites(nginx, host);
-        for idle in idle::idle(nginx) {
-            nginx.hand_overs[idle].is_idle = true;
-        }
-    }
     let others = back_ends::known(&machine.facts, &machine.nginx);
     (machine.dials, machine.left_out) = connect::dials(machine, host, others);
     machine.callers = connect::callers(&machine.dials);

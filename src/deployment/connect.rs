@@ -292,7 +292,7 @@ impl Index {
             return Reach::Pools(vec![id]);
         }
         if !machine.has_masters_near() {
-            let supplies = if machine.view == View::Files { "its files, named as well" } else { "--fpm-conf" };
+            let supplies = if machine.view == View::Files { "name its files as well" } else { "--fpm-conf" };
             return Reach::Unknown("PHP-FPM's configuration", supplies);
         }
         if !self.complete {

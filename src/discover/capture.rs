@@ -59,11 +59,21 @@ fn whole(dump: &Dump) -> Result<(), String> {
     let text = dump.read(&dump.last).unwrap_or_default();
     let file = sources.add(String::new(), None, text);
     let tree = parse(file, sources.get(file).bytes());
-    let is_open = |kind: &ProblemKind| {
-        matches!(kind, ProblemKind::UnclosedBlock | ProblemKind::UnclosedQuote(_) | ProblemKind::UnfinishedStatement)
-    };
-    if tree.problems.iter().any(|problem| is_open(&problem.kind)) {
-        return Err(format!("this dump ends in the middle of {}: it was cut off", dump.last.display()));
+    let last = dump.last.display();
+    for problem in &tree.problems {
+        match problem.kind {
+            ProblemKind::UnclosedBlock | ProblemKind::UnclosedQuote(_) => {
+                return Err(format!("this dump ends in the middle of {last}: it was cut off"));
+            }
+            ProblemKind::UnfinishedStatement => {
+                let words = sources.text(problem.span);
+                let line = words.lines().next().unwrap_or_default();
+                return Err(format!(
+                    "this dump ends with `{line}` in {last}: it was cut off, or that is no part of it"
+                ));
+            }
+            _ => {}
+        }
     }
     let text = dump.read(&dump.main).unwrap_or_default();
     let file = sources.add(String::new(), None, text);
@@ -96,6 +106,11 @@ mod tests {
         assert_eq!(
             Capture::of(dump.as_bytes()).unwrap_err(),
             "this dump ends in the middle of /c/nginx.conf: it was cut off"
+        );
+        let more = "# configuration file /c/nginx.conf:\nevents {}\n\n+ echo done\ndone\n";
+        assert_eq!(
+            Capture::of(more.as_bytes()).unwrap_err(),
+            "this dump ends with `done` in /c/nginx.conf: it was cut off, or that is no part of it"
         );
         let headless = "# configuration file /c/mime.types:\ntypes { a b; }\n\n";
         assert_eq!(

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 
 use super::capture::Capture;
 use super::encoding::not_text;
+use super::error::{DiscoverError, unreadable};
 use super::implied::{include_base, take_in_pools};
 use super::recognise::{self, Recognised};
-use super::{DiscoverError, Plans, pinned, unreadable};
+use super::walk::is_dockerfile;
+use super::{Plans, is_compose_file, pinned};
 use super::{embedded, environment};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;
 use crate::host::overlay::Added;
-use crate::host::{MAX_FILE, ReadError, disk, layout, shown};
+use crate::host::{Host, MAX_FILE, ReadError, disk, layout, shown};
 use crate::nginx::levels::Context;
 
 /// The name of the standard input among the paths.
@@ -115,7 +117,7 @@ impl Files {
         };
         let mut files = Vec::new();
         for (named, path) in absolute {
-            let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
+            let inside = as_named(&root, &named, &path);
             let text = read_file(&named, &path)?;
             let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
             let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&text));
@@ -148,7 +150,7 @@ impl Files {
         let files = if selection.context.is_some() { blank.into_iter().chain(rest).collect() } else { rest };
         for file in &files {
             let NamedFile { named, inside, text } = file;
-            let not_recognised = || DiscoverError::NotRecognised { path: named.clone() };
+            let not_recognised = || DiscoverError::NotRecognised { path: named.clone(), instead: instead(named, text) };
             let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
             if let Some(capture) = Capture::of(text).map_err(refused)? {
                 plans.notes.push(format!("{}: {}", named.display(), capture.says()));
@@ -202,6 +204,28 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// What may be done about a file that is not recognised.
+fn instead(named: &Path, text: &[u8]) -> &'static str {
+    let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    match () {
+        () if is_dockerfile(&name) || is_compose_file(named) => "; name its directory to have its containers checked",
+        () if lines.any(|line| line.ends_with(b";")) => "; --context http takes it for one of nginx",
+        () => "",
+    }
+}
+
+/// A file as it lies inside of a root: by the link that was named, where that lies inside as well and leads to it there.
+fn as_named(root: &Path, named: &Path, real: &Path) -> PathBuf {
+    let inside = |path: &Path| super::root::inside(root, path);
+    let link = super::within::place(named).filter(|link| link != real && link.starts_with(root));
+    let leads_here = |link: &PathBuf| {
+        let entry = Disk::new(root).ok().and_then(|host| host.entry(&inside(link)).ok());
+        entry.is_some_and(|entry| entry.real == inside(real))
+    };
+    link.filter(leads_here).map_or_else(|| inside(real), |link| inside(&link))
 }
 
 /// The directory that holds all these files; the top, where one of them lies where this host's programs read it.

@@ -32,7 +32,14 @@ pub(super) fn implied_maps(plan: &mut Plan) {
             if let Some(from) =
                 Some(normalize(Path::new(&fixed))).filter(|to| !is_there(to)).and(beside.into_iter().find(is_there))
             {
-                maps.push(PathMap { from, to: normalize(Path::new(&fixed)) });
+                let to = normalize(Path::new(&fixed));
+                // What is enabled are links, mostly to where it is available.
+                let beside =
+                    |path: &Path| path.ends_with("sites-enabled").then(|| path.with_file_name("sites-available"));
+                if let (Some(from), Some(to)) = (beside(&from).filter(is_there), beside(&to)) {
+                    maps.push(PathMap { from, to });
+                }
+                maps.push(PathMap { from, to });
             }
         }
     }

@@ -1,12 +1,13 @@
 //! From what the user names to what is checked: roots, repositories, files.
 //!
 //! A directory is a host's root when it holds main files in the usual places, and a repository
-//! otherwise. Files named together are one deployment. Nothing is ever thrown into one heap.
+//! otherwise. What lies in the configuration of a host, or goes into containers, stands for these; other files
+//! named together are one deployment. Nothing is ever thrown into one heap.
 #![allow(clippy::disallowed_methods, reason = "one of the few places that read files")]
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Deployment};
 use crate::deployment::unloaded::is_leftover;
@@ -23,6 +24,7 @@ mod containers;
 mod embedded;
 mod encoding;
 pub mod environment;
+mod error;
 mod files;
 mod implied;
 pub mod recognise;
@@ -32,6 +34,8 @@ mod template;
 mod walk;
 mod within;
 
+pub use error::DiscoverError;
+use error::unreadable;
 use files::{Files, Stream};
 use implied::implied_maps;
 
@@ -56,61 +60,6 @@ impl Plans {
         self.unpaired.extend(others.unpaired);
         self.passed_over.extend(others.passed_over);
     }
-}
-
-/// Why nothing can be checked.
-#[derive(Debug, thiserror::Error)]
-pub enum DiscoverError {
-    /// A path that was named cannot be looked at.
-    #[error("cannot read {}: {}", path.display(), plainly(source))]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that is neither of the two programs'.
-    #[error("{}: this is no configuration of nginx or PHP-FPM; --context http takes it for one of nginx", path.display())]
-    NotRecognised {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that must be rendered first.
-    #[error("{}: this is a template; render it and check the result", path.display())]
-    Template {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A file that cannot be a configuration.
-    #[error("{}: {why}", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-        /// What it is.
-        why: String,
-    },
-    /// Everything that may be configuration must be rendered first.
-    #[error("{}: found templates only ({count}); render them and check the result", path.display())]
-    OnlyTemplates {
-        /// The directory.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-    },
-    /// A deployment of the configuration file cannot be planned.
-    #[error("deployment {name}: {error}")]
-    InDeployment {
-        /// Its name.
-        name: String,
-        /// Why.
-        error: Box<DiscoverError>,
-    },
-    /// Nothing to check.
-    #[error("{}: found no nginx and no PHP-FPM configuration here", path.display())]
-    Nothing {
-        /// The directory.
-        path: PathBuf,
-    },
 }
 
 /// What the command line or a configuration file says besides the paths.
@@ -146,6 +95,8 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         return Ok(plans);
     }
     let mut files = Files::default();
+    // The files of several hosts have the same names.
+    let are_several = paths.iter().filter(|path| path.is_dir()).count() > 1;
     for path in paths {
         if Stream::is_named(path) {
             files.streams.push(Stream::read(path)?);
@@ -156,6 +107,11 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             // One that this account may not look into.
             fs::metadata(path.join(".")).map_err(|source| unreadable(path, source))?;
         }
+        let of_host = |view: Option<View>| {
+            let plan = root_plan(path, selection.clone())?;
+            let shown_prefix = if are_several { prefix(path) } else { String::new() };
+            Ok(Plan { shown_prefix, view: view.unwrap_or(plan.view), ..plan })
+        };
         if !metadata.is_dir() {
             files.named.push(path.clone());
         } else if path.canonicalize().is_ok_and(|path| path == Path::new("/")) {
@@ -164,11 +120,11 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
         } else if has_compose_file(path) || !is_root(path) {
             let pinned = !selection.nginx_mains.is_empty() || !selection.fpm_mains.is_empty();
             match pinned {
-                true => plans.plans.push(root_plan(path, selection.clone())?),
+                true => plans.plans.push(of_host(None)?),
                 // Where the user says what belongs where, this is a host laid over its packages.
                 false if !given.maps.is_empty() || !given.profile.unwrap_or(Profile::Debian).files().is_empty() => {
                     plans.notes.push(format!("{}: laid over a host", path.display()));
-                    plans.plans.push(Plan { view: View::Overlay, ..root_plan(path, selection.clone())? });
+                    plans.plans.push(of_host(Some(View::Overlay))?);
                 }
                 // Beside other paths, a directory such as pool.d is a set of files.
                 false if paths.len() > 1 => files.named.extend(configuration_files(path)?),
@@ -176,7 +132,7 @@ pub fn plans(paths: &[PathBuf], given: &Given) -> Result<Plans, DiscoverError> {
             }
         } else {
             plans.notes.push(format!("{}: the root of a host", path.display()));
-            repository::root(root_plan(path, selection.clone())?, &mut plans);
+            repository::root(of_host(None)?, &mut plans);
         }
     }
     if !files.is_empty() {
@@ -276,20 +232,10 @@ fn add_maps(plan: &mut Plan, maps: &[(PathBuf, PathBuf)]) -> Result<(), Discover
     Ok(())
 }
 
-/// What went wrong, without the number that the system has for it.
-fn plainly(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-        }
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> DiscoverError {
-    DiscoverError::Unreadable { path: path.to_owned(), source }
+/// What the files of a directory are called where those of others are checked as well.
+fn prefix(directory: &Path) -> String {
+    let plain: PathBuf = directory.components().filter(|part| *part != Component::CurDir).collect();
+    if plain.as_os_str().is_empty() { String::new() } else { format!("{}/", plain.display()) }
 }
 
 fn root_plan(root: &Path, selection: Selection) -> Result<Plan, DiscoverError> {
@@ -331,13 +277,16 @@ pub(crate) fn is_root(directory: &Path) -> bool {
 
 /// Whether containers are described here: then the folder is no host, whatever it holds.
 pub(crate) fn has_compose_file(directory: &Path) -> bool {
-    let is_compose = |name: &str| {
-        let stem = name.strip_prefix("docker-compose").or_else(|| name.strip_prefix("compose"));
-        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
-        yaml && stem.is_some_and(|rest| rest.starts_with('.') || rest.starts_with('-'))
-    };
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| is_compose(&entry.file_name().to_string_lossy()))
+    entries.into_iter().any(|entry| is_compose_file(Path::new(&entry.file_name())))
+}
+
+/// Whether a file describes containers, by its name.
+fn is_compose_file(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_prefix("docker-compose").or_else(|| name.strip_prefix("compose"));
+    let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+    yaml && stem.is_some_and(|rest| rest.starts_with('.') || rest.starts_with('-'))
 }
 
 /// The files that a directory stands for beside other paths: its `*.conf` and `*.ini`, and of sites all that are no

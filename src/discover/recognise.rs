@@ -85,14 +85,19 @@ pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#' | b';')))
 }
 
-/// Whether a file holds nothing but settings of `http` that may stand in many places, such as `gzip`.
+/// Whether a file holds nothing but settings of `http` that may stand in many places, such as `gzip`, and conditions.
+/// Where its text is broken, the names must be nginx's for sure.
 fn is_of_settings(tree: &Tree) -> bool {
     let places = Places::HTTP | Places::SERVER | Places::LOCATION;
     let is_setting = |directive: &Arc<Directive>| {
         let mut known = entries(directive.name()).iter().filter(|entry| !entry.places.and(places).is_none());
-        !directive.is_block() && known.any(|entry| entry.arguments.allow(directive.args.len()))
+        match directive.is_block() {
+            true => directive.name() == "if" && directive.args.first().is_some_and(|word| word.text.starts_with('(')),
+            false => known.any(|entry| entry.arguments.allow(directive.args.len())),
+        }
     };
-    tree.problems.is_empty() && !tree.directives.is_empty() && tree.directives.iter().all(is_setting)
+    let is_sure = tree.problems.is_empty() || tree.directives.iter().all(|directive| directive.name().contains('_'));
+    is_sure && !tree.directives.is_empty() && tree.directives.iter().all(is_setting)
 }
 
 /// Whether a file that nobody named is nginx's: other programs have blocks called `server` as well.
@@ -170,6 +175,9 @@ mod tests {
         assert_eq!(is("docker.conf", "[www]\nclear_env = no\n"), Recognised::FpmPool);
         assert_eq!(is("php.ini", "[PHP]\nmemory_limit = 1G\n"), Recognised::PhpIni);
         assert_eq!(is("gzip.conf", "gzip on;\nadd_header X-A b;\n"), Recognised::Nginx(Context::Other));
+        assert_eq!(is("ssl.conf", "ssl_protocols TLSv1.2;\nssl_ciphers X\n"), Recognised::Nginx(Context::Other));
+        assert_eq!(is("if.conf", "if ($a) { return 200; }\n"), Recognised::Nginx(Context::Other));
+        assert_eq!(is("redis.conf", "port 1\nsave 900;\n"), Recognised::Nothing);
         assert_eq!(is("named.conf", "options { directory \"/var\"; };"), Recognised::Nothing);
         assert_eq!(is("a.conf.j2", "server { listen 80; }"), Recognised::Template);
         assert_eq!(

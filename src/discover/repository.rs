@@ -9,10 +9,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::error::{DiscoverError, unreadable};
 use super::implied::{implied_maps, include_base};
 use super::root::{self, inside};
 use super::walk::{Found, walk};
-use super::{DiscoverError, Plans, containers, unreadable};
+use super::{Plans, containers};
 use crate::deployment::{Fragment, Plan, Selection, View};
 use crate::finding::Unchecked;
 use crate::host::disk::Disk;

@@ -115,9 +115,12 @@ pub(super) fn is_host(directory: &Path) -> bool {
     !has_compose_file(directory) && is_root(directory)
 }
 
+/// One of these a root holds, and all configuration lies in them.
+pub(super) const ROOT_FOLDERS: [&str; 3] = ["etc", "usr", "opt"];
+
 /// A root holds `etc`, `usr` or `opt`; that is cheaper to see than whether main files are there.
 fn has_root_folder(directory: &Path) -> bool {
-    ["etc", "usr", "opt"].iter().any(|name| directory.join(name).is_dir())
+    ROOT_FOLDERS.iter().any(|name| directory.join(name).is_dir())
 }
 
 fn sort_in(root: &Path, entry: &DirEntry, found: &mut Found) {

@@ -86,11 +86,15 @@ pub(super) fn header(line: &[u8]) -> Option<PathBuf> {
 /// Whether a line is something that nginx or PHP-FPM says, and not part of a file.
 pub fn is_message(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(&line[..line.len().min(80)]);
+    // Angie is a program of nginx's, and speaks as it does.
+    let said = line.strip_prefix("nginx: ").or_else(|| line.strip_prefix("angie: ")).unwrap_or_default();
+    if ["the configuration file ", "configuration file ", "["].iter().any(|begin| said.starts_with(begin)) {
+        return true;
+    }
     let by_nginx = [
-        "nginx: the configuration file ",
-        "nginx: configuration file ",
-        "nginx: [",
         "nginx version: ",
+        "Tengine version: ",
+        "Angie version: ",
         "built by ",
         "built with ",
         "TLS SNI support ",
@@ -181,6 +185,7 @@ mod tests {
     #[test]
     fn messages_are_no_part_of_a_file() {
         for message in [
+            "angie: configuration file /c/nginx.conf test is successful",
             "nginx: [warn] conflicting server name \"a\" on 0.0.0.0:80, ignored",
             "2026/01/31 12:00:00 [warn] 7#7: the \"user\" directive makes sense only if",
             "[31-Jan-2026 12:00:00] NOTICE: [www]",

@@ -77,7 +77,22 @@ impl Overlay {
 
     /// The mapped place at which something is.
     fn found(&self, path: &Path) -> Option<PathBuf> {
-        self.mapped(&normalize(path)).find(|place| self.disk.entry(place) != Err(ReadError::NotFound))
+        let path = normalize(path);
+        let own = Some(path.clone()).filter(|_| !self.only_maps);
+        for place in self.mapped(&path).chain(own.clone()) {
+            match self.disk.entry(&place) {
+                Err(ReadError::NotFound) => {}
+                // A link names what it leads to as it is called where it is deployed.
+                Err(ReadError::Dangling { .. }) => {
+                    let target = self.disk.link_target(&place).map(|target| normalize(&target));
+                    let mut places = target.iter().flat_map(|target| self.mapped(target));
+                    let led = places.find(|place| self.disk.entry(place).is_ok());
+                    return led.or(Some(place).filter(|place| Some(place) != own.as_ref()));
+                }
+                _ => return Some(place).filter(|place| Some(place) != own.as_ref()),
+            }
+        }
+        None
     }
 
     /// The paths at and below a directory that exist here and perhaps not on the disk. Paths are ordered by their
@@ -175,6 +190,25 @@ mod tests {
     use super::*;
     use crate::host::{glob, name};
     use std::fs;
+
+    #[test]
+    fn links_lead_to_where_files_belong() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("nginx/available")).unwrap();
+        fs::create_dir_all(directory.path().join("nginx/enabled")).unwrap();
+        fs::write(directory.path().join("nginx/available/a"), "a").unwrap();
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, directory.path().join("nginx/enabled").join(name)).unwrap();
+        };
+        link("/etc/nginx/available/a", "a");
+        link("/etc/nginx/available/gone", "gone");
+        let map = |name: &str| PathMap { from: Path::new("/nginx").join(name), to: Path::new("/etc/nginx").join(name) };
+        let host = Overlay::new(Disk::new(directory.path()).unwrap(), &[map("enabled"), map("available")], &[]);
+        for path in ["/etc/nginx/enabled/a", "/nginx/enabled/a"] {
+            assert_eq!(host.read(Path::new(path)).unwrap(), b"a", "{path}");
+        }
+        assert!(matches!(host.entry(Path::new("/etc/nginx/enabled/gone")), Err(ReadError::Dangling { .. })));
+    }
 
     #[test]
     fn files_are_found_where_they_belong_and_named_as_they_lie() {

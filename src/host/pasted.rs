@@ -10,6 +10,9 @@ const ANCHORS: [&str; 2] = ["# configuration file /", "nginx version: "];
 /// Marks are not longer than this.
 const MAX_MARK: usize = 200;
 
+/// What people type around these programs.
+const COMMANDS: [&str; 8] = ["nginx", "php-fpm", "exit", "logout", "cat ", "sudo ", "docker ", "kubectl "];
+
 /// What stands around a block of text in Markdown.
 const FENCES: [&str; 2] = ["```", "~~~"];
 
@@ -17,7 +20,7 @@ const FENCES: [&str; 2] = ["```", "~~~"];
 /// `web-1 | `, a time), fences of Markdown, and prompts of a shell with what is typed behind them.
 pub fn bare(text: &[u8]) -> Cow<'_, [u8]> {
     let mut text = Cow::Borrowed(text);
-    for taken_off in [without_escapes, unmarked, without_prompts] {
+    for taken_off in [without_escapes, without_hard_blanks, unmarked, without_prompts] {
         if let Some(rest) = taken_off(&text) {
             text = Cow::Owned(rest);
         }
@@ -46,6 +49,27 @@ fn without_escapes(text: &[u8]) -> Option<Vec<u8>> {
     }
     kept.extend_from_slice(rest);
     (rest.len() < text.len()).then_some(kept)
+}
+
+/// The text with blanks at the begin of its lines where a web page put ones that do not break; none when there are
+/// none.
+fn without_hard_blanks(text: &[u8]) -> Option<Vec<u8>> {
+    const HARD: &[u8] = "\u{a0}".as_bytes();
+    let mut plain = Vec::new();
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = line;
+        loop {
+            let (blank, length) = match rest {
+                [blank @ (b' ' | b'\t'), ..] => (*blank, 1),
+                _ if rest.starts_with(HARD) => (b' ', HARD.len()),
+                _ => break,
+            };
+            plain.push(blank);
+            rest = &rest[length..];
+        }
+        plain.extend_from_slice(rest);
+    }
+    (plain.len() < text.len()).then_some(plain)
 }
 
 /// The text without what stands before each of its lines and around a fence; none when nothing does.
@@ -139,7 +163,8 @@ fn is_prompt(line: &str) -> bool {
         return false;
     }
     let ends = line.match_indices(['$', '#', '%', '>']).map(|(at, _)| at);
-    let before = ends.filter(|at| matches!(line.as_bytes().get(at + 1), None | Some(b' '))).map(|at| &line[..at]);
+    let ends = ends.filter(|at| matches!(line.as_bytes().get(at + 1), None | Some(b' ')));
+    let typed = ends.map(|at| (&line[..at], line[at + 1..].trim_start()));
     let is_shell = |name: &str| ["bash-", "sh-"].iter().any(|shell| name.starts_with(shell));
     let is_place = |name: &str| name.starts_with('/') && name.ends_with(' ') && !name.trim_end().contains(' ');
     let names_host = |name: &str| {
@@ -147,7 +172,11 @@ fn is_prompt(line: &str) -> bool {
         let is_word = |text: &str| !text.is_empty() && !text.contains([' ', '/', '$']);
         Some(is_word(user.rsplit([' ', ']', ')']).next()?) && is_word(host.split([':', ' ']).next()?))
     };
-    before.take(2).any(|name| is_shell(name) || is_place(name) || names_host(name) == Some(true))
+    // A record may begin with a path and end in a comment.
+    let is_command = |typed: &str| typed.is_empty() || COMMANDS.iter().any(|command| typed.starts_with(command));
+    typed
+        .take(2)
+        .any(|(name, typed)| is_shell(name) || is_place(name) && is_command(typed) || names_host(name) == Some(true))
 }
 
 /// Whether a line at the end is of a pager, a shell or a recording, and no part of a file.
@@ -229,6 +258,7 @@ mod tests {
             assert_eq!(taken_off(&format!("{prompt}nginx -T\n{PRINTED}{prompt}")), PRINTED, "{prompt}");
             assert_eq!(taken_off(&format!("{PRINTED}{prompt}exit\nlogout\n")), PRINTED, "{prompt}");
         }
+        assert_eq!(taken_off(&PRINTED.replace('\t', "\u{a0}\u{a0}")), PRINTED.replace('\t', "  "));
         let coloured = format!("\u{1b}]0;me\u{7}\u{1b}[01;32mme@host\u{1b}[00m:~$ sudo nginx -T\n{PRINTED}");
         assert_eq!(taken_off(&coloured), PRINTED);
         for end in ["~\n~\n(END)\n", "Script done on 2026-11-21 21:33:45+00:00\n", "Connection to web1 closed.\n"] {

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule =
     rule!(syntax / "fpm-section-missing", Error, "settings of a pool stand before any [pool] header");
 
 fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
-    for machine in deployment.machines.iter().filter(|machine| !machine.view.is_partial()) {
+    for machine in &deployment.machines {
         for master in &machine.masters {
             // One header is missing, however many settings lack it: the first one stands for all.
             let Some(first) = master.configuration.global.iter().find(|assigned| is_pool_setting(assigned)) else {
@@ -25,6 +25,12 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 continue;
             }
             let key = &first.key;
+            if machine.view.is_partial() && !master.is_whole {
+                let file = &sources.get(first.span.file).path;
+                let needs = format!("which section is open where `{key}` stands in {file}, before any header");
+                findings.unchecked(&RULE, needs, "name all files of this PHP-FPM");
+                continue;
+            }
             let mut finding = RULE.finding(
                 format!("`{key}` is a pool's setting and stands in the global section"),
                 first.span,

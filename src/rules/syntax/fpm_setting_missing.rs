@@ -28,7 +28,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             } else if others().is_some() {
                 let key = missing_number(pool).unwrap_or("pm");
                 let needs = format!("whether another file sets `{key}` in pool {}", pool.name);
-                findings.unchecked(&RULE, needs, "the files of this PHP-FPM, named together");
+                findings.unchecked(&RULE, needs, "name all files of this PHP-FPM");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! nginx includes a file that is not there.
 
+use super::lost;
 use crate::deployment::{Deployment, View};
 use crate::finding::{Program, Severity};
 use crate::host::ReadError;
@@ -9,7 +10,7 @@ use crate::source::Sources;
 
 pub(super) static RULE: Rule = rule!(syntax / "include-missing", Error, "nginx includes a file that is not there");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
             let IncludeProblemKind::Unreadable { error, by_pattern } = &problem.kind else { continue };
@@ -25,7 +26,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 continue;
             }
             if machine.view.is_partial() || !certain && problem.path.starts_with("/etc/nginx/modules-enabled") {
-                findings.unchecked(&RULE, format!("the included {path}"), "--root");
+                findings.unchecked(&RULE, lost(machine.view, problem, sources), "--root");
                 continue;
             }
             let finding = RULE

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::lost;
 use crate::deployment::Deployment;
 use crate::finding::{Finding, Program};
 use crate::host::ReadError;
@@ -16,7 +17,7 @@ use crate::source::{Sources, Span};
 pub(super) static RULE: Rule =
     rule!(syntax / "include-unreadable", Error, "an included file cannot be read, so what is in it was not checked");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for problem in machine.nginx.iter().flat_map(|nginx| &nginx.files.problems) {
             let why = match &problem.kind {
@@ -36,7 +37,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                     // Modules bring directives, and nothing that the rules look for.
                     let is_module = problem.path.components().any(|part| part.as_os_str() == "modules");
                     if !is_module && !is_packaged(&problem.path) {
-                        findings.unchecked(&RULE, format!("the included {}", problem.path.display()), "--root");
+                        findings.unchecked(&RULE, lost(machine.view, problem, sources), "--root");
                     }
                     continue;
                 }

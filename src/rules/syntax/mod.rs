@@ -1,9 +1,11 @@
 //! What `nginx -t` and `php-fpm -t` refuse.
 
 use super::Rule;
-use crate::deployment::{Deployment, Machine};
+use crate::deployment::{Deployment, Machine, View};
 use crate::finding::{Edit, Finding, Fix, Program};
+use crate::host::glob;
 use crate::nginx::examine::Refusal;
+use crate::nginx::load::IncludeProblem;
 use crate::source::{Sources, Span};
 
 mod argument_count;
@@ -66,6 +68,15 @@ pub const RULES: &[&Rule] = &[
     &value_invalid::RULE,
     &variable_undefined::RULE,
 ];
+
+/// What was not read, as people name it: where files lie in a repository, a path from its top tells nothing.
+fn lost(view: View, problem: &IncludeProblem, sources: &Sources) -> String {
+    let written = sources.text(problem.span);
+    match view == View::Files && !written.starts_with('/') && !glob::is_pattern(&written) {
+        true => format!("the included {written}"),
+        false => format!("the included {}", problem.path.display()),
+    }
+}
 
 /// What the machines' nginxes refuse.
 fn refusals(deployment: &Deployment) -> impl Iterator<Item = (&Machine, &Refusal)> {
