@@ -33,6 +33,8 @@ pub struct Network {
     pub is_nginx_alone: bool,
     /// Whether its loopback is its own.
     pub has_own_loopback: bool,
+    /// Whether it is on the host's own network, where published ports are, and whatever else the host runs.
+    pub is_on_host: bool,
     /// Where something is mounted in the container.
     pub mounts: Vec<PathBuf>,
 }
@@ -114,7 +116,9 @@ impl Network {
             let same_many = self.services.len() == other.services.len();
             same_many && self.own.is_like(&other.own) && pairs.all(|(one, other)| one.is_like(other))
         };
-        let facts = |network: &Network| (network.is_closed, network.is_nginx_alone, network.has_own_loopback);
+        let facts = |network: &Network| {
+            (network.is_closed, network.is_nginx_alone, network.has_own_loopback, network.is_on_host)
+        };
         facts(self) == facts(other) && alike()
     }
 
@@ -211,6 +215,14 @@ impl Network {
             }
             None => self.services[at].is_of_host_only(port).then_some(Reach::Cut(Gap::NoSuchPort(at))),
         }
+    }
+
+    /// What is at a port of the host that a service publishes.
+    fn published(&self, machine: &Machine, hand_over: &HandOver, port: u16) -> Option<Reach> {
+        let own_of = |service: &Service| service.published.iter().find(|(host, _)| *host == port).map(|(_, own)| *own);
+        let (at, own) = self.services.iter().enumerate().find_map(|(at, service)| Some((at, own_of(service)?)))?;
+        let unknown = Reach::Unknown("what listens in every container", "--facts");
+        Some(self.at_port(machine, hand_over, at, own).unwrap_or(unknown))
     }
 
     /// What is at an address that only this container has; nothing where the pools of others are not meant.
@@ -334,6 +346,8 @@ impl Machine {
         match address {
             Address::Name(name, port) if !address.is_local() => network.by_name(self, hand_over, name, *port),
             Address::Ip(other) if !is_local(other.ip()) => None,
+            Address::Ip(other) if network.is_on_host => network.published(self, hand_over, other.port()),
+            Address::Name(_, port) if network.is_on_host => network.published(self, hand_over, *port),
             _ => network.at_home(self, hand_over, address),
         }
     }

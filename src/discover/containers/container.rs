@@ -22,6 +22,9 @@ use crate::values::version::Version;
 const TEMPLATES: &str = "/etc/nginx/templates";
 const RENDERED: &str = "/etc/nginx/conf.d";
 
+/// So many links of a Dockerfile are looked at.
+const MAX_LINKS: usize = 100;
+
 /// The variables that say otherwise, or that not all variables are filled in.
 const OTHERWISE: [&str; 4] = [
     "NGINX_ENVSUBST_TEMPLATE_DIR",
@@ -81,6 +84,12 @@ impl Container {
     pub fn new(recipe: &Recipe, context: &Path, name: String, repository: &mut Repository<'_>) -> Self {
         let copied = recipe.copies.iter().map(|(from, to)| repository.copied(from, to, context));
         let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
+        let linked: Vec<PathMap> = recipe
+            .links
+            .iter()
+            .take(MAX_LINKS)
+            .filter_map(|link| linked(link, maps.iter().flatten().flatten()))
+            .collect();
         let of_copies = || recipe.copies.iter().zip(maps.iter().flatten());
         let is_missing = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_fpm(to));
         // A script that is here can be read.
@@ -104,7 +113,7 @@ impl Container {
             name,
             base: recipe.base.clone(),
             is_whole: maps.is_some(),
-            maps: maps.unwrap_or_default().concat(),
+            maps: maps.unwrap_or_default().into_iter().flatten().chain(linked).collect(),
             is_changed,
             runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
@@ -351,6 +360,16 @@ fn fpm_main(command: &[String]) -> Option<PathBuf> {
 /// Whether something that comes to lie here says which programs are started.
 fn is_of_supervisor(path: &Path) -> bool {
     ["supervis", "/services.d/", "/s6"].iter().any(|word| path.to_string_lossy().contains(word))
+}
+
+/// The file that is found behind a link, if it is one of those that were copied.
+fn linked<'a>((to, at): &(String, String), mut maps: impl Iterator<Item = &'a PathMap>) -> Option<PathMap> {
+    let target = normalize(Path::new(to));
+    let (map, rest) = maps.find_map(|map| Some((map, target.strip_prefix(&map.to).ok()?)))?;
+    let from = if rest.as_os_str().is_empty() { map.from.clone() } else { map.from.join(rest) };
+    let is_directory = at.ends_with('/') || at.ends_with("/sites-enabled") || at.ends_with("/conf.d");
+    let place = if is_directory { Path::new(at).join(target.file_name()?) } else { PathBuf::from(at) };
+    Some(PathMap { from, to: normalize(&place) })
 }
 
 /// Whether a main file of PHP-FPM includes others.

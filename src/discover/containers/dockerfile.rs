@@ -27,6 +27,8 @@ pub(super) struct Recipe {
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
+    /// The links that are made: where they lead, and where they are.
+    pub links: Vec<(String, String)>,
     /// The versions of PHP-FPM that packages install, as their names have them.
     pub packages: Vec<String>,
     /// The scripts that are run when it is built, and what is run when it starts, as it is called there.
@@ -135,6 +137,7 @@ impl Recipe {
                     let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
                     recipe.is_changed |= scripts::changes_files(rest);
+                    recipe.links.extend(scripts::links(rest).map(|(to, at)| (to.to_owned(), at.to_owned())));
                     recipe.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
                     recipe.scripts.extend(scripts::named(rest).map(str::to_owned));
                     if !word.eq_ignore_ascii_case("RUN") {
@@ -186,6 +189,7 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.has_foreign_files |= own.has_foreign_files;
         whole.starts_other |= own.starts_other;
         whole.scripts.extend(own.scripts);
+        whole.links.extend(own.links);
         whole.packages.extend(own.packages);
         whole.environment.extend(own.environment);
     }

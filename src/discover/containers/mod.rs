@@ -95,6 +95,8 @@ struct Compose {
     file: compose::File,
     /// What its variables are filled in with.
     env: Env,
+    /// Whether it was read only because another one names it.
+    is_part: bool,
 }
 
 /// The containers that a repository describes.
@@ -116,7 +118,8 @@ pub(super) fn plans(root: &Path, found: &Found) -> Described {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (dockerfiles, composes): (Vec<_>, Vec<_>) =
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
-    let composes = merge::merged(composes.into_iter().map(|path| repository.compose(path)).collect());
+    let composes = composes.into_iter().map(|path| repository.compose(path)).collect();
+    let composes = merge::merged(repository.with_named(composes));
     let mut described = Vec::new();
     for compose in &composes {
         let services = compose.file.services.iter();
@@ -213,7 +216,23 @@ impl Repository<'_> {
             }
             None => compose::File { is_cut: true, ..compose::File::default() },
         };
-        Compose { path: path.to_owned(), file, text, env }
+        Compose { path: path.to_owned(), file, text, env, is_part: false }
+    }
+
+    /// Compose files, with the files that they extend and include, whatever those are called.
+    fn with_named(&mut self, mut composes: Vec<Compose>) -> Vec<Compose> {
+        let mut known: BTreeSet<PathBuf> = composes.iter().map(|compose| compose.path.clone()).collect();
+        let mut at = 0;
+        while let Some(compose) = composes.get(at) {
+            let new: Vec<PathBuf> = compose.named().filter(|path| !known.contains(path)).collect();
+            for path in new {
+                if known.insert(path.clone()) && self.read(&path).is_some() {
+                    composes.push(Compose { is_part: true, ..self.compose(&path) });
+                }
+            }
+            at += 1;
+        }
+        composes
     }
 
     /// How the image of a service is built that is built here.

@@ -43,6 +43,7 @@ impl Project<'_> {
                 && self.file.includes.is_empty()
                 && !has_unknown_name,
             is_nginx_alone,
+            is_on_host: matches!(networks, Networks::Mode(mode) if mode == "host"),
             has_own_loopback: names(networks).is_some() && own.extends.is_none(),
             mounts: own.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
         }

@@ -33,6 +33,17 @@ fn commands(line: &str) -> impl Iterator<Item = &str> {
     line.split("&&").flat_map(|part| part.split(';')).flat_map(|part| part.split("||"))
 }
 
+/// The links that a line makes, by absolute paths: where they lead, and where they are.
+pub(super) fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    commands(line).filter_map(|command| {
+        let mut words = command.split_whitespace();
+        let options = words.next().filter(|word| *word == "ln").and_then(|_| words.next())?;
+        let (to, at) = (words.next()?, words.next()?);
+        let is_link = options.starts_with('-') && options.contains('s') && words.next().is_none();
+        (is_link && to.starts_with('/') && at.starts_with('/')).then_some((to, at))
+    })
+}
+
 /// The scripts that a line runs.
 pub(super) fn named(line: &str) -> impl Iterator<Item = &str> {
     let words = line.split(|char: char| char.is_whitespace() || "&;|()'\"`".contains(char));
@@ -84,6 +95,8 @@ mod tests {
         ] {
             assert!(changes_files(line), "{line}");
         }
+        let line = "rm /x; ln -sf /etc/a /etc/b && ln -s ../c /d && ln -s /e";
+        assert_eq!(links(line).collect::<Vec<_>>(), [("/etc/a", "/etc/b")]);
         assert_eq!(named("chmod +x /a.sh && /init --x").collect::<Vec<_>>(), ["/a.sh", "/init"]);
     }
 
