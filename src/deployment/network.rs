@@ -64,6 +64,8 @@ pub struct Service {
     pub filled: Vec<PathBuf>,
     /// Whether its image is known to hold no scripts of its own.
     pub is_bare: bool,
+    /// Whether nothing but mounts puts files into its container.
+    pub is_plain: bool,
 }
 
 /// A directory of the repository, or a volume, that two containers mount.
@@ -274,6 +276,11 @@ impl Service {
         Some((shared, shared.there.join(path.strip_prefix(&shared.here).ok()?)))
     }
 
+    /// Whether there is no file at a path in the service's container, whatever is elsewhere.
+    pub fn has_none_at(&self, path: &Path) -> bool {
+        self.is_bare && self.is_plain && !self.filled.iter().any(|place| path.starts_with(place))
+    }
+
     /// Whether another service is the same, wherever its lines are. Hundreds are compared with hundreds.
     fn is_like(&self, other: &Service) -> bool {
         let Service {
@@ -288,6 +295,7 @@ impl Service {
             shared,
             filled,
             is_bare,
+            is_plain,
         } = self;
         *name == other.name
             && *names == other.names
@@ -298,6 +306,7 @@ impl Service {
             && *shared == other.shared
             && *filled == other.filled
             && *is_bare == other.is_bare
+            && *is_plain == other.is_plain
     }
 
     fn has_name(&self, name: &str) -> bool {

@@ -46,6 +46,8 @@ pub(super) struct Container {
     packages: Vec<String>,
     /// Whether it starts its image's program as the image does.
     pub starts_own: bool,
+    /// Whether nothing but mounts puts files into it.
+    pub is_plain: bool,
     /// Where files are mounted that it may not write to.
     pub read_only: Vec<String>,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
@@ -104,6 +106,7 @@ impl Container {
             environment: Environment::default(),
             packages: recipe.packages.clone(),
             starts_own: !recipe.starts_other,
+            is_plain: false,
             read_only: Vec::new(),
             fpm_main: None,
         }
@@ -162,6 +165,7 @@ impl Container {
             None => container.starts_own,
         };
         container.starts_own &= !service.has_user && service.extends.is_none();
+        container.is_plain = !service.is_filled && service.extends.is_none();
         container.read_only.clone_from(&service.read_only);
         container.runs_more |= service.has_entrypoint;
         container.has_own_accounts |= has_command || service.has_user || service.extends.is_some();

@@ -145,6 +145,7 @@ impl Service {
         merged.command = merged.command.or_else(|| base.command.clone());
         merged.has_entrypoint |= base.has_entrypoint;
         merged.has_user |= base.has_user;
+        merged.is_filled |= base.is_filled;
         merged.environment = base.environment.iter().chain(&self.environment).cloned().collect();
         merged.env_files = base.env_files.iter().chain(&self.env_files).cloned().collect();
         merged.aliases.extend(base.aliases.iter().cloned());

@@ -161,6 +161,7 @@ fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container]
         let seen = &mut network.services[service];
         seen.filled.extend(other.maps.iter().map(|map| map.to.clone()));
         seen.is_bare = other.is_bare();
+        seen.is_plain = other.is_plain;
         let fpm = held.as_ref().filter(|held| held.has_fpm);
         plan.neighbours.extend(fpm.map(|held| (service, held.plan.clone())));
     }
@@ -183,7 +184,10 @@ impl Compose {
         let is_beside = |other: &&Compose| other.path != self.path && other.path.parent() == self.path.parent();
         let beside = composes.iter().filter(is_beside);
         let same = beside.flat_map(|other| &other.file.services).filter(|other| other.name == service.name);
-        same.for_each(|other| other.leave_open(&mut container.environment));
+        for other in same {
+            other.leave_open(&mut container.environment);
+            container.is_plain &= other.mounts.is_empty() && other.build.is_none() && other.extends.is_none();
+        }
         container
     }
 

@@ -77,6 +77,7 @@ impl Project<'_> {
             shared: shared.chain(taken).collect(),
             filled: other.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
             is_bare: false,
+            is_plain: false,
         }
     }
 

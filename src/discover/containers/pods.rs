@@ -170,6 +170,8 @@ fn service(container: &Value, is_secured: bool) -> Service {
         image: text("image"),
         command: args,
         has_entrypoint: container.get("command").is_some(),
+        // Containers that run before it may fill what it sees.
+        is_filled: true,
         has_user: is_secured || container.get("securityContext").is_some(),
         networks: Networks::Mode("pod".to_owned()),
         ..Service::default()
