@@ -29,6 +29,8 @@ pub struct Network {
     pub elsewhere: Vec<String>,
     /// Whether only services of this file can be on the container's networks: a name of none of them leads nowhere.
     pub is_closed: bool,
+    /// Whether nginx may read files that are not in view: then a name without a port may be that of a group.
+    pub has_unseen_files: bool,
     /// Whether nothing but nginx runs in the container.
     pub is_nginx_alone: bool,
     /// Whether its loopback is its own.
@@ -119,7 +121,13 @@ impl Network {
             same_many && self.own.is_like(&other.own) && pairs.all(|(one, other)| one.is_like(other))
         };
         let facts = |network: &Network| {
-            (network.is_closed, network.is_nginx_alone, network.has_own_loopback, network.is_on_host)
+            (
+                network.is_closed,
+                network.has_unseen_files,
+                network.is_nginx_alone,
+                network.has_own_loopback,
+                network.is_on_host,
+            )
         };
         facts(self) == facts(other) && alike()
     }
@@ -164,7 +172,9 @@ impl Network {
         let has_name = |service: &&Service| service.has_name(name);
         let named = self.services.iter().enumerate().filter(|(_, service)| has_name(service));
         let Some((at, service)) = named.min_by_key(|(_, service)| service.way != Way::Network) else {
-            return (self.is_closed && !self.is_known(name)).then_some(Reach::Cut(Gap::NoSuchName));
+            let is_perhaps_group = self.has_unseen_files && matches!(port, 80 | 443);
+            let is_nobodys = self.is_closed && !self.is_known(name) && !is_perhaps_group;
+            return is_nobodys.then_some(Reach::Cut(Gap::NoSuchName));
         };
         match service.way {
             Way::Network => self.at_port(machine, hand_over, at, port),

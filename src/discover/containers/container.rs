@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::root::{self, inside};
 use super::compose::Service;
 use super::copies;
-use super::dockerfile::{Recipe, is_place_of_fpm};
+use super::dockerfile::{Recipe, is_place_of_fpm, is_place_of_nginx};
 use super::packages::are_installed;
 use super::scripts::{self, script_changes_files};
 use super::{Built, Repository};
@@ -34,6 +34,10 @@ pub(super) struct Container {
     is_whole: bool,
     /// Whether what it runs may change files or name others.
     is_changed: bool,
+    /// Whether its nginx may read files that are not in view.
+    has_unseen_files: bool,
+    /// Whether what is written in nginx's files may be rewritten there.
+    is_rewritten: bool,
     /// Whether more than its image's program may run in it.
     pub runs_more: bool,
     /// Whether files may be in it that come from another image or from the net.
@@ -77,9 +81,20 @@ impl Container {
         // A script that is here can be read.
         let all = maps.iter().flatten().flatten();
         let text = |script: &String| {
-            let copied = all.clone().find(|map| map.to == Path::new(script))?;
-            repository.read(&repository.root.join(copied.from.strip_prefix("/").ok()?))
+            let behind =
+                |map: &PathMap| Some((map.from.clone(), Path::new(script).strip_prefix(&map.to).ok()?.to_owned()));
+            let (from, rest) = all.clone().find_map(behind)?;
+            repository.read(&normalize(&repository.root.join(from.strip_prefix("/").ok()?).join(rest)))
         };
+        let may = |script: &String, what: &dyn Fn(&str) -> bool| match text(script) {
+            Some(text) => text.lines().any(what),
+            None => scripts::named(script).next().is_some(),
+        };
+        let is_rewritten = recipe.rewrites_nginx
+            || recipe.scripts.iter().any(|script| text(script).is_some() && may(script, &scripts::rewrites_nginx));
+        let is_lost = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_nginx(to));
+        let has_unseen_files =
+            recipe.writes_nginx || is_lost || recipe.scripts.iter().any(|script| may(script, &scripts::writes_nginx));
         let may_change = |script: &String| match text(script) {
             Some(text) => script_changes_files(&text),
             None => scripts::named(script).next().is_some(),
@@ -97,6 +112,8 @@ impl Container {
             is_whole: maps.is_some(),
             maps: maps.unwrap_or_default().into_iter().flatten().chain(linked).collect(),
             is_changed,
+            has_unseen_files,
+            is_rewritten,
             runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
@@ -149,11 +166,12 @@ impl Container {
         let is_in_view = |to: &str| binds.iter().any(|map| map.to == normalize(Path::new(to)));
         let targets = || service.mounts.iter().map(|(_, to)| &**to);
         container.is_changed |= targets().any(|to| is_place_of_fpm(to) && !is_in_view(to));
+        let has_command = service.command.is_some() || service.has_entrypoint;
+        container.has_unseen_files |= targets().any(|to| is_place_of_nginx(to) && !is_in_view(to));
         container.has_own_accounts |= targets().any(|to| matches!(to, "/etc/passwd" | "/etc/group"));
         container.maps.splice(0..0, binds);
         let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
         container.fpm_main = command.and_then(fpm_main);
-        let has_command = service.command.is_some() || service.has_entrypoint;
         container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
         let starts_other = |program: &[String]| {
             let program = program.first().map(|program| program.rsplit('/').next().unwrap_or(program));
@@ -164,6 +182,7 @@ impl Container {
             Some(command) => !starts_other(command),
             None => container.starts_own,
         };
+        container.has_unseen_files |= has_command && !container.starts_own || service.extends.is_some();
         container.starts_own &= !service.has_user && service.extends.is_none();
         container.is_plain = !service.is_filled && service.extends.is_none();
         container.read_only.clone_from(&service.read_only);
@@ -183,6 +202,17 @@ impl Container {
     pub fn knows_environment(&self) -> bool {
         let is_script = |map: &PathMap| map.to.starts_with("/docker-entrypoint.d");
         (self.is_nginx() || self.image().0 == "php") && self.starts_own && !self.maps.iter().any(is_script)
+    }
+
+    /// Whether what is written in nginx's files may be rewritten there, by a command or by a script that nginx's image
+    /// runs before.
+    fn may_be_rewritten(&self, repository: &Repository<'_>) -> bool {
+        let rewrites = |map: &PathMap| {
+            let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
+            repository.read(&path).is_none_or(|text| text.lines().any(scripts::rewrites_nginx))
+        };
+        let mut scripts = self.maps.iter().filter(|map| map.to.starts_with("/docker-entrypoint.d"));
+        self.is_rewritten || scripts.any(rewrites)
     }
 
     /// What it holds that can be checked; nothing where that cannot be told from the files.
@@ -223,13 +253,15 @@ impl Container {
                 _ if profile.is_some() => true,
                 _ => self.is_distribution() && are_installed(self.image(), &self.packages, &masters),
             };
-        if !(has_nginx || has_fpm) || has_fpm && !is_known {
+        if !(has_nginx || has_fpm) || has_fpm && !is_known || has_nginx && self.may_be_rewritten(repository) {
             return None;
         }
+        let unfilled = host.list(Path::new("/etc/nginx/templates")).len() > maps.len() - self.maps.len();
         let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
         let plan = Plan {
             in_container: true,
             has_own_accounts: self.has_own_accounts || brings_main,
+            has_unseen_files: self.has_unseen_files || unfilled || !(profile.is_some() || self.is_distribution()),
             maps,
             only_maps: true,
             environment: Some(Arc::new(self.environment.clone())),

@@ -25,6 +25,10 @@ pub(super) struct Recipe {
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
+    /// Whether files of nginx may be written that are not in the context.
+    pub writes_nginx: bool,
+    /// Whether what is written in nginx's files may be rewritten.
+    pub rewrites_nginx: bool,
     /// The links that are made: where they lead, and where they are.
     pub links: Vec<(String, String)>,
     /// The versions of PHP-FPM that packages install, as their names have them.
@@ -48,6 +52,8 @@ impl Recipe {
             runs_more: true,
             has_own_accounts: true,
             has_foreign_files: true,
+            writes_nginx: true,
+            rewrites_nginx: true,
             starts_other: true,
             ..Recipe::default()
         }
@@ -116,6 +122,7 @@ impl Recipe {
                         Some(copy) => recipe.copies.push(copy),
                         None => {
                             recipe.has_foreign_files = true;
+                            recipe.writes_nginx |= rest.split_whitespace().last().is_some_and(is_place_of_nginx);
                             recipe.is_changed |= is_place_of_fpm(rest.split_whitespace().last().unwrap_or_default());
                         }
                     }
@@ -132,6 +139,8 @@ impl Recipe {
                     let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
                     recipe.is_changed |= scripts::changes_files(rest);
+                    recipe.writes_nginx |= scripts::writes_nginx(rest);
+                    recipe.rewrites_nginx |= scripts::rewrites_nginx(rest);
                     recipe.links.extend(scripts::links(rest).map(|(to, at)| (to.to_owned(), at.to_owned())));
                     recipe.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
                     recipe.scripts.extend(scripts::named(rest).map(str::to_owned));
@@ -184,6 +193,8 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.has_foreign_files |= own.has_foreign_files;
         whole.starts_other |= own.starts_other;
         whole.scripts.extend(own.scripts);
+        whole.writes_nginx |= own.writes_nginx;
+        whole.rewrites_nginx |= own.rewrites_nginx;
         whole.links.extend(own.links);
         whole.packages.extend(own.packages);
         whole.environment.extend(own.environment);
@@ -202,6 +213,12 @@ pub(super) fn is_place_of_fpm(path: &str) -> bool {
     let is_variable = path.contains('$') && path.to_ascii_lowercase().contains("fpm");
     let is_below = ["/usr/local/etc/php-fpm", "/etc/php"].iter().any(|place| path.starts_with(place));
     is_variable || is_below || matches!(path, "" | "/usr" | "/usr/local" | "/usr/local/etc" | "/etc")
+}
+
+/// Whether something that comes to lie here may be read by nginx.
+pub(super) fn is_place_of_nginx(path: &str) -> bool {
+    let path = path.trim_matches(['"', ']']).trim_end_matches('/');
+    path.starts_with("/etc/nginx") || matches!(path, "" | "/etc")
 }
 
 /// A command without the program that the official images of PHP begin with.

@@ -165,6 +165,7 @@ fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container]
         let fpm = held.as_ref().filter(|held| held.has_fpm);
         plan.neighbours.extend(fpm.map(|held| (service, held.plan.clone())));
     }
+    network.has_unseen_files = plan.has_unseen_files;
     plan.network = Some(network);
 }
 

@@ -42,6 +42,7 @@ impl Project<'_> {
                 && own.extends.is_none()
                 && self.file.includes.is_empty()
                 && !has_unknown_name,
+            has_unseen_files: false,
             is_nginx_alone,
             is_on_host: matches!(networks, Networks::Mode(mode) if mode == "host"),
             has_own_loopback: names(networks).is_some() && own.extends.is_none(),
