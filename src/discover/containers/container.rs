@@ -7,8 +7,9 @@ use super::super::root::{self, inside};
 use super::compose::Service;
 use super::copies;
 use super::dockerfile::{Recipe, is_place_of_fpm, is_place_of_nginx};
+use super::effects::{Effects, MAX_SCRIPTS};
 use super::packages::are_installed;
-use super::scripts::{self, script_changes_files};
+use super::scripts;
 use super::{Built, Repository};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
@@ -75,45 +76,22 @@ impl Container {
     pub fn new(recipe: &Recipe, context: &Path, name: String, repository: &mut Repository<'_>) -> Self {
         let copied = recipe.copies.iter().map(|(from, to)| repository.copied(from, to, context));
         let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
-        let linked = copies::linked(recipe, maps.iter().flatten().flatten());
         let of_copies = || recipe.copies.iter().zip(maps.iter().flatten());
-        let is_missing = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_fpm(to));
-        // A script that is here can be read.
-        let all = maps.iter().flatten().flatten();
-        let text = |script: &String| {
-            let behind =
-                |map: &PathMap| Some((map.from.clone(), Path::new(script).strip_prefix(&map.to).ok()?.to_owned()));
-            let (from, rest) = all.clone().find_map(behind)?;
-            repository.read(&normalize(&repository.root.join(from.strip_prefix("/").ok()?).join(rest)))
-        };
-        let may = |script: &String, what: &dyn Fn(&str) -> bool| match text(script) {
-            Some(text) => text.lines().any(what),
-            None => scripts::named(script).next().is_some(),
-        };
-        let is_rewritten = recipe.rewrites_nginx
-            || recipe.scripts.iter().any(|script| text(script).is_some() && may(script, &scripts::rewrites_nginx));
-        let is_lost = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_nginx(to));
-        let has_unseen_files =
-            recipe.writes_nginx || is_lost || recipe.scripts.iter().any(|script| may(script, &scripts::writes_nginx));
-        let may_change = |script: &String| match text(script) {
-            Some(text) => script_changes_files(&text),
-            None => scripts::named(script).next().is_some(),
-        };
-        let starts_another = || {
-            all.clone().filter(|map| is_of_supervisor(&map.to)).any(|map| {
-                let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
-                repository.read(&path).is_some_and(|text| text.lines().any(scripts::names_main))
-            })
-        };
-        let is_changed = recipe.is_changed || is_missing || recipe.scripts.iter().any(may_change) || starts_another();
+        let is_missing =
+            |is_place: fn(&str) -> bool| of_copies().any(|((_, to), found)| found.is_empty() && is_place(to));
+        let (fpm_is_missing, nginx_is_missing) = (is_missing(is_place_of_fpm), is_missing(is_place_of_nginx));
+        let is_whole = maps.is_some();
+        let mut maps = maps.unwrap_or_default().concat();
+        let effects = Effects::of(recipe, &maps, repository);
+        maps.extend(copies::linked(recipe, maps.iter()));
         Container {
             name,
             base: recipe.base.clone(),
-            is_whole: maps.is_some(),
-            maps: maps.unwrap_or_default().into_iter().flatten().chain(linked).collect(),
-            is_changed,
-            has_unseen_files,
-            is_rewritten,
+            is_whole,
+            maps,
+            is_changed: effects.changes_fpm || fpm_is_missing,
+            has_unseen_files: effects.writes_nginx || nginx_is_missing,
+            is_rewritten: effects.rewrites_nginx,
             runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
@@ -211,8 +189,8 @@ impl Container {
             let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
             repository.read(&path).is_none_or(|text| text.lines().any(scripts::rewrites_nginx))
         };
-        let mut scripts = self.maps.iter().filter(|map| map.to.starts_with("/docker-entrypoint.d"));
-        self.is_rewritten || scripts.any(rewrites)
+        let scripts: Vec<_> = self.maps.iter().filter(|map| map.to.starts_with("/docker-entrypoint.d")).collect();
+        self.is_rewritten || scripts.len() > MAX_SCRIPTS || scripts.into_iter().any(rewrites)
     }
 
     /// What it holds that can be checked; nothing where that cannot be told from the files.
@@ -289,11 +267,6 @@ fn fpm_main(command: &[String]) -> Option<PathBuf> {
         (None, Some(named)) => Some(PathBuf::from(named)),
         (None, None) => Some(PathBuf::from("/usr/local/etc/php-fpm.conf")),
     }
-}
-
-/// Whether something that comes to lie here says which programs are started.
-fn is_of_supervisor(path: &Path) -> bool {
-    ["supervis", "/services.d/", "/s6"].iter().any(|word| path.to_string_lossy().contains(word))
 }
 
 /// Whether a main file of PHP-FPM includes others.

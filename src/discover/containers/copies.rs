@@ -46,11 +46,20 @@ pub(super) fn linked<'a>(recipe: &Recipe, copied: impl Iterator<Item = &'a PathM
     recipe.links.iter().take(MAX_LINKS).filter_map(|link| behind(link, copied.clone())).collect()
 }
 
-/// The file that is found behind a link.
-fn behind<'a>((to, at): &(String, String), mut maps: impl Iterator<Item = &'a PathMap>) -> Option<PathMap> {
-    let target = normalize(Path::new(to));
+/// The file of the repository that is at a path of the image.
+pub(super) fn behind_copies(path: &str, copied: &[PathMap]) -> Option<PathBuf> {
+    copied_to(&normalize(Path::new(path)), copied.iter())
+}
+
+fn copied_to<'a>(target: &Path, mut maps: impl Iterator<Item = &'a PathMap>) -> Option<PathBuf> {
     let (map, rest) = maps.find_map(|map| Some((map, target.strip_prefix(&map.to).ok()?)))?;
-    let from = if rest.as_os_str().is_empty() { map.from.clone() } else { map.from.join(rest) };
+    Some(if rest.as_os_str().is_empty() { map.from.clone() } else { map.from.join(rest) })
+}
+
+/// The file that is found behind a link.
+fn behind<'a>((to, at): &(String, String), maps: impl Iterator<Item = &'a PathMap>) -> Option<PathMap> {
+    let target = normalize(Path::new(to));
+    let from = copied_to(&target, maps)?;
     let is_directory = at.ends_with('/') || at.ends_with("/sites-enabled") || at.ends_with("/conf.d");
     let place = if is_directory { Path::new(at).join(target.file_name()?) } else { PathBuf::from(at) };
     Some(PathMap { from, to: normalize(&place) })

@@ -18,6 +18,7 @@ mod config_maps;
 mod container;
 mod copies;
 mod dockerfile;
+mod effects;
 mod env;
 mod images;
 mod instructions;

@@ -14,6 +14,7 @@ use super::env::Env;
 use super::variables::Text;
 use crate::deployment::Plan;
 use crate::host::disk::Disk;
+use crate::host::overlay::PathMap;
 use crate::host::{Host, normalize, shown};
 
 /// What the files of containers are taken out of.
@@ -47,16 +48,24 @@ pub(super) struct Built {
     pub file: Text,
 }
 
+/// Of more templates in containers than this, what is filled in is not known.
+const MAX_FILLED: usize = 200;
+
 /// The templates of which each container that has them knows the environment.
 pub(super) fn filled<'a>(repository: &Repository<'_>, plans: impl Iterator<Item = &'a Plan>) -> BTreeSet<PathBuf> {
     let mut filled: BTreeMap<PathBuf, bool> = BTreeMap::new();
-    for plan in plans {
-        for map in plan.maps.iter().filter(|map| plan.templates.contains(&map.to)) {
-            let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
-            let text = repository.read(&path).unwrap_or_default();
-            let is_known = !text.lines().any(|line| is_open(line, plan.environment.as_deref()));
-            *filled.entry(path).or_insert(true) &= is_known;
+    let rendered = plans.flat_map(|plan| {
+        let is_template = |map: &&PathMap| plan.templates.contains(&map.to);
+        plan.maps.iter().filter(is_template).map(move |map| (plan, map))
+    });
+    for (number, (plan, map)) in rendered.enumerate() {
+        if number == MAX_FILLED {
+            return BTreeSet::new();
         }
+        let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
+        let text = repository.read(&path).unwrap_or_default();
+        let is_known = !text.lines().any(|line| is_open(line, plan.environment.as_deref()));
+        *filled.entry(path).or_insert(true) &= is_known;
     }
     filled.into_iter().filter(|(_, is_known)| *is_known).map(|(path, _)| path).collect()
 }
