@@ -180,6 +180,7 @@ fn read_nginx(
     if is_brought(&name(host, main)) && !plan.in_container || plan.has_own_accounts {
         found.worker.hide();
     }
+    found.is_whole &= !plan.has_unseen_files;
     found.missing_files = certificates::missing(&found, facts, host, main);
     Ok(found)
 }

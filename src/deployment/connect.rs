@@ -298,6 +298,11 @@ impl Index {
         if !self.complete {
             return Reach::Unknown("where every pool listens", "--facts");
         }
+        let is_socket = |place: &Endpoint| matches!(place, Endpoint::Unix(_));
+        let is_on_host = machine.network.as_ref().is_some_and(|network| network.is_on_host);
+        if is_on_host && !endpoints.iter().all(is_socket) {
+            return Reach::Unknown("what listens on the host", "--facts");
+        }
         let packaged = |master: &Master| master.packaged_pool().is_some_and(|at| endpoints.contains(&at));
         if machine.masters.iter().any(packaged) {
             return Reach::Unknown("whether the pool of the package is still there", "--fpm-conf");

@@ -24,6 +24,8 @@ pub enum Misplaced<'a> {
     /// The pools are in another container, which mounts the same directory in another place: the service, the mount,
     /// and where the script is there.
     OtherMount(&'a Service, &'a Shared, PathBuf),
+    /// The pools are in another container, which does not mount what nginx's does: the service, and the place.
+    NoMount(&'a Service, &'a Path),
     /// With `cgi.fix_pathinfo = 0`, `PATH_TRANSLATED` decides: its place, its value, and the setting.
     Translated(Span, String, IniValue),
 }
@@ -43,7 +45,7 @@ impl Machine {
             return None;
         }
         if !self.has_chroot(script) {
-            if let Some(found) = self.mounted_elsewhere(script, Path::new(path)) {
+            if let Some(found) = self.mounted_elsewhere(script, sample, Path::new(path)) {
                 return Some(found).filter(|_| !self.answers_itself(script, sample));
             }
             if mapped.is_some_and(|mapped| same(mapped, path)) {
@@ -82,11 +84,18 @@ impl Machine {
     }
 
     /// Where the script is in the container of its pools, if not at its path.
-    fn mounted_elsewhere(&self, script: &Script, path: &Path) -> Option<Misplaced<'_>> {
+    fn mounted_elsewhere(&self, script: &Script, sample: &Sample, path: &Path) -> Option<Misplaced<'_>> {
         let id = script.pools.first()?;
-        let service = self.network.as_ref()?.service_of(&self.masters[id.master])?;
-        let (shared, place) = service.has_elsewhere(path)?;
-        Some(Misplaced::OtherMount(service, shared, place))
+        let network = self.network.as_ref()?;
+        let service = network.service_of(&self.masters[id.master])?;
+        if let Some((shared, place)) = service.has_elsewhere(path) {
+            return Some(Misplaced::OtherMount(service, shared, place));
+        }
+        // Only what nginx has for certain is missed by whoever wrote the two services.
+        let is_same = sample.mapped().is_some_and(|mapped| Path::new(&*mapped) == path);
+        let mount =
+            network.mounts.iter().filter(|mount| path.starts_with(mount)).max_by_key(|it| it.components().count())?;
+        (sample.is_real && is_same && service.has_none_at(path)).then_some(Misplaced::NoMount(service, mount))
     }
 
     /// Whether PHP-FPM answers a request without a script: its status page or its ping.

@@ -29,10 +29,14 @@ pub struct Network {
     pub elsewhere: Vec<String>,
     /// Whether only services of this file can be on the container's networks: a name of none of them leads nowhere.
     pub is_closed: bool,
+    /// Whether nginx may read files that are not in view: then a name without a port may be that of a group.
+    pub has_unseen_files: bool,
     /// Whether nothing but nginx runs in the container.
     pub is_nginx_alone: bool,
     /// Whether its loopback is its own.
     pub has_own_loopback: bool,
+    /// Whether it is on the host's own network, where published ports are, and whatever else the host runs.
+    pub is_on_host: bool,
     /// Where something is mounted in the container.
     pub mounts: Vec<PathBuf>,
 }
@@ -62,6 +66,8 @@ pub struct Service {
     pub filled: Vec<PathBuf>,
     /// Whether its image is known to hold no scripts of its own.
     pub is_bare: bool,
+    /// Whether nothing but mounts puts files into its container.
+    pub is_plain: bool,
 }
 
 /// A directory of the repository, or a volume, that two containers mount.
@@ -114,7 +120,15 @@ impl Network {
             let same_many = self.services.len() == other.services.len();
             same_many && self.own.is_like(&other.own) && pairs.all(|(one, other)| one.is_like(other))
         };
-        let facts = |network: &Network| (network.is_closed, network.is_nginx_alone, network.has_own_loopback);
+        let facts = |network: &Network| {
+            (
+                network.is_closed,
+                network.has_unseen_files,
+                network.is_nginx_alone,
+                network.has_own_loopback,
+                network.is_on_host,
+            )
+        };
         facts(self) == facts(other) && alike()
     }
 
@@ -158,7 +172,9 @@ impl Network {
         let has_name = |service: &&Service| service.has_name(name);
         let named = self.services.iter().enumerate().filter(|(_, service)| has_name(service));
         let Some((at, service)) = named.min_by_key(|(_, service)| service.way != Way::Network) else {
-            return (self.is_closed && !self.is_known(name)).then_some(Reach::Cut(Gap::NoSuchName));
+            let is_perhaps_group = self.has_unseen_files && matches!(port, 80 | 443);
+            let is_nobodys = self.is_closed && !self.is_known(name) && !is_perhaps_group;
+            return is_nobodys.then_some(Reach::Cut(Gap::NoSuchName));
         };
         match service.way {
             Way::Network => self.at_port(machine, hand_over, at, port),
@@ -213,6 +229,14 @@ impl Network {
         }
     }
 
+    /// What is at a port of the host that a service publishes.
+    fn published(&self, machine: &Machine, hand_over: &HandOver, port: u16) -> Option<Reach> {
+        let own_of = |service: &Service| service.published.iter().find(|(host, _)| *host == port).map(|(_, own)| *own);
+        let (at, own) = self.services.iter().enumerate().find_map(|(at, service)| Some((at, own_of(service)?)))?;
+        let unknown = Reach::Unknown("what listens in every container", "--facts");
+        Some(self.at_port(machine, hand_over, at, own).unwrap_or(unknown))
+    }
+
     /// What is at an address that only this container has; nothing where the pools of others are not meant.
     fn at_home(&self, machine: &Machine, hand_over: &HandOver, address: &Address) -> Option<Reach> {
         if !self.is_nginx_alone || hand_over.protocol != Protocol::Fastcgi {
@@ -262,6 +286,11 @@ impl Service {
         Some((shared, shared.there.join(path.strip_prefix(&shared.here).ok()?)))
     }
 
+    /// Whether there is no file at a path in the service's container, whatever is elsewhere.
+    pub fn has_none_at(&self, path: &Path) -> bool {
+        self.is_bare && self.is_plain && !self.filled.iter().any(|place| path.starts_with(place))
+    }
+
     /// Whether another service is the same, wherever its lines are. Hundreds are compared with hundreds.
     fn is_like(&self, other: &Service) -> bool {
         let Service {
@@ -276,6 +305,7 @@ impl Service {
             shared,
             filled,
             is_bare,
+            is_plain,
         } = self;
         *name == other.name
             && *names == other.names
@@ -286,6 +316,7 @@ impl Service {
             && *shared == other.shared
             && *filled == other.filled
             && *is_bare == other.is_bare
+            && *is_plain == other.is_plain
     }
 
     fn has_name(&self, name: &str) -> bool {
@@ -334,6 +365,8 @@ impl Machine {
         match address {
             Address::Name(name, port) if !address.is_local() => network.by_name(self, hand_over, name, *port),
             Address::Ip(other) if !is_local(other.ip()) => None,
+            Address::Ip(other) if network.is_on_host => network.published(self, hand_over, other.port()),
+            Address::Name(_, port) if network.is_on_host => network.published(self, hand_over, *port),
             _ => network.at_home(self, hand_over, address),
         }
     }

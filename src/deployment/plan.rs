@@ -26,6 +26,8 @@ pub struct Plan {
     /// Whether a container's users may be others than those of its image, or its programs be started as another
     /// than root.
     pub has_own_accounts: bool,
+    /// Whether its nginx may read files that are not in view.
+    pub has_unseen_files: bool,
     /// The repository that it is a part of.
     pub repository: Option<PathBuf>,
     /// Whether it is checked only if its files were not loaded by another deployment before.
@@ -67,6 +69,7 @@ impl Plan {
             view,
             in_container: false,
             has_own_accounts: false,
+            has_unseen_files: false,
             repository: None,
             unless_loaded: false,
             network: None,

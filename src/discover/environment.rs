@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
 use super::template::has_marks;
 use crate::finding::{Category, Finding};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::values::environment::{Environment, Said, Variable, names};
 
 /// The ending of such templates.
@@ -72,6 +72,7 @@ pub fn explain(finding: &mut Finding, sources: &mut Sources) {
             }
         }
     }
+    let mut places: Vec<(Span, Vec<String>)> = Vec::new();
     for (name, variable, is_unset) in said {
         match variable {
             Some(Variable { value: Some(value), file: (path, text), line }) => {
@@ -79,8 +80,11 @@ pub fn explain(finding: &mut Finding, sources: &mut Sources) {
                 let file = known.unwrap_or_else(|| sources.add(path, None, text.as_bytes().to_vec()));
                 let span = sources.get(file).statement_span(file, line);
                 let value = if value.is_empty() { "empty".into() } else { value };
-                *finding = finding.clone().label(span, format!("{name} is {value} here"));
-                finding.fixes.clear();
+                let said = format!("{name} is {value}");
+                match places.iter_mut().find(|(known, _)| *known == span) {
+                    Some((_, all)) => all.push(said),
+                    None => places.push((span, vec![said])),
+                }
             }
             None if is_unset => {
                 finding.notes.push(format!("nothing in view sets {name}, which stays as it is written"));
@@ -88,6 +92,10 @@ pub fn explain(finding: &mut Finding, sources: &mut Sources) {
             }
             _ => {}
         }
+    }
+    for (span, said) in places {
+        *finding = finding.clone().label(span, format!("{} here", said.join(", ")));
+        finding.fixes.clear();
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Service {
     pub has_entrypoint: bool,
     /// The service that it extends, and the file of that one where it is another.
     pub extends: Option<(Option<String>, String)>,
+    /// Whether something besides its image and its mounts may put files into its container.
+    pub is_filled: bool,
     /// Whether it is started as another user than root, for all that the file says.
     pub has_user: bool,
     /// The variables that it sets, by name; of two of one name the later counts.
@@ -159,6 +161,9 @@ fn service(entry: &Entry, files: &HashMap<&str, String>, file: &Text, env: &Env)
                 extends.text("service").unwrap_or_default().to_owned(),
             ),
         }),
+        is_filled: ["build", "command", "entrypoint", "develop", "post_start", "volumes_from"]
+            .iter()
+            .any(|key| value.get(key).is_some()),
         has_user: value.text("user").is_some_and(|user| !is_root(&env.fill(user))),
         environment: value.entry("environment").map(|own| variables::read(own, file, env)).unwrap_or_default(),
         env_files: variables::files(value, env),

@@ -10,6 +10,9 @@ use super::yaml::Value;
 /// Of a file with more documents no more are read.
 const MAX_DOCUMENTS: usize = 100;
 
+/// So many bytes are read for the documents of one file, each with the blanks before it.
+const MAX_BYTES: usize = 4 << 20;
+
 /// The ConfigMaps of a repository, by name.
 #[derive(Default)]
 pub(super) struct ConfigMaps(HashMap<String, Vec<ConfigMap>>);
@@ -45,8 +48,8 @@ pub(super) fn documents(text: &str) -> Vec<String> {
         at += line.len();
     }
     ends.push((start, text.len()));
-    for (start, end) in ends.into_iter().filter(|(start, end)| text[*start..*end].contains("kind:")).take(MAX_DOCUMENTS)
-    {
+    let most = MAX_DOCUMENTS.min(MAX_BYTES / text.len().max(1));
+    for (start, end) in ends.into_iter().filter(|(start, end)| text[*start..*end].contains("kind:")).take(most) {
         let blank = |char: char| if char == '\n' { "\n".to_owned() } else { " ".repeat(char.len_utf8()) };
         let before: String = text[..start].chars().map(blank).collect();
         documents.push(before + &text[start..end]);

@@ -5,37 +5,26 @@ use std::sync::Arc;
 
 use super::super::root::{self, inside};
 use super::compose::Service;
-use super::dockerfile::{Recipe, is_place_of_fpm};
+use super::copies;
+use super::dockerfile::{Recipe, is_place_of_fpm, is_place_of_nginx};
+use super::effects::{Effects, MAX_SCRIPTS};
 use super::packages::are_installed;
-use super::scripts::{self, script_changes_files};
+use super::scripts;
 use super::{Built, Repository};
 use crate::deployment::{Plan, Selection, View};
 use crate::host::disk::Disk;
-use crate::host::facts::{FactsFile, GroupFact, UserFact, Versions};
+use crate::host::facts::FactsFile;
 use crate::host::overlay::{Added, Overlay, PathMap};
 use crate::host::profile::Profile;
-use crate::host::{Host, Kind, glob, layout, normalize};
+use crate::host::{Host, Kind, layout, normalize};
 use crate::values::environment::Environment;
-use crate::values::version::Version;
-
-/// Where the image of nginx looks for templates, and where it puts what it makes of them.
-const TEMPLATES: &str = "/etc/nginx/templates";
-const RENDERED: &str = "/etc/nginx/conf.d";
-
-/// The variables that say otherwise, or that not all variables are filled in.
-const OTHERWISE: [&str; 4] = [
-    "NGINX_ENVSUBST_TEMPLATE_DIR",
-    "NGINX_ENVSUBST_TEMPLATE_SUFFIX",
-    "NGINX_ENVSUBST_OUTPUT_DIR",
-    "NGINX_ENVSUBST_FILTER",
-];
 
 /// A container, as far as files of the repository go into it.
 pub(super) struct Container {
     /// The file that describes it, and the service in it.
     pub name: String,
     /// The image that it begins with, such as `php:8.2-fpm`.
-    base: String,
+    pub base: String,
     /// Its files.
     pub maps: Vec<PathMap>,
     /// Those of them that are a part of other files.
@@ -46,10 +35,14 @@ pub(super) struct Container {
     is_whole: bool,
     /// Whether what it runs may change files or name others.
     is_changed: bool,
+    /// Whether its nginx may read files that are not in view.
+    has_unseen_files: bool,
+    /// Whether what is written in nginx's files may be rewritten there.
+    is_rewritten: bool,
     /// Whether more than its image's program may run in it.
     pub runs_more: bool,
     /// Whether files may be in it that come from another image or from the net.
-    has_foreign_files: bool,
+    pub has_foreign_files: bool,
     /// Whether its users may be others than those of its image, or its program be started as another than root.
     pub has_own_accounts: bool,
     /// What is known of its environment.
@@ -57,9 +50,11 @@ pub(super) struct Container {
     /// The versions of PHP-FPM that packages install in it.
     packages: Vec<String>,
     /// Whether it starts its image's program as the image does.
-    starts_own: bool,
+    pub starts_own: bool,
+    /// Whether nothing but mounts puts files into it.
+    pub is_plain: bool,
     /// Where files are mounted that it may not write to.
-    read_only: Vec<String>,
+    pub read_only: Vec<String>,
     /// The main file of PHP-FPM that its command names, or that a PHP-FPM without a name for one reads.
     fpm_main: Option<PathBuf>,
 }
@@ -82,30 +77,21 @@ impl Container {
         let copied = recipe.copies.iter().map(|(from, to)| repository.copied(from, to, context));
         let maps: Option<Vec<Vec<PathMap>>> = copied.collect();
         let of_copies = || recipe.copies.iter().zip(maps.iter().flatten());
-        let is_missing = of_copies().any(|((_, to), found)| found.is_empty() && is_place_of_fpm(to));
-        // A script that is here can be read.
-        let all = maps.iter().flatten().flatten();
-        let text = |script: &String| {
-            let copied = all.clone().find(|map| map.to == Path::new(script))?;
-            repository.read(&repository.root.join(copied.from.strip_prefix("/").ok()?))
-        };
-        let may_change = |script: &String| match text(script) {
-            Some(text) => script_changes_files(&text),
-            None => scripts::named(script).next().is_some(),
-        };
-        let starts_another = || {
-            all.clone().filter(|map| is_of_supervisor(&map.to)).any(|map| {
-                let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
-                repository.read(&path).is_some_and(|text| text.lines().any(scripts::names_main))
-            })
-        };
-        let is_changed = recipe.is_changed || is_missing || recipe.scripts.iter().any(may_change) || starts_another();
+        let is_missing =
+            |is_place: fn(&str) -> bool| of_copies().any(|((_, to), found)| found.is_empty() && is_place(to));
+        let (fpm_is_missing, nginx_is_missing) = (is_missing(is_place_of_fpm), is_missing(is_place_of_nginx));
+        let is_whole = maps.is_some();
+        let mut maps = maps.unwrap_or_default().concat();
+        let effects = Effects::of(recipe, &maps, repository);
+        maps.extend(copies::linked(recipe, maps.iter()));
         Container {
             name,
             base: recipe.base.clone(),
-            is_whole: maps.is_some(),
-            maps: maps.unwrap_or_default().concat(),
-            is_changed,
+            is_whole,
+            maps,
+            is_changed: effects.changes_fpm || fpm_is_missing,
+            has_unseen_files: effects.writes_nginx || nginx_is_missing,
+            is_rewritten: effects.rewrites_nginx,
             runs_more: recipe.runs_more,
             has_foreign_files: recipe.has_foreign_files,
             // It starts nginx as nginx, whatever the main file says.
@@ -115,6 +101,7 @@ impl Container {
             environment: Environment::default(),
             packages: recipe.packages.clone(),
             starts_own: !recipe.starts_other,
+            is_plain: false,
             read_only: Vec::new(),
             fpm_main: None,
         }
@@ -150,16 +137,19 @@ impl Container {
         let binds = binds.collect::<Vec<_>>();
         let is_directory =
             |map: &&PathMap| repository.disk.entry(&map.from).is_ok_and(|entry| entry.kind == Kind::Directory);
-        container.hidden = binds.iter().filter(is_directory).map(|map| map.to.clone()).collect();
+        let hidden: Vec<PathBuf> = binds.iter().filter(is_directory).map(|map| map.to.clone()).collect();
+        container.maps.retain(|map| !hidden.iter().any(|directory| map.to.starts_with(directory)));
+        container.hidden = hidden;
         // What lies on the host, in a volume, or in a file that is not here yet, cannot be told.
         let is_in_view = |to: &str| binds.iter().any(|map| map.to == normalize(Path::new(to)));
         let targets = || service.mounts.iter().map(|(_, to)| &**to);
         container.is_changed |= targets().any(|to| is_place_of_fpm(to) && !is_in_view(to));
+        let has_command = service.command.is_some() || service.has_entrypoint;
+        container.has_unseen_files |= targets().any(|to| is_place_of_nginx(to) && !is_in_view(to));
         container.has_own_accounts |= targets().any(|to| matches!(to, "/etc/passwd" | "/etc/group"));
         container.maps.splice(0..0, binds);
         let command = service.command.as_deref().filter(|_| !service.has_entrypoint);
         container.fpm_main = command.and_then(fpm_main);
-        let has_command = service.command.is_some() || service.has_entrypoint;
         container.is_changed |= has_command && container.is_php() && container.fpm_main.is_none();
         let starts_other = |program: &[String]| {
             let program = program.first().map(|program| program.rsplit('/').next().unwrap_or(program));
@@ -170,26 +160,14 @@ impl Container {
             Some(command) => !starts_other(command),
             None => container.starts_own,
         };
+        container.has_unseen_files |= has_command && !container.starts_own || service.extends.is_some();
         container.starts_own &= !service.has_user && service.extends.is_none();
+        container.is_plain = !service.is_filled && service.extends.is_none();
         container.read_only.clone_from(&service.read_only);
         container.runs_more |= service.has_entrypoint;
         container.has_own_accounts |= has_command || service.has_user || service.extends.is_some();
         container.is_changed |= service.extends.is_some();
         container
-    }
-
-    /// The image without its registry: `php` of `docker.io/library/php:8.2-fpm`, and the tag.
-    fn image(&self) -> (&str, &str) {
-        let base = self.base.trim_start_matches("docker.io/").trim_start_matches("library/");
-        base.split('@').next().unwrap_or_default().split_once(':').unwrap_or((base, ""))
-    }
-
-    fn is_php(&self) -> bool {
-        PHP_IMAGES.contains(&self.image().0) && self.image().1.contains("fpm")
-    }
-
-    pub fn is_nginx(&self) -> bool {
-        matches!(self.image().0, "nginx" | "nginxinc/nginx-unprivileged")
     }
 
     /// Lays files into it that are a part of others. Of the directories `hidden` nothing else is left.
@@ -204,9 +182,15 @@ impl Container {
         (self.is_nginx() || self.image().0 == "php") && self.starts_own && !self.maps.iter().any(is_script)
     }
 
-    /// Whether its image brings no scripts: the one of PHP alone, with nothing that is copied from elsewhere.
-    pub fn is_bare(&self) -> bool {
-        self.image().0 == "php" && !self.has_foreign_files
+    /// Whether what is written in nginx's files may be rewritten there, by a command or by a script that nginx's image
+    /// runs before.
+    fn may_be_rewritten(&self, repository: &Repository<'_>) -> bool {
+        let rewrites = |map: &PathMap| {
+            let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
+            repository.read(&path).is_none_or(|text| text.lines().any(scripts::rewrites_nginx))
+        };
+        let scripts: Vec<_> = self.maps.iter().filter(|map| map.to.starts_with("/docker-entrypoint.d")).collect();
+        self.is_rewritten || scripts.len() > MAX_SCRIPTS || scripts.into_iter().any(rewrites)
     }
 
     /// What it holds that can be checked; nothing where that cannot be told from the files.
@@ -230,7 +214,7 @@ impl Container {
         let templates = rendered.iter().map(|map| map.to.clone()).collect();
         let maps = [rendered, self.maps.clone()].concat();
         let mut host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
-        let brings_main = is_distribution(self.image().0) && root::has_sites_only(&host);
+        let brings_main = self.is_distribution() && root::has_sites_only(&host);
         if brings_main {
             added.push(root::packaged_main());
             host = Overlay::of_maps(Disk::new(repository.root).ok()?, &maps, &added);
@@ -245,15 +229,17 @@ impl Container {
                 // A main file that includes nothing is all that its PHP-FPM reads, whatever the image.
                 Some(main) if profile.is_none() => host.read(main).is_ok_and(|text| !has_include(&text)),
                 _ if profile.is_some() => true,
-                _ => is_distribution(self.image().0) && are_installed(self.image(), &self.packages, &masters),
+                _ => self.is_distribution() && are_installed(self.image(), &self.packages, &masters),
             };
-        if !(has_nginx || has_fpm) || has_fpm && !is_known {
+        if !(has_nginx || has_fpm) || has_fpm && !is_known || has_nginx && self.may_be_rewritten(repository) {
             return None;
         }
+        let unfilled = host.list(Path::new("/etc/nginx/templates")).len() > maps.len() - self.maps.len();
         let selection = Selection { fpm_mains: main.into_iter().collect(), ..Selection::default() };
         let plan = Plan {
             in_container: true,
             has_own_accounts: self.has_own_accounts || brings_main,
+            has_unseen_files: self.has_unseen_files || unfilled || !(profile.is_some() || self.is_distribution()),
             maps,
             only_maps: true,
             environment: Some(Arc::new(self.environment.clone())),
@@ -264,72 +250,7 @@ impl Container {
         };
         Some(Holds { plan, is_given, has_nginx, has_fpm })
     }
-
-    /// The templates that the image of nginx fills in when it starts, at the places where it puts what comes out: those
-    /// below `/etc/nginx/templates` go below `/etc/nginx/conf.d` (`20-envsubst-on-templates.sh`, since release 1.19).
-    fn rendered(&self, repository: &Repository<'_>) -> Vec<PathMap> {
-        let is_old = Version::parse(self.image().1).is_some_and(|version| (1..19).contains(&version.1));
-        let is_open = |place: &Path| !self.read_only.iter().any(|closed| place.starts_with(closed));
-        let is_elsewhere = OTHERWISE.iter().any(|name| self.environment.variable(name).is_some());
-        let mut rendered = Vec::new();
-        if !self.is_nginx() || !self.starts_own || is_old || is_elsewhere || !is_open(Path::new(RENDERED)) {
-            return rendered;
-        }
-        for map in &self.maps {
-            let behind = repository.templates.range(map.from.clone()..);
-            for from in behind.take_while(|path| path.starts_with(&map.from)) {
-                let there =
-                    from.strip_prefix(&map.from).map(|rest| map.to.join(rest).components().collect::<PathBuf>());
-                let there = there.ok().filter(|there| there.extension().is_some_and(|ending| ending == "template"));
-                let inside = there.as_ref().and_then(|there| there.strip_prefix(TEMPLATES).ok());
-                let to = inside.map(|inside| Path::new(RENDERED).join(inside.with_extension("")));
-                rendered.extend(to.filter(|to| is_open(to)).map(|to| PathMap { from: from.clone(), to }));
-            }
-        }
-        rendered
-    }
-
-    /// The account that the images of nginx make, as far as nothing changes it.
-    fn accounts(&self) -> FactsFile {
-        let mut facts = FactsFile::default();
-        if self.is_nginx() && !self.has_own_accounts {
-            let name = || "nginx".to_owned();
-            let user = UserFact { uid: Some(101), group: Some(name()), groups: Some([name()].into()) };
-            facts.users.insert(name(), user);
-            facts.groups.insert(name(), GroupFact { gid: Some(101), ..GroupFact::default() });
-        }
-        facts
-    }
-
-    /// The versions that the tag of its image names.
-    fn versions(&self, profile: Option<Profile>) -> Versions {
-        let (image, tag) = self.image();
-        let version = |text: &str| Version::parse(text).map(|_| text.to_owned());
-        match profile {
-            Some(Profile::DockerNginx) => Versions { nginx: version(tag), php: None },
-            Some(_) if image == "php" => Versions { nginx: None, php: version(tag) },
-            // `wordpress:6.5-php8.2-fpm`
-            Some(_) => Versions { nginx: None, php: tag.split_once("php").and_then(|(_, tag)| version(tag)) },
-            None => Versions::default(),
-        }
-    }
 }
-
-/// Official images that are made from `php`; with a tag `fpm` they run PHP-FPM as that does.
-const PHP_IMAGES: [&str; 12] = [
-    "php",
-    "backdrop",
-    "drupal",
-    "friendica",
-    "joomla",
-    "matomo",
-    "mediawiki",
-    "monica",
-    "nextcloud",
-    "phpmyadmin",
-    "wordpress",
-    "yourls",
-];
 
 /// The main file that PHP-FPM reads when it is started by a command: the one behind `-y`, or that of the builds
 /// whose program is called `php-fpm`.
@@ -348,48 +269,7 @@ fn fpm_main(command: &[String]) -> Option<PathBuf> {
     }
 }
 
-/// Whether something that comes to lie here says which programs are started.
-fn is_of_supervisor(path: &Path) -> bool {
-    ["supervis", "/services.d/", "/s6"].iter().any(|word| path.to_string_lossy().contains(word))
-}
-
 /// Whether a main file of PHP-FPM includes others.
 fn has_include(text: &[u8]) -> bool {
     String::from_utf8_lossy(text).lines().any(|line| line.trim_start().starts_with("include"))
-}
-
-impl Repository<'_> {
-    /// Where `COPY` puts files of the context, which is the Dockerfile's directory or the repository; none where
-    /// these are more than may still be looked at.
-    fn copied(&mut self, sources: &[String], to: &str, context: &Path) -> Option<Vec<PathMap>> {
-        let is_directory = to.ends_with('/') || to.ends_with("/.") || sources.len() > 1;
-        let mut maps = Vec::new();
-        for source in sources {
-            let source = source.trim_start_matches("./").trim_start_matches('/');
-            let in_context = [context, self.root].into_iter().find_map(|context| {
-                let pattern = inside(self.root, &normalize(&context.join(source)));
-                let found = match glob::is_pattern(source) {
-                    true => glob::expand(self.disk, &pattern.to_string_lossy()),
-                    false => Some(pattern).filter(|path| self.disk.entry(path).is_ok()).into_iter().collect(),
-                };
-                Some(found).filter(|found| !found.is_empty())
-            });
-            let found = in_context.unwrap_or_default();
-            // To look for one that is not there costs as much as to find one.
-            self.left = self.left.checked_sub(found.len().max(1))?;
-            for from in found {
-                let is_file = self.disk.entry(&from).is_ok_and(|entry| entry.kind != Kind::Directory);
-                let name = from.file_name().filter(|_| is_file && (is_directory || glob::is_pattern(source)));
-                let to = name.map_or_else(|| PathBuf::from(to), |name| Path::new(to).join(name));
-                maps.push(PathMap { to: normalize(&to), from });
-            }
-        }
-        Some(maps)
-    }
-}
-
-/// Whether an image holds a distribution and nothing else.
-fn is_distribution(image: &str) -> bool {
-    let known = ["alpine", "debian", "ubuntu", "fedora", "rockylinux", "almalinux", "centos", "archlinux"];
-    known.contains(&image)
 }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::env::Env;
+use super::instructions::{assigned, below, copy, known, line_of, lines, program};
 use super::{packages, scripts};
-
-/// A path of so many bytes names nothing: Linux counts the zero at its end, too (PATH_MAX).
-const MAX_PATH: usize = 4096;
 
 /// The program that the official images of PHP begin with; it changes no file.
 const ENTRYPOINT: &str = "docker-php-entrypoint";
@@ -27,6 +25,12 @@ pub(super) struct Recipe {
     /// Whether files may come into it that are not in the context: from another image, the net, or by a command that
     /// names the places where scripts lie.
     pub has_foreign_files: bool,
+    /// Whether files of nginx may be written that are not in the context.
+    pub writes_nginx: bool,
+    /// Whether what is written in nginx's files may be rewritten.
+    pub rewrites_nginx: bool,
+    /// The links that are made: where they lead, and where they are.
+    pub links: Vec<(String, String)>,
     /// The versions of PHP-FPM that packages install, as their names have them.
     pub packages: Vec<String>,
     /// The scripts that are run when it is built, and what is run when it starts, as it is called there.
@@ -36,9 +40,6 @@ pub(super) struct Recipe {
     /// The environment that it sets: the line, the name, and the value as far as it is known.
     pub environment: Vec<(usize, String, Option<String>)>,
 }
-
-/// So many lines of one instruction are looked through for a variable.
-const MAX_LINES: usize = 100;
 
 /// Of a Dockerfile with more variables, each counted again for each stage that has it, nothing is read.
 const MAX_VARIABLES: usize = 100_000;
@@ -51,6 +52,8 @@ impl Recipe {
             runs_more: true,
             has_own_accounts: true,
             has_foreign_files: true,
+            writes_nginx: true,
+            rewrites_nginx: true,
             starts_other: true,
             ..Recipe::default()
         }
@@ -119,6 +122,7 @@ impl Recipe {
                         Some(copy) => recipe.copies.push(copy),
                         None => {
                             recipe.has_foreign_files = true;
+                            recipe.writes_nginx |= rest.split_whitespace().last().is_some_and(is_place_of_nginx);
                             recipe.is_changed |= is_place_of_fpm(rest.split_whitespace().last().unwrap_or_default());
                         }
                     }
@@ -135,6 +139,9 @@ impl Recipe {
                     let rest = &*without_own_entrypoint(rest);
                     let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
                     recipe.is_changed |= scripts::changes_files(rest);
+                    recipe.writes_nginx |= scripts::writes_nginx(rest);
+                    recipe.rewrites_nginx |= scripts::rewrites_nginx(rest);
+                    recipe.links.extend(scripts::links(rest).map(|(to, at)| (to.to_owned(), at.to_owned())));
                     recipe.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
                     recipe.scripts.extend(scripts::named(rest).map(str::to_owned));
                     if !word.eq_ignore_ascii_case("RUN") {
@@ -186,6 +193,9 @@ fn whole(mut stages: Vec<Stage>, target: Option<usize>) -> Recipe {
         whole.has_foreign_files |= own.has_foreign_files;
         whole.starts_other |= own.starts_other;
         whole.scripts.extend(own.scripts);
+        whole.writes_nginx |= own.writes_nginx;
+        whole.rewrites_nginx |= own.rewrites_nginx;
+        whole.links.extend(own.links);
         whole.packages.extend(own.packages);
         whole.environment.extend(own.environment);
     }
@@ -205,6 +215,12 @@ pub(super) fn is_place_of_fpm(path: &str) -> bool {
     is_variable || is_below || matches!(path, "" | "/usr" | "/usr/local" | "/usr/local/etc" | "/etc")
 }
 
+/// Whether something that comes to lie here may be read by nginx.
+pub(super) fn is_place_of_nginx(path: &str) -> bool {
+    let path = path.trim_matches(['"', ']']).trim_end_matches('/');
+    path.starts_with("/etc/nginx") || matches!(path, "" | "/etc")
+}
+
 /// A command without the program that the official images of PHP begin with.
 fn without_own_entrypoint(command: &str) -> String {
     let words = command.split(|char: char| char.is_whitespace() || "[]\",".contains(char));
@@ -212,98 +228,9 @@ fn without_own_entrypoint(command: &str) -> String {
     words.filter(|word| !word.is_empty() && !is_own(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The instructions with the numbers of their first lines, continued lines put together.
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut continues = false;
-    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
-    for (number, line) in numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-        let part = line.trim_end_matches('\\');
-        match lines.last_mut() {
-            Some((_, last)) if continues => {
-                last.push(' ');
-                last.push_str(part);
-            }
-            _ => lines.push((number, part.to_owned())),
-        }
-        continues = part.len() < line.len();
-    }
-    lines
-}
-
-/// What `ENV` and `ARG` assign: `NAME=VALUE …`, `NAME`, and `NAME VALUE` as older files have it.
-fn assigned(rest: &str) -> Vec<(String, Option<String>)> {
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
-    let first = rest.split(char::is_whitespace).next().unwrap_or_default();
-    let old = rest[first.len()..].trim();
-    if !first.contains('=') && !old.is_empty() {
-        return vec![(first.to_owned(), Some(old.to_owned()))].into_iter().filter(|(name, _)| is_name(name)).collect();
-    }
-    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
-    let mut chars = rest.chars();
-    while let Some(char) = chars.next() {
-        match (char, quote) {
-            ('\\', None | Some('"')) => word.extend(chars.next()),
-            (char, Some(open)) if char == open => quote = None,
-            ('"' | '\'', None) => quote = Some(char),
-            (char, None) if char.is_whitespace() => words.push(std::mem::take(&mut word)),
-            (char, _) => word.push(char),
-        }
-    }
-    words.push(word);
-    let split = |word: String| match word.split_once('=') {
-        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-        None => (word, None),
-    };
-    words.into_iter().map(split).filter(|(name, _)| is_name(name)).collect()
-}
-
-/// A value, if nothing in it is left to be filled in.
-fn known(value: String) -> Option<String> {
-    Some(value).filter(|value| !value.contains('$'))
-}
-
-/// The line of a variable in an instruction that begins at a line.
-fn line_of(lines: &[&str], first: usize, name: &str) -> usize {
-    let names = |line: &&str| line.split([' ', '\t']).any(|word| word.split('=').next() == Some(name));
-    first + lines.iter().skip(first - 1).take(MAX_LINES).position(names).unwrap_or(0)
-}
-
-/// The program that an instruction names as a list; a shell starts what it names otherwise.
-fn program(rest: &str) -> &str {
-    let inside = rest.strip_prefix('[').unwrap_or_default();
-    inside.split([',', ']']).next().unwrap_or_default().trim().trim_matches('"')
-}
-
-/// What `COPY` takes out of the context; nothing when it takes from another image or from the Dockerfile itself.
-fn copy(rest: &str, directory: Option<&str>) -> Option<(Vec<String>, String)> {
-    let mut rest = rest;
-    while let Some(option) = rest.split_whitespace().next().filter(|word| word.starts_with("--")) {
-        if option.starts_with("--from") {
-            return None;
-        }
-        rest = rest[option.len()..].trim_start();
-    }
-    let words: Vec<String> = match rest.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
-        Some(list) => list.split(',').map(|word| word.trim().trim_matches('"').to_owned()).collect(),
-        None => rest.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect(),
-    };
-    let is_plain = |word: &String| !word.contains('$') && !word.starts_with("<<") && !word.contains("://");
-    let (to, from) = words.split_last().filter(|(_, from)| !from.is_empty() && words.iter().all(is_plain))?;
-    Some((from.to_vec(), below(directory, to)?))
-}
-
-/// A path below a directory; none where it is too long, as the directory may be.
-fn below(directory: Option<&str>, path: &str) -> Option<String> {
-    let path = match path.starts_with('/') {
-        true => path.to_owned(),
-        false => format!("{}/{}", directory?.trim_end_matches('/'), path.trim_start_matches("./")),
-    };
-    (path.len() < MAX_PATH).then_some(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::instructions::MAX_PATH;
     use super::*;
 
     #[test]

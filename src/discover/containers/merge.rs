@@ -14,8 +14,13 @@ const DEFAULTS: [&str; 2] = ["compose", "docker-compose"];
 
 /// Puts into each file what it takes from others. Files that are a part of another one are none of their own.
 pub(super) fn merged(composes: Vec<Compose>) -> Vec<Compose> {
-    let is_part = |path: &Path| composes.iter().any(|compose| compose.override_path(&composes) == Some(path));
-    let own = composes.iter().filter(|compose| !is_part(&compose.path));
+    let is_part = |path: &Path| {
+        composes.iter().any(|compose| {
+            let mut included = compose.file.includes.iter().filter_map(|other| compose.find(other, &composes));
+            compose.override_path(&composes) == Some(path) || included.any(|other| other.path == path)
+        })
+    };
+    let own = composes.iter().filter(|compose| !compose.is_part && !is_part(&compose.path));
     own.map(|compose| compose.with_others(&composes)).collect()
 }
 
@@ -73,7 +78,14 @@ impl Compose {
         if file.is_cut {
             file.services.clear();
         }
-        Compose { path: self.path.clone(), text: self.text.clone(), env: self.env.clone(), file }
+        Compose { path: self.path.clone(), text: self.text.clone(), env: self.env.clone(), file, is_part: self.is_part }
+    }
+
+    /// The files that it names: those that it includes, and those of the services that it extends.
+    pub(super) fn named(&self) -> impl Iterator<Item = PathBuf> {
+        let extended = self.file.services.iter().filter_map(|service| service.extends.as_ref()?.0.as_ref());
+        let paths = self.file.includes.iter().chain(extended).filter(|path| !path.is_empty());
+        paths.map(|path| crate::host::normalize(&self.directory().join(path)))
     }
 
     /// Another file that is named in this one.
@@ -133,6 +145,7 @@ impl Service {
         merged.command = merged.command.or_else(|| base.command.clone());
         merged.has_entrypoint |= base.has_entrypoint;
         merged.has_user |= base.has_user;
+        merged.is_filled |= base.is_filled;
         merged.environment = base.environment.iter().chain(&self.environment).cloned().collect();
         merged.env_files = base.env_files.iter().chain(&self.env_files).cloned().collect();
         merged.aliases.extend(base.aliases.iter().cloned());
@@ -190,7 +203,7 @@ mod tests {
     fn compose(path: &str, text: &str) -> Compose {
         let text = (path.to_owned(), text.into());
         let file = compose::read(&text, &Env::default());
-        Compose { path: path.into(), text, file, env: Env::default() }
+        Compose { path: path.into(), text, file, env: Env::default(), is_part: false }
     }
 
     fn service<'a>(merged: &'a [Compose], path: &str, name: &str) -> &'a Service {

@@ -6,26 +6,30 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use super::environment::is_open;
 use super::root::inside;
-use super::walk::{Found, MAX_SIZE, is_dockerfile};
+use super::walk::{Found, is_dockerfile};
 use crate::deployment::{Network, Plan};
 use crate::host::disk::Disk;
-use crate::host::{Host, normalize, shown};
+use crate::host::{normalize, shown};
 
 mod compose;
 mod config_maps;
 mod container;
+mod copies;
 mod dockerfile;
+mod effects;
 mod env;
+mod images;
+mod instructions;
 mod merge;
 mod mounts;
 mod networks;
 mod packages;
 mod pods;
+mod repository;
 mod scripts;
+mod templates;
 mod variables;
 mod yaml;
 
@@ -34,6 +38,7 @@ use container::{Container, Holds};
 use dockerfile::Recipe;
 use env::Env;
 use networks::Project;
+use repository::{Built, Repository, filled};
 use variables::Text;
 
 /// Containers are looked at while no more files than this go into all of them together: a pattern may name many
@@ -46,36 +51,6 @@ const MAX_SERVICES: usize = 3000;
 /// So many PHP-FPMs are joined with nginx, counted again for each nginx that they stand beside: the model of each such
 /// container holds all of them.
 const MAX_JOINED: usize = 2000;
-
-/// What the files of containers are taken out of.
-struct Repository<'a> {
-    root: &'a Path,
-    disk: &'a Disk,
-    /// Its files that may be configuration of nginx or PHP-FPM.
-    files: BTreeSet<PathBuf>,
-    /// Those of them that the environment may be filled into.
-    templates: BTreeSet<PathBuf>,
-    /// The Dockerfiles that were read for services, by the stage that is built and the arguments.
-    recipes: HashMap<PathBuf, HashMap<Wanted, Option<Rc<Recipe>>>>,
-    /// How many files may still go into containers.
-    left: usize,
-    /// How many services may still be read.
-    services: usize,
-    /// How many PHP-FPMs may still be joined with an nginx.
-    joined: usize,
-}
-
-/// Which image a Dockerfile is read for: the stage, and the arguments of the build.
-type Wanted = (Option<String>, BTreeMap<String, Option<String>>);
-
-/// How an image is built.
-struct Built {
-    recipe: Rc<Recipe>,
-    /// The directory that it is built in.
-    context: PathBuf,
-    /// The Dockerfile.
-    file: Text,
-}
 
 /// What a repository says of containers.
 #[derive(Default)]
@@ -95,6 +70,8 @@ struct Compose {
     file: compose::File,
     /// What its variables are filled in with.
     env: Env,
+    /// Whether it was read only because another one names it.
+    is_part: bool,
 }
 
 /// The containers that a repository describes.
@@ -116,7 +93,8 @@ pub(super) fn plans(root: &Path, found: &Found) -> Described {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (dockerfiles, composes): (Vec<_>, Vec<_>) =
         found.containers.iter().partition(|path| is_dockerfile(&name(path)));
-    let composes = merge::merged(composes.into_iter().map(|path| repository.compose(path)).collect());
+    let composes = composes.into_iter().map(|path| repository.compose(path)).collect();
+    let composes = merge::merged(repository.with_named(composes));
     let mut described = Vec::new();
     for compose in &composes {
         let services = compose.file.services.iter();
@@ -155,20 +133,6 @@ pub(super) fn plans(root: &Path, found: &Found) -> Described {
     Described { plans: described, beyond, filled }
 }
 
-/// The templates of which each container that has them knows the environment.
-fn filled<'a>(repository: &Repository<'_>, plans: impl Iterator<Item = &'a Plan>) -> BTreeSet<PathBuf> {
-    let mut filled: BTreeMap<PathBuf, bool> = BTreeMap::new();
-    for plan in plans {
-        for map in plan.maps.iter().filter(|map| plan.templates.contains(&map.to)) {
-            let path = repository.root.join(map.from.strip_prefix("/").unwrap_or(&map.from));
-            let text = repository.read(&path).unwrap_or_default();
-            let is_known = !text.lines().any(|line| is_open(line, plan.environment.as_deref()));
-            *filled.entry(path).or_insert(true) &= is_known;
-        }
-    }
-    filled.into_iter().filter(|(_, is_known)| *is_known).map(|(path, _)| path).collect()
-}
-
 /// Whether a file of another name is a compose file, such as the `stack.yml` of a swarm: all of its services have an
 /// image or a build.
 pub(super) fn is_compose(text: &str) -> bool {
@@ -188,50 +152,6 @@ fn is_like(known: Option<&Network>, network: Option<&Network>) -> bool {
     }
 }
 
-impl Repository<'_> {
-    /// The text of a file. Links are followed inside the repository only, as they are in the configuration itself.
-    fn read(&self, path: &Path) -> Option<String> {
-        let bytes = path.starts_with(self.root).then(|| self.disk.read(&inside(self.root, path)).ok()).flatten()?;
-        String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_SIZE)
-    }
-
-    /// The name of a file in reports, and its text; empty where it cannot be read.
-    fn text(&self, path: &Path) -> Text {
-        (shown(&inside(self.root, path)), self.read(path).unwrap_or_default().into())
-    }
-
-    /// A compose file, with the variables that the `.env` beside it sets.
-    fn compose(&mut self, path: &Path) -> Compose {
-        let text = self.text(path);
-        let env = path.parent().and_then(|directory| self.read(&directory.join(".env")));
-        let env = env.map(|text| Env::read(&text)).unwrap_or_default();
-        let file = compose::read(&text, &env);
-        let file = match self.services.checked_sub(file.services.len()) {
-            Some(left) => {
-                self.services = left;
-                file
-            }
-            None => compose::File { is_cut: true, ..compose::File::default() },
-        };
-        Compose { path: path.to_owned(), file, text, env }
-    }
-
-    /// How the image of a service is built that is built here.
-    fn built(&mut self, service: &Service, directory: &Path) -> Option<Built> {
-        let build = service.build.as_ref()?;
-        let context = normalize(&directory.join(&build.context));
-        let path = normalize(&context.join(&build.dockerfile));
-        let file = self.text(&path);
-        let wanted = (build.target.clone(), build.args.clone());
-        let known = self.recipes.get(&path).and_then(|recipes| recipes.get(&wanted)).cloned();
-        let is_there = !file.1.is_empty();
-        let read = || is_there.then(|| Rc::new(Recipe::read(&file.1, build.target.as_deref(), &build.args)));
-        let recipe = known.unwrap_or_else(read);
-        self.recipes.entry(path).or_default().insert(wanted, recipe.clone());
-        Some(Built { recipe: recipe?, context, file })
-    }
-}
-
 /// Tells the plan of nginx's container, by its number in the project, of the containers around it.
 fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container], holds: &[Option<Holds>]) {
     let is_alone = containers[own].is_nginx() && !containers[own].runs_more;
@@ -242,9 +162,11 @@ fn join(plan: &mut Plan, own: usize, project: &Project, containers: &[Container]
         let seen = &mut network.services[service];
         seen.filled.extend(other.maps.iter().map(|map| map.to.clone()));
         seen.is_bare = other.is_bare();
+        seen.is_plain = other.is_plain;
         let fpm = held.as_ref().filter(|held| held.has_fpm);
         plan.neighbours.extend(fpm.map(|held| (service, held.plan.clone())));
     }
+    network.has_unseen_files = plan.has_unseen_files;
     plan.network = Some(network);
 }
 
@@ -264,7 +186,10 @@ impl Compose {
         let is_beside = |other: &&Compose| other.path != self.path && other.path.parent() == self.path.parent();
         let beside = composes.iter().filter(is_beside);
         let same = beside.flat_map(|other| &other.file.services).filter(|other| other.name == service.name);
-        same.for_each(|other| other.leave_open(&mut container.environment));
+        for other in same {
+            other.leave_open(&mut container.environment);
+            container.is_plain &= other.mounts.is_empty() && other.build.is_none() && other.extends.is_none();
+        }
         container
     }
 

@@ -42,7 +42,9 @@ impl Project<'_> {
                 && own.extends.is_none()
                 && self.file.includes.is_empty()
                 && !has_unknown_name,
+            has_unseen_files: false,
             is_nginx_alone,
+            is_on_host: matches!(networks, Networks::Mode(mode) if mode == "host"),
             has_own_loopback: names(networks).is_some() && own.extends.is_none(),
             mounts: own.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
         }
@@ -76,6 +78,7 @@ impl Project<'_> {
             shared: shared.chain(taken).collect(),
             filled: other.mounts.iter().map(|(_, target)| PathBuf::from(target)).collect(),
             is_bare: false,
+            is_plain: false,
         }
     }
 

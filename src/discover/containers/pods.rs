@@ -22,6 +22,9 @@ const KINDS: [&str; 7] =
 /// Of a pod with more containers nothing is read.
 const MAX_CONTAINERS: usize = 50;
 
+/// So many files are looked through for pods and ConfigMaps.
+const MAX_FILES: usize = 500;
+
 /// Images of which none speaks FastCGI or HTTP at a port that nginx may dial.
 const QUIET: [&str; 8] = ["busybox", "memcached", "mariadb", "mysql", "postgres", "redis", "valkey", "fluent-bit"];
 
@@ -35,7 +38,7 @@ struct Pod {
 
 /// The plans of the containers of all pods, with the files that they take out of ConfigMaps.
 pub(super) fn plans(repository: &mut Repository<'_>, files: &[PathBuf]) -> Vec<(String, Plan)> {
-    let files: Vec<(&PathBuf, Text)> = files.iter().map(|path| (path, repository.text(path))).collect();
+    let files: Vec<(&PathBuf, Text)> = files.iter().take(MAX_FILES).map(|path| (path, repository.text(path))).collect();
     let mut maps = ConfigMaps::default();
     files.iter().for_each(|(path, text)| maps.read(path, text));
     let mut described = Vec::new();
@@ -170,6 +173,8 @@ fn service(container: &Value, is_secured: bool) -> Service {
         image: text("image"),
         command: args,
         has_entrypoint: container.get("command").is_some(),
+        // Containers that run before it may fill what it sees.
+        is_filled: true,
         has_user: is_secured || container.get("securityContext").is_some(),
         networks: Networks::Mode("pod".to_owned()),
         ..Service::default()

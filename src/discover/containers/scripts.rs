@@ -7,17 +7,43 @@ const EDITS: [&str; 12] =
 /// Words that PHP-FPM's files and their places have.
 const OF_FPM: [&str; 3] = ["fpm", "www.conf", "pool"];
 
+/// Words that the places of nginx's files have.
+const OF_NGINX: [&str; 6] =
+    ["/etc/nginx", "nginx.conf", "nginx/conf.d", "sites-enabled", "sites-available", "/http.d/"];
+
 /// Whether a line of shell may change what PHP-FPM reads: a command edits files of that name, or starts it with another
 /// main file.
 pub(super) fn changes_files(line: &str) -> bool {
-    let names = |command: &str| OF_FPM.iter().any(|word| command.contains(word));
+    changes(line, &OF_FPM) || commands(line).any(names_main)
+}
+
+/// Whether a line of shell may write what nginx reads. Links are followed, and a file that goes brings nothing.
+pub(super) fn writes_nginx(line: &str) -> bool {
+    let is_harmless = |command: &str| {
+        let program = command.split_whitespace().next().unwrap_or_default();
+        matches!(program, "rm" | "ln" | "mkdir" | "chown" | "chmod" | "nginx") || command.contains("daemon off")
+    };
+    let line = &*line.replace("daemon off;", "daemon off");
+    commands(line).any(|command| !is_harmless(command) && changes(command, &OF_NGINX))
+        || line.contains("cd ") && changes(line, &OF_NGINX)
+}
+
+/// Whether a line of shell may rewrite what is written in nginx's files.
+pub(super) fn rewrites_nginx(line: &str) -> bool {
+    let rewrites = |command: &str| ["sed ", "perl ", "envsubst", "awk "].iter().any(|word| command.contains(word));
+    commands(line).any(|command| rewrites(command) && !command.contains("daemon off")) && changes(line, &OF_NGINX)
+}
+
+/// Whether a line may change files whose paths have some words.
+fn changes(line: &str, words: &[&str]) -> bool {
+    let names = |command: &str| words.iter().any(|word| command.contains(word));
     // Behind `cd`, and in a variable, a name is not seen where it is used.
     let is_hidden = |command: &str| command.contains('$') || line.contains("cd ");
     let edits = |command: &str| {
         let edits = EDITS.iter().any(|word| command.contains(word)) || command.contains('>');
         edits && (names(command) || is_hidden(command) && names(line))
     };
-    commands(line).any(|command| edits(command) || names_main(command))
+    commands(line).any(edits)
 }
 
 /// Whether a command starts PHP-FPM with a main file of its own.
@@ -31,6 +57,17 @@ pub(super) fn names_main(command: &str) -> bool {
 /// The commands of a line, those that are joined by pipes together.
 fn commands(line: &str) -> impl Iterator<Item = &str> {
     line.split("&&").flat_map(|part| part.split(';')).flat_map(|part| part.split("||"))
+}
+
+/// The links that a line makes, by absolute paths: where they lead, and where they are.
+pub(super) fn links(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    commands(line).filter_map(|command| {
+        let mut words = command.split_whitespace();
+        let options = words.next().filter(|word| *word == "ln").and_then(|_| words.next())?;
+        let (to, at) = (words.next()?, words.next()?);
+        let is_link = options.starts_with('-') && options.contains('s') && words.next().is_none();
+        (is_link && to.starts_with('/') && at.starts_with('/')).then_some((to, at))
+    })
 }
 
 /// The scripts that a line runs.
@@ -84,6 +121,18 @@ mod tests {
         ] {
             assert!(changes_files(line), "{line}");
         }
+        let line = "rm /x; ln -sf /etc/a /etc/b && ln -s ../c /d && ln -s /e";
+        for line in ["echo 'upstream a { }' > /etc/nginx/conf.d/a.conf", "cd /etc/nginx && sed -i s/a/b/ nginx.conf"] {
+            assert!(writes_nginx(line), "{line}");
+        }
+        assert!(rewrites_nginx("sed -i s/HOST/$HOST/ /etc/nginx/conf.d/a.conf"));
+        assert!(!rewrites_nginx("sed -i s/a/b/ /etc/php82/php.ini"));
+        for line in
+            ["echo 'daemon off;' >> /etc/nginx/nginx.conf", "ln -s /etc/nginx/a /etc/nginx/b && rm /etc/nginx/c"]
+        {
+            assert!(!writes_nginx(line), "{line}");
+        }
+        assert_eq!(links(line).collect::<Vec<_>>(), [("/etc/a", "/etc/b")]);
         assert_eq!(named("chmod +x /a.sh && /init --x").collect::<Vec<_>>(), ["/a.sh", "/init"]);
     }
 

@@ -112,6 +112,15 @@ fn explain(
                     shared.here.display()
                 ))
         }
+        Misplaced::NoMount(service, mount) => {
+            let (name, mount) = (&service.name, mount.display());
+            let network = machine.network.as_ref();
+            let own = network.map_or("", |network| &network.own.name);
+            let key = network.and_then(|network| network.key_span(service, sources));
+            found(format!("in the container of {name}, {path} does not exist: only {own} has {mount}"), here)
+                .label_at(key, format!("nothing is mounted at {mount} in {name}"))
+                .help(format!("mount in {name}, too, what {own} has at {mount}"))
+        }
         Misplaced::Translated(span, value, off) => RULE
             .finding(
                 "with `cgi.fix_pathinfo = 0`, PATH_TRANSLATED names the script",
