@@ -283,6 +283,11 @@ impl Master {
         (unit || self.layout.is_of_servers()) && !facts.units.other_starters && self.started_as(facts).0 == "root"
     }
 
+    /// Whether its unit starts it as another user than root.
+    pub fn is_started_by_another(&self, facts: &Facts) -> bool {
+        self.started_as(facts).0 != "root"
+    }
+
     /// Whether all that its pools are made of is in view: files on their own may be completed by
     /// others, and the official images bring a pool that a file of one's own completes.
     pub fn is_complete(&self, view: View) -> bool {

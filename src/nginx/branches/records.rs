@@ -92,6 +92,8 @@ impl<'a> Variables<'a> {
             values.all.retain(|value| !value.implied);
             values.rest = values.rest.max(Rest::Anything);
         }
+        let flag = opener.and_then(|opener| opener.args.last()).map(|word| word.text.trim_start_matches('$'));
+        values.all.retain(|value| !flag.is_some_and(|flag| self.is_sent_away(level, flag, &value.text)));
         values
     }
 

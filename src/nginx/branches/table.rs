@@ -1,6 +1,7 @@
 //! What a single `map`, `geo` or `split_clients` gives for a key.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use super::names::spellings;
 use crate::nginx::ast::Word;
@@ -113,15 +114,52 @@ impl<'a> Table<'a> {
 /// Whether the records of a block leave nobody for the one that takes the rest: networks that hold every address, or
 /// shares that are all clients.
 fn is_rest_taken(config: &Config, block: LevelId, name: &str) -> bool {
-    let mut keys = config.level(block).settings.iter().map(|record| record.name());
+    let keys = config.level(block).settings.iter().map(|record| record.name());
     match name {
-        "geo" => keys.any(|key| matches!(key, "0.0.0.0/0" | "0.0.0.0-255.255.255.255")),
+        "geo" => {
+            let mut networks: Vec<(u32, u32)> = keys.filter_map(network).collect();
+            networks.sort_unstable();
+            // The first address that none of them holds; none when there is none.
+            let free = networks.into_iter().try_fold(0, |free, (first, last)| match first <= free {
+                true => last.max(free.saturating_sub(1)).checked_add(1),
+                false => Some(free),
+            });
+            free.is_none()
+        }
         "split_clients" => keys.filter_map(share).sum::<f64>() > 99.995,
         _ => false,
     }
 }
 
+/// The first and the last address of a network of IPv4, written with its length or as a range.
+fn network(key: &str) -> Option<(u32, u32)> {
+    let address = |text: &str| text.parse::<Ipv4Addr>().ok().map(u32::from);
+    if let Some((first, last)) = key.split_once('-') {
+        return Some((address(first)?, address(last)?));
+    }
+    let (start, length) = key.split_once('/').unwrap_or((key, "32"));
+    let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
+    let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
+    let first = address(start)? & !hosts;
+    Some((first, first | hosts))
+}
+
 /// The share of clients that a key of `split_clients` stands for, in percent.
 fn share(key: &str) -> Option<f64> {
     key.strip_suffix('%')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn networks_have_a_first_and_a_last_address() {
+        assert_eq!(network("0.0.0.0/0"), Some((0, u32::MAX)));
+        assert_eq!(network("128.0.0.0/1"), Some((1 << 31, u32::MAX)));
+        assert_eq!(network("0.0.1.0-0.0.1.9"), Some((256, 265)));
+        assert_eq!(network("0.0.0.7"), Some((7, 7)));
+        assert_eq!(network("0.0.0.7/31"), Some((6, 7)));
+        assert_eq!([network("::/0"), network("default"), network("1.2.3.4/33")], [None, None, None]);
+    }
 }

@@ -25,6 +25,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 findings.push(finding.note("PHP-FPM is started with -R, which allows it").severity(Severity::Warning));
                 continue;
             }
+            if master.is_started_by_another(&machine.facts) {
+                let note =
+                    "its unit starts PHP-FPM as another user, so it ignores the line; started by root, it refuses";
+                findings.push(finding.note(note).severity(Severity::Warning));
+                continue;
+            }
             let finding = finding.note(
                 "`php-fpm -t` accepts this; the start fails with `please specify user and group other than root`, and no pool of this PHP-FPM runs",
             );

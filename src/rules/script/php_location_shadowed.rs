@@ -13,7 +13,7 @@ pub(super) static RULE: Rule =
 fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
-            let Some((uri, level)) = &script.shadowed else { continue };
+            let Some((uri, level)) = script.shadowed.as_ref().filter(|_| hand_over.is_idle) else { continue };
             let opener = |level| nginx.config.level(level).opener.as_ref().map(|opener| opener.head);
             let (Some(own), Some(other)) = (opener(hand_over.level), opener(*level)) else { continue };
             // An included file may stand twice on purpose.
