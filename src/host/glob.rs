@@ -86,27 +86,30 @@ pub fn matches(component: &str, name: &str) -> bool {
 }
 
 /// One component of a pattern, ready to be compared with many names.
-struct Matcher<'a> {
-    component: &'a str,
-    /// None where the component cannot be compiled (`[` never closed): then it is taken literally, as
-    /// glob(3) does.
-    pattern: Option<Pattern>,
+enum Matcher<'a> {
+    /// `*` or `*.conf`, by far the most common ones: what comes behind the star.
+    Ending(&'a str),
+    /// A name. What cannot be compiled (`[` never closed) glob(3) takes for one too.
+    Name(&'a str),
+    Pattern(Pattern),
 }
 
 impl<'a> Matcher<'a> {
     fn new(component: &'a str) -> Self {
-        Matcher { component, pattern: Pattern::new(&translate(component)).ok() }
+        match component {
+            "*" | "*.conf" => Matcher::Ending(&component[1..]),
+            _ if !component.contains(['*', '?', '[', '\\']) => Matcher::Name(component),
+            _ => Pattern::new(&translate(component)).map_or(Matcher::Name(component), Matcher::Pattern),
+        }
     }
 
     fn matches(&self, name: &str) -> bool {
         let options =
             MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-        match (&self.pattern, self.component) {
-            // By far the most common ones.
-            (_, "*") => !name.starts_with('.'),
-            (_, "*.conf") => name.ends_with(".conf") && !name.starts_with('.'),
-            (Some(pattern), _) => pattern.matches_with(name, options),
-            (None, component) => component == name,
+        match self {
+            Matcher::Ending(ending) => name.ends_with(ending) && !name.starts_with('.'),
+            Matcher::Name(component) => *component == name,
+            Matcher::Pattern(pattern) => pattern.matches_with(name, options),
         }
     }
 }
@@ -114,9 +117,9 @@ impl<'a> Matcher<'a> {
 /// Whether an absolute path matches an absolute pattern, component by component.
 pub fn matches_path(pattern: &str, path: &Path) -> bool {
     let path = path.to_string_lossy();
-    let split = |text: &str| text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    let (pattern, path) = (split(pattern), split(&path));
-    pattern.len() == path.len() && pattern.iter().zip(&path).all(|(component, name)| matches(component, name))
+    let mut names = path.split('/').filter(|name| !name.is_empty());
+    let mut components = pattern.split('/').filter(|component| !component.is_empty());
+    components.all(|component| names.next().is_some_and(|name| matches(component, name))) && names.next().is_none()
 }
 
 /// The classes of characters of POSIX, as bytes are classed without a locale.
