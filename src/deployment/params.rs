@@ -15,7 +15,7 @@ use crate::nginx::levels::{Config, Context, LevelId};
 use crate::source::Span;
 
 /// The parameters of a hand-over.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default)]
 pub struct Params {
     /// What stands on the level that decides, in order.
     entries: Box<[Entry]>,
@@ -51,16 +51,22 @@ impl AllParams {
                 return outer;
             }
             // What is not in view may or may not wipe the outer ones: then nothing is known of any.
-            Some(outer) => Params { wiped: outer.when_wiped(), ..Params::new(entries) }.into(),
+            Some(outer) => Params { wiped: outer.when_wiped(), ..Params::of(entries) },
             // What includes a fragment may set them.
             None if entries.is_empty() && config.level(level).context != Context::Main => {
-                Params::new(vec![Entry::Unknown(None)]).into()
+                Params::of(vec![Entry::Unknown(None)])
             }
-            None => Params::new(entries).into(),
+            None => Params::of(entries),
         };
         let mut known = known();
-        let params = known.all.get(&params).cloned().unwrap_or(params);
-        known.all.insert(params.clone());
+        let params = match known.all.get(&params) {
+            Some(same) => same.clone(),
+            None => {
+                let params = Arc::new(params.with_repeated());
+                known.all.insert(params.clone());
+                params
+            }
+        };
         known.by_level.insert(level, params.clone());
         params
     }
@@ -127,10 +133,15 @@ static PACKAGED: [(&str, &str); 10] = [
 static PACKAGED_SCRIPT: (&str, &str) = ("SCRIPT_FILENAME", "$document_root$fastcgi_script_name");
 
 impl Params {
-    fn new(entries: Vec<Entry>) -> Self {
+    fn of(entries: Vec<Entry>) -> Self {
+        Params { entries: entries.into(), ..Params::default() }
+    }
+
+    /// The same, with the parameters that are sent again.
+    fn with_repeated(self) -> Self {
         let mut last: HashMap<&str, u32> = HashMap::new();
         let mut repeated = Vec::new();
-        for (entry, at) in entries.iter().zip(0_u32..).collect::<Vec<_>>().into_iter().rev() {
+        for (entry, at) in self.entries.iter().zip(0_u32..).collect::<Vec<_>>().into_iter().rev() {
             let Entry::Param(param) = entry else { continue };
             match last.entry(param.name()) {
                 Occupied(last) => repeated.push((at, *last.get())),
@@ -138,7 +149,7 @@ impl Params {
             }
         }
         repeated.reverse();
-        Params { repeated: repeated.into(), wiped: Box::default(), entries: entries.into() }
+        Params { repeated: repeated.into(), ..self }
     }
 
     /// Of these parameters, and of those that they wipe, the needed ones as an inner level wipes them.
@@ -200,6 +211,22 @@ impl Params {
             Entry::Param(param) => Some(param),
             Entry::Unknown(_) => None,
         })
+    }
+}
+
+/// What is sent again follows from the rest.
+impl PartialEq for Params {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries && self.wiped == other.wiped
+    }
+}
+
+impl Eq for Params {}
+
+impl Hash for Params {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.entries.hash(state);
+        self.wiped.hash(state);
     }
 }
 
