@@ -1,5 +1,6 @@
 //! Files that nginx opens when it starts, and that are known not to be there.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::Nginx;
@@ -32,6 +33,8 @@ const OPENED: [&str; 6] = [
 /// The files of nginx's certificates that facts or the running host show to be missing.
 pub fn missing(nginx: &Nginx, facts: &Facts, host: &dyn Host, main: &Path) -> Vec<MissingFile> {
     let mut found: Vec<MissingFile> = Vec::new();
+    // Thousands of servers may include the same lines.
+    let mut seen = HashSet::new();
     let prefix = main.parent().unwrap_or(Path::new("/"));
     for server in nginx.config.levels(Context::Server) {
         if nginx.config.effective(server, "ssl_certificate").is_none() {
@@ -40,13 +43,16 @@ pub fn missing(nginx: &Nginx, facts: &Facts, host: &dyn Host, main: &Path) -> Ve
         for name in OPENED {
             for directive in nginx.config.effective_list(server, name) {
                 let Some(word) = directive.args.first().filter(|word| is_path(&word.text)) else { continue };
+                if !seen.insert(word.span) {
+                    continue;
+                }
                 let path = normalize(&prefix.join(word.text.as_str()));
                 let stated = facts.paths.get(&path).and_then(|fact| fact.exists);
                 let is_gone = match stated {
                     Some(exists) => !exists,
                     None => host.is_live() && host.entry(&path).err() == Some(ReadError::NotFound),
                 };
-                if is_gone && found.iter().all(|other| other.span != word.span) {
+                if is_gone {
                     found.push(MissingFile { directive: name.to_owned(), span: word.span, path });
                 }
             }
