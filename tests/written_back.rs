@@ -1,7 +1,7 @@
 //! Trees that were written out in a random layout are read back as they were: words in every quoting that means the
 //! same, with blanks, line breaks and comments between them.
 
-use gatelint::nginx::ast::{Body, Directive};
+use gatelint::nginx::ast::Directive;
 use gatelint::nginx::parse::parse;
 use gatelint::php::ast::Item;
 use gatelint::php::parse::parse_fpm;
@@ -97,7 +97,7 @@ fn write(random: &mut Random, statements: &[Statement], out: &mut String) {
 fn read(directives: &[std::sync::Arc<Directive>]) -> Vec<Statement> {
     let statement = |directive: &std::sync::Arc<Directive>| {
         let words = directive.words();
-        let is_block = matches!(directive.body, Body::Block(_));
+        let is_block = directive.is_block();
         let block = is_block.then(|| read(directive.block()));
         Statement { words: words.map(|word| word.text.to_string()).collect(), block }
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 
-use super::directives::{Entry, keyed};
+use super::directives::{Entry, first_of};
 use crate::source::Span;
 
 /// One parsed file. Parsing never fails: what could not be read is in `problems`.
@@ -34,13 +34,14 @@ pub struct Directive {
     pub key: Key,
     /// The words behind the name.
     pub args: Args,
-    /// What ends the statement.
-    pub body: Body,
     /// From the name to the end of the last word.
     pub head: Span,
     /// Whether a breach of the grammar lies inside, so that the words are not what was meant.
     pub flawed: bool,
-    name: Name,
+    /// The first line of the table for the name; none for a name that nginx has never had.
+    entry: Option<&'static Entry>,
+    block: Option<Box<[Arc<Directive>]>>,
+    lua: Option<Lua>,
     name_is_quoted: bool,
     name_end: u32,
     /// Behind the `;` or the closing brace.
@@ -57,6 +58,8 @@ pub enum Args {
     One(Word),
     /// Any other number.
     Several(Box<[Word]>),
+    /// Any number behind the name itself, which is none that nginx has ever had.
+    Named(Box<[Word]>),
 }
 
 impl Deref for Args {
@@ -66,17 +69,9 @@ impl Deref for Args {
         match self {
             Args::One(word) => slice::from_ref(word),
             Args::Several(words) => words,
+            Args::Named(words) => &words[1..],
         }
     }
-}
-
-/// The name of a statement.
-#[derive(Debug)]
-enum Name {
-    /// A directive of the table, with its lines there.
-    Known(&'static [Entry]),
-    /// None that nginx has ever had.
-    Unknown(EcoString),
 }
 
 /// A short form of a name: equal names have equal keys, and different names seldom do. Looking for a
@@ -104,14 +99,29 @@ impl Key {
 }
 
 /// What a statement ends in.
-#[derive(Debug)]
-pub enum Body {
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
     /// A `;`.
     None,
     /// A block of statements.
-    Block(Box<[Arc<Directive>]>),
+    Block(&'a [Arc<Directive>]),
     /// The Lua text of a `*_by_lua_block`.
-    Lua(Box<Span>),
+    Lua(Span),
+}
+
+/// What a statement is made with.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Semicolon,
+    Block(Box<[Arc<Directive>]>),
+    Lua(Lua),
+}
+
+/// What ends the Lua text of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lua {
+    Brace,
+    EndOfFile,
 }
 
 /// A word after nginx's unescaping. Most are short: their text needs no memory of its own.
@@ -173,27 +183,32 @@ pub enum ProblemKind {
 impl Directive {
     /// The statement that words make, with their ender (see [`Directive::ender`]) and the offset behind its `;` or
     /// closing brace. None of no words; no words are left.
-    pub(super) fn of(words: &mut Vec<Word>, body: Body, ender: Span, end: usize, flawed: bool) -> Option<Self> {
+    pub(super) fn of(words: &mut Vec<Word>, ending: Ending, ender: Span, end: usize, flawed: bool) -> Option<Self> {
         let head = words.first()?.span.to(words.last()?.span);
+        let Word { text: name, span, quoted } = words.first()?;
+        let (key, name_end, name_is_quoted) = (Key::of(name), span.end, *quoted);
+        let entry = first_of(key, name);
         let args = match words.len() {
+            _ if entry.is_none() => Args::Named(words.drain(..).collect()),
             2 => Args::One(words.pop()?),
             _ => Args::Several(words.drain(1..).collect()),
         };
-        let Word { text: name, span, quoted } = words.pop()?;
-        let key = Key::of(&name);
-        let name = match keyed(key, &name) {
-            [] => Name::Unknown(name),
-            known => Name::Known(known),
+        words.clear();
+        let (block, lua) = match ending {
+            Ending::Semicolon => (None, None),
+            Ending::Block(block) => (Some(block), None),
+            Ending::Lua(lua) => (None, Some(lua)),
         };
         Some(Directive {
             key,
             args,
-            body,
             head,
             flawed,
-            name,
-            name_is_quoted: quoted,
-            name_end: span.end,
+            entry,
+            block,
+            lua,
+            name_is_quoted,
+            name_end,
             end: Span::new(head.file, end, end).end.max(head.start),
             ender: ender.start,
             is_unfinished: ender.start == ender.end,
@@ -202,9 +217,10 @@ impl Directive {
 
     /// The name's text.
     pub fn name(&self) -> &str {
-        match &self.name {
-            Name::Known(entries) => entries[0].name,
-            Name::Unknown(name) => name,
+        match (self.entry, &self.args) {
+            (Some(entry), _) => entry.name,
+            (None, Args::Named(words)) => &words[0].text,
+            (None, _) => "",
         }
     }
 
@@ -239,10 +255,25 @@ impl Directive {
 
     /// What the table says of the name.
     pub fn entries(&self) -> &'static [Entry] {
-        match self.name {
-            Name::Known(entries) => entries,
-            Name::Unknown(_) => &[],
+        self.entry.map_or(&[], Entry::of_name)
+    }
+
+    /// What ends the statement.
+    pub fn body(&self) -> Body<'_> {
+        match (&self.block, self.lua) {
+            (Some(block), _) => Body::Block(block),
+            (None, Some(lua)) => {
+                // It begins behind the opening brace.
+                let end = if lua == Lua::Brace { self.end - 1 } else { self.end };
+                Body::Lua(Span { start: self.ender + 1, end, ..self.head })
+            }
+            (None, None) => Body::None,
         }
+    }
+
+    /// The statements of its block, if it has one.
+    pub(super) fn into_block(self) -> Option<Box<[Arc<Directive>]>> {
+        self.block
     }
 
     /// The argument at an index, as text.
@@ -252,15 +283,12 @@ impl Directive {
 
     /// The statements of the block; none when there is no block.
     pub fn block(&self) -> &[Arc<Directive>] {
-        match &self.body {
-            Body::Block(directives) => directives,
-            Body::None | Body::Lua(_) => &[],
-        }
+        self.block.as_deref().unwrap_or_default()
     }
 
     /// Whether it opens a block, empty or not.
     pub fn is_block(&self) -> bool {
-        matches!(self.body, Body::Block(_))
+        self.block.is_some()
     }
 
     /// The statement as one line of text.

@@ -208,7 +208,7 @@ impl Reader<'_> {
             if directive.name() == "if" {
                 strip_parentheses(&mut args);
             }
-            let block = match &directive.body {
+            let block = match directive.body() {
                 Body::None => None,
                 Body::Lua(text) => {
                     args.push(String::from_utf8_lossy(&self.source.bytes()[text.range()]).into_owned());

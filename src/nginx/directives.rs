@@ -314,9 +314,16 @@ pub struct Entry {
     pub until: Option<Version>,
     /// What has taken its place.
     pub instead: &'static str,
+    /// The lines of its name in the table.
+    lines: Range<u16>,
 }
 
 impl Entry {
+    /// All lines of its name.
+    pub fn of_name(&self) -> &'static [Entry] {
+        &all()[usize::from(self.lines.start)..usize::from(self.lines.end)]
+    }
+
     fn parse(line: &'static str) -> Option<Self> {
         let mut columns = line.split('\t');
         let name = columns.next()?;
@@ -342,6 +349,7 @@ impl Entry {
             is_backported: since.ends_with('~'),
             until: Version::parse(until),
             instead: columns.next().unwrap_or_default(),
+            lines: 0..0,
         })
     }
 
@@ -388,9 +396,9 @@ impl Entry {
 
 struct Table {
     lines: Vec<Entry>,
-    /// Where the lines of each name stand, by its key; a name whose slot is taken has the next free one. Every
+    /// Where the first line of each name stands, by its key; a name whose slot is taken has the next free one. Every
     /// statement is looked up, several times.
-    slots: Vec<Option<(Key, Range<u16>)>>,
+    slots: Vec<Option<(Key, u16)>>,
 }
 
 /// There are nearly three times as many slots as names.
@@ -400,16 +408,17 @@ fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let lines = include_str!("directives.tsv").lines().filter(|line| !line.starts_with('#'));
-        let lines: Vec<Entry> = lines.filter_map(Entry::parse).collect();
+        let mut lines: Vec<Entry> = lines.filter_map(Entry::parse).collect();
         let mut slots = vec![None; SLOTS as usize];
         let mut from = 0;
-        for same in lines.chunk_by(|one, next| one.name == next.name) {
+        for same in lines.chunk_by_mut(|one, next| one.name == next.name) {
             let key = Key::of(same[0].name);
             let free = slots_from(key).find(|at| slots[*at].is_none());
-            let until = from + same.len();
             if let Some(at) = free {
-                slots[at] = Some((key, from as u16..until as u16));
+                slots[at] = Some((key, from));
             }
+            let until = from + same.len() as u16;
+            same.iter_mut().for_each(|line| line.lines = from..until);
             from = until;
         }
         Table { lines, slots }
@@ -423,20 +432,20 @@ pub fn all() -> &'static [Entry] {
 
 /// The lines of a name; none where nginx has never had it.
 pub fn entries(name: &str) -> &'static [Entry] {
-    keyed(Key::of(name), name)
+    first_of(Key::of(name), name).map_or(&[], Entry::of_name)
 }
 
-/// The lines of a name whose key is known.
-pub fn keyed(key: Key, name: &str) -> &'static [Entry] {
+/// The first line of a name whose key is known.
+pub fn first_of(key: Key, name: &str) -> Option<&'static Entry> {
     let table = table();
     for at in slots_from(key) {
-        let Some((known, lines)) = &table.slots[at] else { return &[] };
-        let lines = &table.lines[lines.start as usize..lines.end as usize];
-        if *known == key && lines[0].name == name {
-            return lines;
+        let (known, line) = table.slots[at]?;
+        let line = &table.lines[usize::from(line)];
+        if known == key && line.name == name {
+            return Some(line);
         }
     }
-    &[]
+    None
 }
 
 /// The slots in which a key may be, the likeliest first.

@@ -298,7 +298,7 @@ impl Config {
                 }
                 continue;
             }
-            match &directive.body {
+            match directive.body() {
                 Body::Block(inside) => {
                     let id = LevelId(self.levels.len() as u32);
                     let context = context_of(self.level(level).context, directive.name());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 
-use super::ast::{Body, Directive, Problem, ProblemKind, Tree, Word};
+use super::ast::{Body, Directive, Ending as Ends, Lua, Problem, ProblemKind, Tree, Word};
 use super::directives::Places;
 use super::lexer::{self, Token};
 use super::recover::{self, Ending};
@@ -260,7 +260,7 @@ impl<'a> Parser<'a> {
             let mut words = std::mem::take(&mut self.words);
             let ender = Span::new(self.file, end - 1, end);
             let length = lexer::lua_block(self.rest);
-            let lua = Span::new(self.file, end, end + length.unwrap_or(self.rest.len()));
+            let lua = if length.is_some() { Lua::Brace } else { Lua::EndOfFile };
             self.rest = &self.rest[length.map_or(self.rest.len(), |length| length + 1)..];
             if length.is_none() {
                 let at = head(&words);
@@ -268,7 +268,7 @@ impl<'a> Parser<'a> {
                 self.problem_noticed(at.start as usize, at.end as usize, ProblemKind::UnclosedBlock, noticed);
             }
             let end = self.at();
-            self.push(&mut words, Body::Lua(lua.into()), ender, end);
+            self.push(&mut words, Ends::Lua(lua), ender, end);
         } else {
             self.end_statement(Ending::Block, end);
         }
@@ -287,13 +287,13 @@ impl<'a> Parser<'a> {
 
     pub(super) fn close(&mut self, mut block: OpenBlock, end: usize) {
         self.flawed = block.flawed;
-        self.push(&mut block.words, Body::Block(block.directives.into()), block.ender, end);
+        self.push(&mut block.words, Ends::Block(block.directives.into()), block.ender, end);
     }
 
     /// Puts a finished statement where it belongs. No words are left then.
-    pub(super) fn push(&mut self, words: &mut Vec<Word>, body: Body, ender: Span, end: usize) {
+    pub(super) fn push(&mut self, words: &mut Vec<Word>, ending: Ends, ender: Span, end: usize) {
         let flawed = std::mem::take(&mut self.flawed);
-        let Some(directive) = Directive::of(words, body, ender, end, flawed) else { return };
+        let Some(directive) = Directive::of(words, ending, ender, end, flawed) else { return };
         let siblings = self.open.last_mut().map_or(&mut self.tree.directives, |block| &mut block.directives);
         siblings.push(Arc::new(directive));
     }
@@ -321,7 +321,7 @@ impl<'a> Parser<'a> {
                 self.problem_noticed(start, end, ProblemKind::UnfinishedStatement, noticed);
             }
             self.flawed = true;
-            self.push(&mut words, Body::None, noticed, end);
+            self.push(&mut words, Ends::Semicolon, noticed, end);
         } else if let (Some(block), false) = (self.open.last().filter(|block| !block.words[0].text.is_empty()), broken)
         {
             let at = head(&block.words);
@@ -403,7 +403,7 @@ fn blank_prefix(input: &[u8]) -> usize {
 /// The includes of a file, at any depth. In `split_clients` and `charset_map` the word means nothing.
 fn collect_includes(directives: &[Arc<Directive>], found: &mut Vec<Arc<Directive>>) {
     for directive in directives {
-        match &directive.body {
+        match directive.body() {
             Body::Block(_) if matches!(directive.name(), "split_clients" | "charset_map") => {}
             Body::Block(inside) => collect_includes(inside, found),
             _ if directive.is_include() && directive.args.len() == 1 => found.push(directive.clone()),
@@ -426,7 +426,7 @@ mod tests {
     fn show(directives: &[Arc<Directive>]) -> String {
         let one = |directive: &Arc<Directive>| {
             let words = directive.words().map(|word| word.text.to_string()).collect::<Vec<_>>().join("|");
-            match &directive.body {
+            match directive.body() {
                 Body::None => format!("{words};"),
                 Body::Block(inside) => format!("{words}{{{}}}", show(inside)),
                 Body::Lua(span) => format!("{words}<{} bytes>", span.end - span.start),

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ast::{Body, Directive, ProblemKind, Tree, Word};
+use super::ast::{Directive, Ending as Ends, ProblemKind, Tree, Word};
 use super::directives::{Entry, Places, entries, holds_records};
 use super::examine::{Location, misnested};
 use super::lexer::is_blank;
@@ -55,7 +55,7 @@ impl Parser<'_> {
                 self.lost(&words, place, ending, ender);
                 // What follows is a statement of its own, so this one ends with its words.
                 let behind = head(&words).end as usize;
-                self.push(&mut words, Body::None, ender, behind);
+                self.push(&mut words, Ends::Semicolon, ender, behind);
                 words = rest;
             } else if let Some(rest) = self.lost_brace(known, &mut words, ending, place, ender) {
                 words = rest;
@@ -68,7 +68,7 @@ impl Parser<'_> {
         }
         self.narrow_top(&words, ending);
         match ending {
-            Ending::Semicolon => self.push(&mut words, Body::None, ender, end),
+            Ending::Semicolon => self.push(&mut words, Ends::Semicolon, ender, end),
             Ending::Brace => {
                 let at = tail(&words, self.bytes);
                 let (from, to) = (at.start as usize, at.end as usize);
@@ -77,7 +77,7 @@ impl Parser<'_> {
                     self.problem_noticed(from, to, ProblemKind::MissingSemicolon, ender);
                 }
                 self.flawed = true;
-                self.push(&mut words, Body::None, ender, end - 1);
+                self.push(&mut words, Ends::Semicolon, ender, end - 1);
             }
             Ending::Block => return self.open(words, ender),
         }
@@ -280,7 +280,7 @@ impl Parser<'_> {
                 let brace = closed.span().end as usize;
                 let words: Vec<Word> = closed.words().map(Cow::into_owned).collect();
                 let (ender, flawed) = (closed.ender(), closed.flawed);
-                let Some(Body::Block(directives)) = Arc::into_inner(closed).map(|closed| closed.body) else { return };
+                let Some(directives) = Arc::into_inner(closed).and_then(Directive::into_block) else { return };
                 let noticed = ender;
                 self.problem_noticed(brace - 1, brace, ProblemKind::Unexpected('}'), noticed);
                 let inside = inside(&words[0].text, place);

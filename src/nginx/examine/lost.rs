@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ecow::EcoString;
 
 use super::{Examiner, names};
-use crate::nginx::ast::{Body, Directive};
+use crate::nginx::ast::Directive;
 
 /// The words of such statements, and the directives that their misspelt names may stand for.
 #[derive(Debug, Default)]
@@ -23,9 +23,7 @@ impl Lost {
             // `zone=name:10m`, `shared:name:10m`
             self.0.extend(word.text.split(['=', ':']).map(EcoString::from));
         }
-        if let Body::Block(inside) = &directive.body {
-            inside.iter().take(1000).for_each(|directive| self.take(directive));
-        }
+        directive.block().iter().take(1000).for_each(|directive| self.take(directive));
     }
 }
 

@@ -273,7 +273,7 @@ impl<'a> Examiner<'a> {
             return;
         };
         self.check(entry, directive, level);
-        if let Body::Block(inside) = &directive.body {
+        if let Body::Block(inside) = directive.body() {
             self.block(entry, directive, inside, level);
         }
     }
