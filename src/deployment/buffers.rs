@@ -237,6 +237,7 @@ impl Nginx {
     pub fn levels_setting<'a>(&'a self, names: &'a [(Key, &str)]) -> impl Iterator<Item = (LevelId, LevelId)> + 'a {
         let sets = |level: &LevelId| self.config.last_of(*level, names).is_some();
         let levels = self.config.levels(Context::Server).chain(self.config.levels(Context::Location).filter(sets));
+        let levels = Some(levels).filter(|_| self.config.may_have_any(names)).into_iter().flatten();
         levels.filter_map(move |level| Some((level, self.config.outwards(level).find(sets)?)))
     }
 

@@ -93,18 +93,18 @@ pub struct Level {
     pub blocks: Box<[LevelId]>,
     /// Those of the blocks that are an `if`.
     pub conditions: Box<[LevelId]>,
-    /// What assigns variables here; none where nothing does.
-    pub assignments: Option<Box<Assignments>>,
     /// Includes whose files are not known, each with the number of settings before it.
-    pub unread: Vec<(usize, Arc<Directive>)>,
+    pub unread: Box<[(usize, Arc<Directive>)]>,
     /// The names of the settings here and on the levels around.
-    names: Names,
+    names: Names<4>,
 }
 
 /// The statements of a level that open no block, in order. Thousands of servers include the same blocks, and share
 /// what is in them.
 #[derive(Debug, Default)]
 pub struct Settings {
+    /// What assigns variables here; none where nothing does.
+    pub assignments: Option<Box<Assignments>>,
     all: Box<[Arc<Directive>]>,
     keys: Box<[Key]>,
     /// Where the keys of a long list stand.
@@ -120,17 +120,19 @@ const LONG_LIST: usize = 64;
 
 /// The names that may be in a set: a name that is in it is never denied, another one seldom admitted.
 /// Most settings are not written anywhere, and this tells so at once.
-#[derive(Clone, Copy, Debug, Default)]
-struct Names([u64; 4]);
+#[derive(Clone, Copy, Debug)]
+struct Names<const WORDS: usize>([u64; WORDS]);
 
-impl Names {
+impl<const WORDS: usize> Names<WORDS> {
+    const NONE: Self = Names([0; WORDS]);
+
     fn add(&mut self, key: Key) {
-        let bit = key.below(256) as usize;
+        let bit = key.below(64 * WORDS as u32) as usize;
         self.0[bit / 64] |= 1 << (bit % 64);
     }
 
     fn may_have(&self, key: Key) -> bool {
-        let bit = key.below(256) as usize;
+        let bit = key.below(64 * WORDS as u32) as usize;
         self.0[bit / 64] >> (bit % 64) & 1 == 1
     }
 }
@@ -140,8 +142,12 @@ impl Names {
 struct Open {
     settings: Vec<Arc<Directive>>,
     blocks: Vec<LevelId>,
-    /// What the blocks hold that were opened before.
+    unread: Vec<(usize, Arc<Directive>)>,
+    /// What the blocks hold that were opened again.
     known: HashMap<Span, Arc<Settings>>,
+    /// The files that were followed, and whether one is followed again: only its blocks open more than once.
+    followed: HashSet<FileId>,
+    is_again: bool,
     /// The files that each level has, and how often one came again.
     brought: HashSet<(LevelId, FileId)>,
     repeated: usize,
@@ -150,13 +156,14 @@ struct Open {
 impl Open {
     /// Takes the settings from `first` on, which are those of the block that a statement opens.
     fn take_settings(&mut self, first: usize, opener: Option<&Directive>) -> Arc<Settings> {
-        let known = opener.and_then(|opener| self.known.get(&opener.head));
+        let shared = opener.filter(|_| self.is_again);
+        let known = shared.and_then(|opener| self.known.get(&opener.head));
         if let Some(known) = known.filter(|known| known.are(&self.settings[first..])) {
             self.settings.truncate(first);
             return known.clone();
         }
-        let settings = Arc::new(Settings::new(self.settings.drain(first..).collect()));
-        self.known.extend(opener.map(|opener| (opener.head, settings.clone())));
+        let settings = Arc::new(Settings::new(self.settings.drain(first..).collect(), opener));
+        self.known.extend(shared.map(|opener| (opener.head, settings.clone())));
         settings
     }
 }
@@ -170,9 +177,8 @@ impl Level {
             settings: Arc::default(),
             blocks: Box::default(),
             conditions: Box::default(),
-            assignments: None,
-            unread: Vec::new(),
-            names: Names::default(),
+            unread: Box::default(),
+            names: Names::NONE,
         }
     }
 }
@@ -186,7 +192,8 @@ impl Deref for Settings {
 }
 
 impl Settings {
-    fn new(all: Box<[Arc<Directive>]>) -> Self {
+    fn new(all: Box<[Arc<Directive>]>, opener: Option<&Directive>) -> Self {
+        let assignments = Assignments::of(opener, &all);
         let keys: Box<[Key]> = all.iter().map(|directive| directive.key).collect();
         let positions = (keys.len() > LONG_LIST).then(|| {
             let mut positions = Positions::default();
@@ -195,22 +202,12 @@ impl Settings {
             }
             Box::new(positions)
         });
-        Settings { all, keys, positions }
+        Settings { assignments, all, keys, positions }
     }
 
     /// Whether these are the same statements.
     fn are(&self, others: &[Arc<Directive>]) -> bool {
         self.all.len() == others.len() && self.all.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
-    }
-
-    /// The positions of the settings with a key.
-    fn with_key(&self, key: Key) -> impl DoubleEndedIterator<Item = usize> {
-        let (listed, searched) = match &self.positions {
-            Some(positions) => (positions.0.get(&key).map_or(&[][..], Vec::as_slice), &[][..]),
-            None => (&[][..], &self.keys[..]),
-        };
-        let searched = searched.iter().enumerate().filter(move |(_, found)| **found == key).map(|(at, _)| at);
-        listed.iter().map(|at| *at as usize).chain(searched)
     }
 }
 
@@ -223,6 +220,8 @@ pub struct Config {
     /// Whether [`MAX_STATEMENTS`], [`MAX_REPEATED`] or [`MAX_DEPTH`] was reached and the rest left out.
     pub truncated: bool,
     statements: usize,
+    /// The names of the settings of all levels.
+    names: Names<64>,
 }
 
 impl Config {
@@ -231,7 +230,7 @@ impl Config {
     pub fn resolve(files: &Files, main: FileId, context: Context) -> Self {
         let top = Level::new(context, None, None);
         let by_context = Default::default();
-        let mut config = Config { levels: vec![top], by_context, truncated: false, statements: 0 };
+        let mut config = Config { levels: vec![top], by_context, truncated: false, statements: 0, names: Names::NONE };
         let mut open = Open::default();
         config.fill(files, &files.tree(main).directives, config.main(), 0, &mut open);
         config.index();
@@ -249,10 +248,10 @@ impl Config {
             let conditions = self.levels[at].blocks.iter().copied().filter(is_condition).collect();
             let level = &mut self.levels[at];
             level.conditions = conditions;
-            level.assignments = Assignments::of(level.opener.as_deref(), &level.settings);
-            level.names = around.unwrap_or_default();
+            level.names = around.unwrap_or(Names::NONE);
             for key in &level.settings.keys {
                 level.names.add(*key);
+                self.names.add(*key);
             }
             self.by_context[level.context as usize].push(LevelId(at as u32));
         }
@@ -260,11 +259,12 @@ impl Config {
 
     /// Follows the statements of a level.
     fn fill(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize, open: &mut Open) {
-        let (settings, blocks) = (open.settings.len(), open.blocks.len());
+        let (settings, blocks, unread) = (open.settings.len(), open.blocks.len(), open.unread.len());
         self.expand(files, directives, level, depth, open, settings);
         let here = &mut self.levels[level.0 as usize];
         here.settings = open.take_settings(settings, here.opener.as_deref());
         here.blocks = open.blocks.drain(blocks..).collect();
+        here.unread = open.unread.drain(unread..).collect();
     }
 
     /// Follows statements of a level, whose own settings are those from `first` on.
@@ -286,7 +286,7 @@ impl Config {
             if directive.is_include() {
                 if files.is_unread(directive) {
                     let before = open.settings.len() - first;
-                    self.levels[level.0 as usize].unread.push((before, directive.clone()));
+                    open.unread.push((before, directive.clone()));
                 }
                 for file in files.included_by(directive) {
                     open.repeated += usize::from(!open.brought.insert((level, *file)));
@@ -294,7 +294,10 @@ impl Config {
                         self.truncated = true;
                         return;
                     }
+                    let around = open.is_again;
+                    open.is_again |= !open.followed.insert(*file);
                     self.expand(files, &files.tree(*file).directives, level, depth + 1, open, first);
+                    open.is_again = around;
                 }
                 continue;
             }
@@ -332,6 +335,8 @@ impl Config {
     }
 
     /// The statements of a name that stand on the level itself.
+    // Here and below, what is inlined works the key of a literal out once and for all.
+    #[inline]
     pub fn own<'a>(&'a self, level: LevelId, name: &'a str) -> impl Iterator<Item = &'a Arc<Directive>> {
         self.keyed(level, Key::of(name), name)
     }
@@ -342,8 +347,30 @@ impl Config {
         key: Key,
         name: &'a str,
     ) -> impl DoubleEndedIterator<Item = &'a Arc<Directive>> {
-        let level = self.level(level);
-        level.settings.with_key(key).map(|at| &level.settings[at]).filter(move |directive| directive.name() == name)
+        let settings = &self.level(level).settings;
+        self.with_key(level, key).map(|at| &settings[at]).filter(move |directive| directive.name() == name)
+    }
+
+    /// Whether a name may be written on a level: most are written nowhere.
+    fn may_have(&self, level: LevelId, key: Key) -> bool {
+        self.names.may_have(key) && self.level(level).names.may_have(key)
+    }
+
+    /// The positions of the settings of a level with a key.
+    fn with_key(&self, level: LevelId, key: Key) -> impl DoubleEndedIterator<Item = usize> {
+        let settings = &self.level(level).settings;
+        let (listed, searched) = match &settings.positions {
+            _ if !self.may_have(level, key) => (&[][..], &[][..]),
+            Some(positions) => (positions.0.get(&key).map_or(&[][..], Vec::as_slice), &[][..]),
+            None => (&[][..], &settings.keys[..]),
+        };
+        let searched = searched.iter().enumerate().filter(move |(_, found)| **found == key).map(|(at, _)| at);
+        listed.iter().map(|at| *at as usize).chain(searched)
+    }
+
+    /// Whether one of the names may be written anywhere; where not, nobody needs to look.
+    pub fn may_have_any(&self, names: &[(Key, &str)]) -> bool {
+        names.iter().any(|(key, _)| self.names.may_have(*key))
     }
 
     /// The last statement on the level itself that has one of the names.
@@ -353,36 +380,43 @@ impl Config {
 
     /// The statements on the level itself that have one of the names, in order.
     pub fn each_of(&self, level: LevelId, names: &[(Key, &str)]) -> impl DoubleEndedIterator<Item = &Arc<Directive>> {
-        let level = self.level(level);
+        let settings = &self.level(level).settings;
         let is_one = move |at: &usize| {
-            let named =
-                |(key, name): &(Key, &str)| level.settings.keys[*at] == *key && level.settings[*at].name() == *name;
+            let named = |(key, name): &(Key, &str)| settings.keys[*at] == *key && settings[*at].name() == *name;
             names.iter().any(named)
         };
-        let settings = &level.settings;
+        let is_written = || names.iter().any(|(key, _)| self.may_have(level, *key));
         let (mut listed, searched) = match &settings.positions {
-            Some(_) => (names.iter().flat_map(|(key, _)| settings.with_key(*key)).collect::<Vec<_>>(), 0..0),
-            None => (Vec::new(), 0..settings.len()),
+            Some(_) => (names.iter().flat_map(|(key, _)| self.with_key(level, *key)).collect::<Vec<_>>(), 0..0),
+            None if is_written() => (Vec::new(), 0..settings.len()),
+            None => (Vec::new(), 0..0),
         };
         listed.sort_unstable();
         listed.dedup();
-        listed.into_iter().chain(searched).filter(is_one).map(|at| &level.settings[at])
+        listed.into_iter().chain(searched).filter(is_one).map(|at| &settings[at])
     }
 
     /// The statement in force for a directive with one value.
+    #[inline]
     pub fn effective(&self, level: LevelId, name: &str) -> Option<&Arc<Directive>> {
-        let key = Key::of(name);
+        self.last_around(level, Key::of(name), name)
+    }
+
+    fn last_around<'a>(&'a self, level: LevelId, key: Key, name: &str) -> Option<&'a Arc<Directive>> {
         let last = |id| {
-            let here = self.level(id);
-            let mut named = here.settings.with_key(key).map(|at| &here.settings[at]);
-            named.rfind(|directive| directive.name() == name)
+            let settings = &self.level(id).settings;
+            self.with_key(id, key).map(|at| &settings[at]).rfind(|directive| directive.name() == name)
         };
         self.named_around(level, key).find_map(last)
     }
 
     /// The statements in force for a directive that is repeated.
+    #[inline]
     pub fn effective_list<'a>(&'a self, level: LevelId, name: &'a str) -> Vec<&'a Arc<Directive>> {
-        let key = Key::of(name);
+        self.list_around(level, Key::of(name), name)
+    }
+
+    fn list_around<'a>(&'a self, level: LevelId, key: Key, name: &'a str) -> Vec<&'a Arc<Directive>> {
         let mut lists = self.named_around(level, key).map(|id| self.keyed(id, key, name).collect::<Vec<_>>());
         lists.find(|list| !list.is_empty()).unwrap_or_default()
     }

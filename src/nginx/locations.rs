@@ -107,7 +107,9 @@ impl Locations {
             let here = config.level(*block);
             let Some(opener) = here.opener.as_ref().filter(|_| here.context == Context::Location) else { continue };
             let Some((modifier, text)) = parts(opener) else { continue };
-            let (at, text) = (places.len(), EcoString::from(text));
+            // A word of its own is shared.
+            let own = opener.args.iter().find(|word| word.text == text);
+            let (at, text) = (places.len(), own.map_or_else(|| text.into(), |word| word.text.clone()));
             let takes = match modifier {
                 "=" => Takes::Exact,
                 "^~" => Takes::FinalPrefix,

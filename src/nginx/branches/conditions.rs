@@ -55,7 +55,8 @@ impl<'a> Variables<'a> {
             let inside = self.config.level(id).conditions.iter();
             for id in std::iter::once(id).chain(inside.copied()) {
                 let here = self.config.level(id);
-                let Some(assigned) = here.assignments.as_ref().and_then(|all| all.get(name)) else { continue };
+                let assignments = here.settings.assignments.as_ref();
+                let Some(assigned) = assignments.and_then(|all| all.get(name)) else { continue };
                 let statements = assigned.sets.iter().chain(&assigned.rewrites).map(|at| &here.settings[*at as usize]);
                 found.extend(statements.map(|directive| (id, directive.as_ref())));
             }
