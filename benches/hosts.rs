@@ -125,8 +125,8 @@ fn measure_phases(root: &Path) -> Vec<(&'static str, Duration)> {
     let machine = || {
         let mut sources = Sources::default();
         let facts = Facts::from_host(&host);
-        let (mut machine, to_examine) = build::programs(&host, facts, &plan, &BTreeSet::new(), &mut sources).unwrap();
-        build::connect(&mut machine, &to_examine, &host, &mut sources);
+        let mut machine = build::programs(&host, facts, &plan, &BTreeSet::new(), &mut sources).unwrap();
+        build::connect(&mut machine, &host, &mut sources);
         (machine, sources)
     };
     phases.push(("all of these, with pools and dials (build)", repeated(|| machine().0.dials.len())));

@@ -247,15 +247,15 @@ pub fn check_host(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut
 
 /// Builds the model of a plan's host.
 fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
-    let (mut machine, to_examine) = programs(host, plan, terms, checked)?;
+    let mut machine = programs(host, plan, terms, checked)?;
     for (service, neighbour) in &plan.neighbours {
         // One that cannot be read is not known.
         let read = host_of(neighbour, checked).and_then(|host| programs(&*host, neighbour, terms, checked));
-        if let Ok((other, _)) = read {
+        if let Ok(other) = read {
             machine.take_in(*service, other);
         }
     }
-    build::connect(&mut machine, &to_examine, host, &mut checked.sources);
+    build::connect(&mut machine, host, &mut checked.sources);
     count(&machine, &mut checked.summary);
     let told = versions(&machine).filter(|note| !checked.notes.contains(note));
     checked.notes.extend(told.collect::<Vec<_>>());
@@ -263,12 +263,7 @@ fn look(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) 
 }
 
 /// Reads the programs of a plan's host.
-fn programs(
-    host: &dyn Host,
-    plan: &Plan,
-    terms: &Terms<'_>,
-    checked: &mut Checked,
-) -> Result<(Machine, Vec<build::ToExamine>), String> {
+fn programs(host: &dyn Host, plan: &Plan, terms: &Terms<'_>, checked: &mut Checked) -> Result<Machine, String> {
     let mut facts = match plan.view {
         View::Live | View::Root => Facts::from_host(host),
         View::Overlay | View::Files => Facts::default(),

@@ -1,6 +1,6 @@
 //! From files, facts and options to a [`Machine`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,17 +40,7 @@ pub enum BuildError {
     Nothing,
 }
 
-/// A configuration that is to be examined.
-#[derive(Debug)]
-pub struct ToExamine {
-    files: Arc<Files>,
-    main: FileId,
-    /// Where the statements of the main file stand.
-    place: Places,
-    build: Build,
-}
-
-/// Reads the programs of one host: what [`connect`] joins, and the configurations of its nginx, in their order.
+/// Reads the programs of one host, which [`connect`] joins.
 ///
 /// `declared` are the directives of nginx that modules of the user's own bring.
 pub fn programs(
@@ -59,9 +49,9 @@ pub fn programs(
     plan: &Plan,
     declared: &BTreeSet<String>,
     sources: &mut Sources,
-) -> Result<(Machine, Vec<ToExamine>), BuildError> {
+) -> Result<Machine, BuildError> {
     let view = plan.view;
-    let (mut nginx, mut mains, mut to_examine) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut nginx, mut mains) = (Vec::new(), Vec::new());
     let mut loaded: BTreeSet<String> = BTreeSet::new();
     let nginx_mains = nginx_mains(host, plan);
     for entry in entries(host, plan, &nginx_mains) {
@@ -70,11 +60,10 @@ pub fn programs(
         if loaded.contains(&shown) {
             continue;
         }
-        let (found, examine) = read_nginx(&entry, plan, &facts, declared, sources)?;
-        loaded.extend(examine.files.trees().map(|(file, _)| sources.get(file).path.clone()));
+        let found = read_nginx(&entry, host, plan, &facts, declared, sources)?;
+        loaded.extend(found.files.trees().map(|(file, _)| sources.get(file).path.clone()));
         nginx.push(found);
         mains.push((entry.host, entry.main));
-        to_examine.push(examine);
     }
     let masters = masters::masters(host, &facts, plan, sources)?;
     if nginx.is_empty() && masters.is_empty() {
@@ -86,7 +75,7 @@ pub fn programs(
     }
     let paths = Paths::gather(host, &facts, || sockets(&nginx, &masters));
     let (dials, callers) = Default::default();
-    let machine = Machine {
+    Ok(Machine {
         view,
         in_container: plan.in_container,
         network: plan.network.clone(),
@@ -103,8 +92,7 @@ pub fn programs(
         left_out: 0,
         user_inis: BTreeMap::new(),
         lookup: Lookup::default(),
-    };
-    Ok((machine, to_examine))
+    })
 }
 
 /// A configuration of nginx: where it begins.
@@ -142,13 +130,15 @@ fn entries<'a>(host: &'a dyn Host, plan: &'a Plan, mains: &'a [PathBuf]) -> impl
     mains.chain(fragments).chain(dumps)
 }
 
+/// Reads a configuration of nginx that runs on `runs_on`, whatever its files are read from.
 fn read_nginx(
     entry: &Entry<'_>,
+    runs_on: &dyn Host,
     plan: &Plan,
     facts: &Facts,
     declared: &BTreeSet<String>,
     sources: &mut Sources,
-) -> Result<(Nginx, ToExamine), BuildError> {
+) -> Result<Nginx, BuildError> {
     let Entry { host, main, view, fragment } = *entry;
     let mut files = Files::default();
     let id = match fragment.and_then(|fragment| fragment.base.as_ref()) {
@@ -164,39 +154,36 @@ fn read_nginx(
         Some(Context::Main) => Context::Main,
         inferred => plan.selection.context.or(inferred).unwrap_or(unknown),
     };
-    let config = Config::resolve(&files, id, context);
     // A repository's nginx.conf may be what an image includes into `http`.
     let place = match inferred {
         Some(Context::Main) => Places::MAIN,
         _ if view != View::Files && fragment.is_none() => Places::MAIN,
         _ => plan.selection.context.map_or(Places::ANY, place_of),
     };
-    let build = build_of(&files, &config, view, main, facts, declared);
-    let files = Arc::new(files);
-    let examine = ToExamine { files: Arc::clone(&files), main: id, place, build };
-    let mut found = Nginx::new(files, config, facts, main, view);
+    let build = build_of(&files, id, context, view, main, facts, declared);
+    let (files, sources) = (Arc::new(files), &*sources);
+    let model = || {
+        let mut found = Nginx::new(files.clone(), Config::resolve(&files, id, context), facts, main, view);
+        found.sites = routes::sites(&found, runs_on);
+        found
+    };
+    // Neither needs what the other finds.
+    let (mut found, examined) = parallel::both(model, || examine::examine(&files, sources, id, place, &build));
+    (found.refusals, found.looked_up) = (examined.refusals, examined.looked_up);
     // Whom the workers run as stands in a main file that is not in view, or is not what the main file says.
     if is_brought(&name(host, main)) && !plan.in_container || plan.has_own_accounts {
         found.worker.hide();
     }
     found.missing_files = certificates::missing(&found, facts, host, main);
-    Ok((found, examine))
+    Ok(found)
 }
 
-/// Finds out who dials whom on a machine, what scripts that leads to, and what its nginx refuses. `host` is where its
-/// nginx runs.
-pub fn connect(machine: &mut Machine, to_examine: &[ToExamine], host: &dyn Host, sources: &mut Sources) {
+/// Finds out who dials whom on a machine, and what scripts that leads to. `host` is where its nginx runs.
+pub fn connect(machine: &mut Machine, host: &dyn Host, sources: &mut Sources) {
     if let Some(network) = &mut machine.network {
         network.file = Some(sources.add(network.path.clone(), None, std::mem::take(&mut network.text)));
     }
-    let texts = &*sources;
-    let examine = |it: &ToExamine| examine::examine(&it.files, texts, it.main, it.place, &it.build);
-    // Neither needs what the other finds.
-    let (examined, ()) =
-        parallel::both(|| to_examine.iter().map(examine).collect::<Vec<_>>(), || follow_requests(machine, host));
-    for (nginx, examined) in machine.nginx.iter_mut().zip(examined) {
-        (nginx.refusals, nginx.looked_up) = (examined.refusals, examined.looked_up);
-    }
+    follow_requests(machine, host);
     machine.user_inis = user_inis(machine, host, sources);
 }
 
@@ -219,7 +206,7 @@ fn follow_requests(machine: &mut Machine, host: &dyn Host) {
 /// The `.user.ini` of each document root, by the hand-overs from there. All pools of a hand-over read the
 /// same one, unless one of them is told another name for it.
 fn user_inis(machine: &Machine, host: &dyn Host, sources: &mut Sources) -> BTreeMap<(usize, usize), Arc<Ini>> {
-    let mut read: BTreeMap<PathBuf, Option<Arc<Ini>>> = BTreeMap::new();
+    let mut read: HashMap<PathBuf, Option<Arc<Ini>>> = HashMap::new();
     let mut found = BTreeMap::new();
     for script in &machine.scripts {
         let Some(root) = script.sample.as_ref().and_then(|sample| sample.document_root()) else { continue };
@@ -240,22 +227,22 @@ fn user_inis(machine: &Machine, host: &dyn Host, sources: &mut Sources) -> BTree
 /// What is known of the program that reads a configuration.
 fn build_of(
     files: &Files,
-    config: &Config,
+    id: FileId,
+    context: Context,
     view: View,
     main: &Path,
     facts: &Facts,
     declared: &BTreeSet<String>,
 ) -> Build {
     let modules = &facts.build.modules;
-    let is_whole = frontend::is_whole(files, config, view) && !view.is_partial();
-    // Modules are loaded at the top of the main file only.
-    let top = config.level(config.main());
+    let is_whole = frontend::is_whole(files, context, view) && !view.is_partial();
     Build {
         version: facts.versions.nginx.as_deref().and_then(Version::parse),
         modules: (!modules.is_empty()).then(|| modules.iter().cloned().collect()),
         declared: declared.clone(),
         is_whole,
-        knows_modules: is_whole || top.context == Context::Main && top.unread.is_empty(),
+        // Modules are loaded at the top of the main file only.
+        knows_modules: is_whole || context == Context::Main && files.knows_top(id),
         is_bundle: main.components().any(|part| part.as_os_str() == "openresty"),
     }
 }

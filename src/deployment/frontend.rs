@@ -36,6 +36,8 @@ pub struct Nginx {
     pub worker: Worker,
     /// Whether everything was read: nothing else can define a group or set a resolver.
     pub is_whole: bool,
+    /// Bytes of a memory page of its host.
+    pub page: u64,
     /// The servers of `http`.
     pub servers: Vec<Server>,
     /// The groups of `http`.
@@ -161,13 +163,14 @@ impl Nginx {
     /// Reads servers, groups and hand-overs out of a configuration.
     pub fn new(files: Arc<Files>, config: Config, facts: &Facts, main: &Path, view: View) -> Self {
         let worker = worker(&config, facts, main);
-        let is_whole = is_whole(&files, &config, view);
+        let is_whole = is_whole(&files, config.level(config.main()).context, view);
         let mut nginx = Nginx {
             files,
             version: Predicted::nginx(facts),
             config,
             worker,
             is_whole,
+            page: facts.page_size.unwrap_or(PAGE),
             servers: Vec::new(),
             upstreams: Vec::new(),
             by_name: HashMap::new(),
@@ -192,7 +195,7 @@ impl Nginx {
             servers.push(top);
         }
         let (config, upstreams, by_name) = (&nginx.config, &nginx.upstreams[..], &nginx.by_name);
-        let page = facts.page_size.unwrap_or(PAGE);
+        let page = nginx.page;
         let reader = Reader { config, variables: Variables::new(config), upstreams, by_name, page };
         for level in servers {
             reader.collect(level, nginx.servers.len(), &mut nginx.hand_overs);
@@ -267,16 +270,16 @@ impl Nginx {
     }
 }
 
-/// Whether a configuration is nginx's main one and all that its includes name is in view, but for modules and the
-/// files of nginx's package: they bring neither groups nor resolvers.
-pub(super) fn is_whole(files: &Files, config: &Config, view: View) -> bool {
+/// Whether a configuration that begins in a context is nginx's main one and all that its includes name is in view, but
+/// for modules and the files of nginx's package: they bring neither groups nor resolvers.
+pub(super) fn is_whole(files: &Files, top: Context, view: View) -> bool {
     let unread =
         |problem: &IncludeProblem| !matches!(problem.kind, IncludeProblemKind::NoMatch | IncludeProblemKind::Cycle);
     let matched = |problem: &IncludeProblem| !(view.is_partial() && problem.kind == IncludeProblemKind::NoMatch);
     let module = |problem: &IncludeProblem| problem.path.components().any(|part| part.as_os_str() == "modules");
     let brings_none = |problem: &IncludeProblem| module(problem) || is_packaged(&problem.path);
     let known = |problem: &IncludeProblem| brings_none(problem) || !unread(problem) && matched(problem);
-    config.level(config.main()).context == Context::Main && files.problems.iter().all(known)
+    top == Context::Main && files.problems.iter().all(known)
 }
 
 fn worker(config: &Config, facts: &Facts, main: &Path) -> Worker {

@@ -166,6 +166,20 @@ impl Files {
         include.args.first().is_some_and(|argument| self.unread.contains(&argument.span))
     }
 
+    /// Whether all files are known that bring statements to the top level of a file.
+    pub fn knows_top(&self, file: FileId) -> bool {
+        let (mut seen, mut pending) = (HashSet::from([file]), vec![file]);
+        while let Some(file) = pending.pop() {
+            for include in self.tree(file).directives.iter().filter(|directive| directive.is_include()) {
+                if self.is_unread(include) {
+                    return false;
+                }
+                pending.extend(self.included_by(include).iter().filter(|file| seen.insert(**file)));
+            }
+        }
+        true
+    }
+
     /// The includes that name a pattern: the argument's place and the absolute pattern.
     pub fn patterns(&self) -> &[(Span, String)] {
         &self.patterns
