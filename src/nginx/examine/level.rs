@@ -26,7 +26,7 @@ pub(super) struct Level {
     /// What was found to be in the wrong place here: what follows it came there with it.
     pub(super) astray: Option<Span>,
     /// The directives here whose words nginx compiles for the servers that have none of their own.
-    pub(super) compiled: BTreeSet<&'static str>,
+    pub(super) compiled: Vec<&'static str>,
     /// The zones of its `limit_conn` and `limit_req`.
     pub(super) counted: BTreeMap<String, Span>,
     /// Whether its `proxy_pass` has variables.
@@ -49,7 +49,7 @@ impl Level {
             scope: None,
             server: None,
             astray: None,
-            compiled: BTreeSet::new(),
+            compiled: Vec::new(),
             counted: BTreeMap::new(),
             has_varying_pass: false,
             switched: BTreeMap::new(),

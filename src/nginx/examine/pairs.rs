@@ -54,9 +54,10 @@ impl Examiner<'_> {
     /// A cache and a store of one protocol.
     fn store(&mut self, directive: &Directive, level: &mut Level) {
         let name = directive.name();
-        let other = match name.split_once('_') {
-            Some((protocol, "cache")) => format!("{protocol}_store"),
-            Some((protocol, "store")) => format!("{protocol}_cache"),
+        let protocol = |end: &str| name.strip_suffix(end).filter(|protocol| !protocol.contains('_'));
+        let other = match (protocol("_cache"), protocol("_store")) {
+            (Some(protocol), _) => format!("{protocol}_store"),
+            (_, Some(protocol)) => format!("{protocol}_cache"),
             _ => return,
         };
         if directive.arg(0) == Some("off") {

@@ -11,14 +11,11 @@ use crate::source::Span;
 /// The blocks, each with the one around it, and the hand-overs that may speak TLS.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    scopes: Vec<Scope>,
+    /// For each block the one around it.
+    around: Vec<Option<usize>>,
+    /// What few blocks set, by the block and the name.
+    settings: BTreeMap<(usize, String), (String, Span)>,
     passes: Vec<Pass>,
-}
-
-#[derive(Debug, Default)]
-struct Scope {
-    around: Option<usize>,
-    settings: BTreeMap<String, (String, Span)>,
 }
 
 #[derive(Debug)]
@@ -33,15 +30,15 @@ struct Pass {
 impl Scopes {
     /// A block inside of another one.
     pub(super) fn open(&mut self, around: Option<usize>) -> usize {
-        self.scopes.push(Scope { around, ..Scope::default() });
-        self.scopes.len() - 1
+        self.around.push(around);
+        self.around.len() - 1
     }
 
     /// The value that a setting has in a block.
     fn setting(&self, scope: usize, name: &str) -> Option<&(String, Span)> {
-        let around = |scope: &usize| self.scopes.get(*scope).and_then(|scope| scope.around);
-        let mut all = std::iter::successors(Some(scope), around).filter_map(|scope| self.scopes.get(scope));
-        all.find_map(|scope| scope.settings.get(name))
+        let around = |scope: &usize| self.around.get(*scope).copied().flatten();
+        let mut all = std::iter::successors(Some(scope), around);
+        all.find_map(|scope| self.settings.get(&(scope, name.to_owned())))
     }
 }
 
@@ -53,10 +50,9 @@ impl Examiner<'_> {
         let ends =
             ["_ssl_verify", "_ssl_trusted_certificate", "_ssl_certificate", "_ssl_certificate_key", "_ssl_ciphers"];
         if name == "proxy_ssl" || ends.iter().any(|end| name.ends_with(end)) {
-            let settings = &mut self.scopes.scopes[scope].settings;
             // A list is shown itself.
             let span = if name.ends_with("_ssl_ciphers") { directive.args[0].span } else { directive.head };
-            settings.insert(name.to_owned(), (value.to_owned(), span));
+            self.scopes.settings.insert((scope, name.to_owned()), (value.to_owned(), span));
             return;
         }
         let starts = |scheme: &str| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));

@@ -60,6 +60,8 @@ pub(super) struct Servers {
     pub(super) common: Tls,
     /// The `listen` of each address that has options of the socket.
     options: BTreeMap<EcoString, Span>,
+    /// Addresses as they are written, as nginx prints them: thousands of servers listen in the same few places.
+    shown: HashMap<EcoString, Option<EcoString>>,
 }
 
 /// A server.
@@ -145,8 +147,15 @@ fn socket_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
 impl Examiner<'_> {
     pub(super) fn listen(&mut self, directive: &Directive, level: &Level) {
         let Some(first) = directive.args.first() else { return };
-        let address = shown_address(&first.text).unwrap_or_default();
-        let (Some(address), Some(at)) = (address.map(EcoString::from), level.server) else { return };
+        let address = match self.servers.shown.get(&first.text) {
+            Some(known) => known.clone(),
+            None => {
+                let address = shown_address(&first.text).unwrap_or_default().map(EcoString::from);
+                self.servers.shown.insert(first.text.clone(), address.clone());
+                address
+            }
+        };
+        let (Some(address), Some(at)) = (address, level.server) else { return };
         let is_default = directive.args.iter().any(|word| matches!(&*word.text, "default_server" | "default"));
         let server = &mut self.servers.servers[at];
         if is_default {

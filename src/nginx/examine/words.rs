@@ -16,8 +16,8 @@ impl Examiner<'_> {
         if let Some(until) = entry.until.filter(|_| self.build.version.is_none() && is_gone()) {
             self.refuse_directive(directive, Flaw::Unknown(Unknown::Removed(until, entry.instead)), String::new());
         }
-        if names::COMPILED_LATE.contains(&entry.name) {
-            level.compiled.insert(entry.name);
+        if names::COMPILED_LATE.contains(&entry.name) && !level.compiled.contains(&entry.name) {
+            level.compiled.push(entry.name);
         }
         if self.once(entry, directive, level) {
             return;
@@ -25,9 +25,11 @@ impl Examiner<'_> {
         // What is wrong with the words of these hangs on the blocks around.
         let hangs = entry.once || matches!(entry.name, "listen" | "proxy_pass" | "proxy_redirect" | "server");
         let is_right = self.is_repeated && !hangs || self.check_words(entry, directive, level);
-        self.refer(directive, level);
+        // What a file says again changes nothing here.
+        if !self.is_repeated {
+            self.refer(directive, level);
+        }
         if is_right {
-            // What a file says again changes nothing here.
             if !self.is_repeated {
                 self.zones(directive, level);
                 self.hashes(entry, directive, level);
