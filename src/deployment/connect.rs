@@ -45,7 +45,7 @@ pub enum Reach {
     /// These pools listen there.
     Pools(Vec<PoolId>),
     /// Something else listens there.
-    Other(BackEnd),
+    Other(Box<BackEnd>),
     /// Nothing does, and everything that could is in view.
     Nobody,
     /// It does not get from one container to another.
@@ -91,7 +91,9 @@ pub fn dials(machine: &Machine, host: &dyn Host, others: Vec<(Endpoint, BackEnd)
     let index = Index::new(machine, others);
     let own = own_addresses(machine);
     let mut links = HashMap::new();
-    let (mut dials, mut left_out) = (Vec::new(), 0);
+    let hand_overs = machine.nginx.iter().map(|nginx| nginx.hand_overs.len()).sum();
+    // Most hand-overs have one.
+    let (mut dials, mut left_out) = (Vec::with_capacity(hand_overs), 0);
     for (number, nginx) in machine.nginx.iter().enumerate() {
         for (at, hand_over) in nginx.hand_overs.iter().enumerate() {
             if hand_over.is_idle {
@@ -263,7 +265,7 @@ impl Index {
             Some(other) if other.protocol == Speaks::Unknown => {
                 Reach::Unknown("what speaks at every dialled address", "--facts")
             }
-            Some(other) => Reach::Other(other),
+            Some(other) => Reach::Other(other.into()),
             None if endpoints.is_empty() => Reach::Unknown("what listens on other hosts", "--facts"),
             None => self.nobody(machine, hand_over, endpoints),
         };

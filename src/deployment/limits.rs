@@ -7,7 +7,7 @@
 //! `max_execution_time`. Tried with nginx 1.22 and PHP-FPM 8.2.
 
 use super::buffers::Buffers;
-use super::{HandOver, Master, Origin, Pool, Protocol, Setting};
+use super::{HandOver, Master, Nginx, Origin, Pool, Protocol, Setting};
 use crate::nginx::levels::{Config, LevelId};
 use crate::nginx::literals;
 use crate::php::layers::Ini;
@@ -83,6 +83,11 @@ impl HandOver {
         self.protocol.timer(timer)
     }
 
+    /// The buffers towards the back end; `None` where nginx refuses a value.
+    pub fn buffers(&self, nginx: &Nginx) -> Option<Buffers> {
+        Buffers::at(&nginx.config, self.level, self.protocol.prefix(), nginx.page)
+    }
+
     /// How long nginx waits here, in milliseconds; `None` where it refuses the value.
     pub fn waits(&self, timer: Timer) -> Option<Setting<u64>> {
         self.limits.waits[timer as usize]
@@ -96,8 +101,8 @@ pub struct NginxLimits {
     waits: [Option<Setting<u64>>; 3],
     /// The largest body that nginx takes, in bytes; 0 is no limit.
     pub body: Option<Setting<u64>>,
-    /// The buffers towards the back end.
-    pub buffers: Option<Buffers>,
+    /// The buffer for the header of the answer, where none of the buffers is refused.
+    pub header: Option<Setting<u64>>,
 }
 
 impl NginxLimits {
@@ -111,7 +116,7 @@ impl NginxLimits {
         NginxLimits {
             waits: Timer::ALL.map(waits),
             body: effective(config, level, "client_max_body_size", literals::offset, body),
-            buffers: Buffers::at(config, level, protocol.prefix(), page),
+            header: Buffers::at(config, level, protocol.prefix(), page).map(|buffers| buffers.header),
         }
     }
 }

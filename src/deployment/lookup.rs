@@ -1,22 +1,25 @@
 //! What rules ask of a machine for each dial, prepared once.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::places::Places;
 use super::unloaded::Holds;
-use super::{Dial, Machine, PoolId};
+use super::{Dial, Machine, Nginx, PoolId};
 use crate::source::Span;
 use crate::values::address::Endpoint;
 
 /// What is found without looking at everything.
 #[derive(Debug, Default)]
 pub struct Lookup {
+    /// For each nginx, the number of the first dial of each hand-over; behind them, the number of the next dial.
+    first_dials: Vec<Vec<usize>>,
     /// The pools whose `listen` was overridden, at the places it named.
     overridden: Places<PoolId>,
     /// The numbers of the files that nothing loads and of the `listen` in them, at the places it names.
     unloaded: Places<(usize, usize)>,
-    /// How many dials of a branch of a hand-over reach somebody, by the numbers of nginx, the hand-over and
-    /// the branch.
+    /// How many dials of a branch of a hand-over with several dials reach somebody, by the numbers of nginx, the
+    /// hand-over and the branch.
     answering: HashMap<(usize, usize, Option<usize>), usize>,
     /// The relative `listen`s of the masters whose prefix is not known.
     relative: HashSet<String>,
@@ -25,7 +28,7 @@ pub struct Lookup {
 impl Lookup {
     /// Prepares what is asked of a machine whose dials are resolved.
     pub(super) fn new(machine: &Machine) -> Self {
-        let mut lookup = Lookup::default();
+        let mut lookup = Lookup { first_dials: first_dials(machine), ..Lookup::default() };
         for (id, pool) in machine.pools() {
             for (place, _) in &pool.overridden {
                 lookup.overridden.add(place, id);
@@ -42,11 +45,33 @@ impl Lookup {
                 lookup.unloaded.add(place, (number, at));
             }
         }
-        for dial in machine.dials.iter().filter(|dial| !dial.reach.is_nowhere()) {
+        let is_one_of_several = |dial: &&Dial| lookup.dials_of(dial.nginx, dial.hand_over).len() > 1;
+        let answering = machine.dials.iter().filter(|dial| !dial.reach.is_nowhere());
+        for dial in answering.filter(is_one_of_several).collect::<Vec<_>>() {
             *lookup.answering.entry((dial.nginx, dial.hand_over, branch(machine, dial))).or_default() += 1;
         }
         lookup
     }
+
+    /// The numbers of the dials of a hand-over, by the numbers of its nginx and itself.
+    pub(super) fn dials_of(&self, nginx: usize, hand_over: usize) -> Range<usize> {
+        let first = &self.first_dials[nginx];
+        first[hand_over]..first[hand_over + 1]
+    }
+}
+
+/// The dials of a hand-over stand side by side, in the order of the hand-overs.
+fn first_dials(machine: &Machine) -> Vec<Vec<usize>> {
+    let mut next = 0;
+    let mut of_nginx = |(number, nginx): (usize, &Nginx)| {
+        let first_of = |at: usize| {
+            let behind = |dial: &&Dial| (dial.nginx, dial.hand_over) < (number, at);
+            next += machine.dials[next..].iter().take_while(behind).count();
+            next
+        };
+        (0..=nginx.hand_overs.len()).map(first_of).collect()
+    };
+    machine.nginx.iter().enumerate().map(&mut of_nginx).collect()
 }
 
 /// The branch of a variable that a dial belongs to.

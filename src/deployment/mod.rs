@@ -223,11 +223,7 @@ impl Machine {
 
     /// The dials of a hand-over, by the numbers of its nginx and itself.
     pub fn dials_of_hand_over(&self, nginx: usize, hand_over: usize) -> &[Dial] {
-        // A hand-over's dials stand side by side.
-        let place = |other: &Dial| (other.nginx, other.hand_over);
-        let first = self.dials.partition_point(|other| place(other) < (nginx, hand_over));
-        let behind = self.dials[first..].partition_point(|other| place(other) <= (nginx, hand_over));
-        &self.dials[first..first + behind]
+        &self.dials[self.lookup.dials_of(nginx, hand_over)]
     }
 
     /// The `.user.ini` of the document root of a hand-over, by the numbers of its nginx and itself.

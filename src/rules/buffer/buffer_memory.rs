@@ -53,7 +53,7 @@ fn finding(span: crate::source::Span, each: u64, connections: u64, memory: u64) 
 /// The most that one answer may occupy, where somebody set it.
 fn largest(nginx: &Nginx) -> Option<(crate::source::Span, u64)> {
     let of = |hand_over: &crate::deployment::HandOver| {
-        let buffers = hand_over.limits.buffers?;
+        let buffers = hand_over.buffers(nginx)?;
         let span = buffers.body.written_at()?;
         Some((span, buffers.total()))
     };

@@ -12,11 +12,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
     for nginx in deployment.machines.iter().flat_map(|machine| &machine.nginx) {
         for hand_over in &nginx.hand_overs {
             let prefix = hand_over.protocol.prefix();
-            let Some(header) =
-                hand_over.limits.buffers.map(|buffers| buffers.header).filter(|header| header.value == 0)
-            else {
-                continue;
-            };
+            let Some(header) = hand_over.limits.header.filter(|header| header.value == 0) else { continue };
             let Some(span) = header.origin.span() else { continue };
             let finding = RULE
                 .finding(format!("`{prefix}_buffer_size 0` holds no answer"), span, "no header fits into it")

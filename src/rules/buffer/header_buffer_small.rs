@@ -23,9 +23,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         let page = machine.facts.page_size.unwrap_or(PAGE);
         for nginx in &machine.nginx {
             for hand_over in &nginx.hand_overs {
-                if let Some(finding) =
-                    hand_over.limits.buffers.and_then(|buffers| small(nginx, hand_over, buffers.header, page))
-                {
+                let found = hand_over.limits.header.and_then(|header| small(nginx, hand_over, header, page));
+                if let Some(finding) = found {
                     findings.push_for(server_name(nginx, hand_over), finding);
                 }
             }

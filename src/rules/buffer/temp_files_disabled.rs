@@ -14,7 +14,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for nginx in &machine.nginx {
             for hand_over in nginx.hand_overs.iter().filter(|hand_over| hand_over.serves_php) {
                 let prefix = hand_over.protocol.prefix();
-                let Some(buffers) = hand_over.limits.buffers else { continue };
+                let Some(buffers) = hand_over.buffers(nginx) else { continue };
                 let Some(span) = buffers.file.origin.span().filter(|_| buffers.file.value == 0) else { continue };
                 let room = shown_size(buffers.total());
                 let finding = RULE
