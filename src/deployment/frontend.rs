@@ -260,7 +260,7 @@ impl Nginx {
             let Some(argument) = include.args.first() else { return true };
             !is_packaged(Path::new(argument.text.as_str())) && (self.is_partial || !glob::is_pattern(&argument.text))
         };
-        let mut unread = self.config.outwards(level).flat_map(|id| &self.config.level(id).unread);
+        let mut unread = self.config.outwards(level).flat_map(|id| self.config.level(id).unread());
         unread.any(|(_, include)| brings(include))
     }
 

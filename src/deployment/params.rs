@@ -283,11 +283,11 @@ impl Param {
 /// The parameters that stand on one level.
 fn entries(config: &Config, level: LevelId, is_partial: bool) -> Vec<Entry> {
     let here = config.level(level);
-    if here.unread.is_empty() {
+    if here.unread().is_empty() {
         return config.own(level, "fastcgi_param").filter_map(Param::read).map(Entry::Param).collect();
     }
     let mut found = Vec::new();
-    let mut unread = here.unread.iter().peekable();
+    let mut unread = here.unread().iter().peekable();
     for at in 0..=here.settings.len() {
         while let Some((_, include)) = unread.next_if(|(before, _)| *before == at) {
             found.extend(brought(include, is_partial));

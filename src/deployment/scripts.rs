@@ -212,7 +212,9 @@ pub fn scripts(machine: &Machine, host: &dyn Host) -> Vec<Script> {
         let hand_overs = nginx.numbers_of(site.number);
         hand_overs.filter_map(|hand_over| reader.script(*number, hand_over)).collect::<Box<[Script]>>()
     });
-    scripts.into_iter().flatten().collect()
+    let mut all = Vec::with_capacity(scripts.iter().map(|of_site| of_site.len()).sum());
+    all.extend(scripts.into_iter().flatten());
+    all
 }
 
 /// What is known when the scripts of a site are read.

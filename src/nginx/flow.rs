@@ -151,7 +151,7 @@ impl Router<'_> {
             let Some(argument) = include.args.first() else { return true };
             !is_packaged(Path::new(argument.text.as_str())) && (self.is_partial || !glob::is_pattern(&argument.text))
         };
-        match inside.any(|id| self.config.level(id).unread.iter().any(brings)) {
+        match inside.any(|id| self.config.level(id).unread().iter().any(brings)) {
             true => End::Unknown,
             false => End::File(level),
         }
@@ -232,7 +232,7 @@ impl Router<'_> {
                 _ => return Some(Rewritten::End(End::Unknown)),
             }
         }
-        for block in &here.conditions {
+        for block in here.conditions() {
             let Some(opener) = &self.config.level(*block).opener else { continue };
             match self.condition(place, opener, way) {
                 Some(true) => {

@@ -7,6 +7,7 @@
 //! one entry of its own inherits none.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -26,7 +27,20 @@ pub const MAX_DEPTH: usize = 300;
 
 /// The number of a level in its [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LevelId(u32);
+pub struct LevelId(NonZero<u32>);
+
+impl LevelId {
+    const MAIN: Self = LevelId(NonZero::<u32>::MIN);
+
+    /// The number of the level that so many others come before.
+    fn behind(levels: usize) -> Self {
+        LevelId(Self::MAIN.0.saturating_add(levels as u32))
+    }
+
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// What kind of block a level is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +105,16 @@ pub struct Level {
     pub settings: Arc<Settings>,
     /// The blocks, in order.
     pub blocks: Box<[LevelId]>,
-    /// Those of the blocks that are an `if`.
-    pub conditions: Box<[LevelId]>,
-    /// Includes whose files are not known, each with the number of settings before it.
-    pub unread: Box<[(usize, Arc<Directive>)]>,
+    /// What few levels have.
+    rest: Option<Box<Rest>>,
     /// The names of the settings here and on the levels around.
     names: Names<4>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    conditions: Vec<LevelId>,
+    unread: Vec<(usize, Arc<Directive>)>,
 }
 
 /// The statements of a level that open no block, in order. Thousands of servers include the same blocks, and share
@@ -176,10 +194,19 @@ impl Level {
             parent,
             settings: Arc::default(),
             blocks: Box::default(),
-            conditions: Box::default(),
-            unread: Box::default(),
+            rest: None,
             names: Names::NONE,
         }
+    }
+
+    /// Those of the blocks that are an `if`.
+    pub fn conditions(&self) -> &[LevelId] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.conditions)
+    }
+
+    /// Includes whose files are not known, each with the number of settings before it.
+    pub fn unread(&self) -> &[(usize, Arc<Directive>)] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.unread)
     }
 }
 
@@ -242,18 +269,20 @@ impl Config {
         self.levels.shrink_to_fit();
         for at in 0..self.levels.len() {
             // The level around was opened before, so it is ready.
-            let around = self.levels[at].parent.map(|parent| self.levels[parent.0 as usize].names);
+            let around = self.levels[at].parent.map(|parent| self.level(parent).names);
             let is_condition =
                 |id: &LevelId| matches!(self.level(*id).context, Context::IfInServer | Context::IfInLocation);
-            let conditions = self.levels[at].blocks.iter().copied().filter(is_condition).collect();
+            let conditions: Vec<LevelId> = self.levels[at].blocks.iter().copied().filter(is_condition).collect();
             let level = &mut self.levels[at];
-            level.conditions = conditions;
+            if !conditions.is_empty() {
+                level.rest.get_or_insert_default().conditions = conditions;
+            }
             level.names = around.unwrap_or(Names::NONE);
             for key in &level.settings.keys {
                 level.names.add(*key);
                 self.names.add(*key);
             }
-            self.by_context[level.context as usize].push(LevelId(at as u32));
+            self.by_context[level.context as usize].push(LevelId::behind(at));
         }
     }
 
@@ -261,10 +290,12 @@ impl Config {
     fn fill(&mut self, files: &Files, directives: &[Arc<Directive>], level: LevelId, depth: usize, open: &mut Open) {
         let (settings, blocks, unread) = (open.settings.len(), open.blocks.len(), open.unread.len());
         self.expand(files, directives, level, depth, open, settings);
-        let here = &mut self.levels[level.0 as usize];
+        let here = &mut self.levels[level.index()];
         here.settings = open.take_settings(settings, here.opener.as_deref());
         here.blocks = open.blocks.drain(blocks..).collect();
-        here.unread = open.unread.drain(unread..).collect();
+        if open.unread.len() > unread {
+            here.rest.get_or_insert_default().unread = open.unread.split_off(unread);
+        }
     }
 
     /// Follows statements of a level, whose own settings are those from `first` on.
@@ -303,7 +334,7 @@ impl Config {
             }
             match directive.body() {
                 Body::Block(inside) => {
-                    let id = LevelId(self.levels.len() as u32);
+                    let id = LevelId::behind(self.levels.len());
                     let context = context_of(self.level(level).context, directive.name());
                     self.levels.push(Level::new(context, Some(directive.clone()), Some(level)));
                     open.blocks.push(id);
@@ -316,12 +347,12 @@ impl Config {
 
     /// The main level.
     pub fn main(&self) -> LevelId {
-        LevelId(0)
+        LevelId::MAIN
     }
 
     /// A level by its number.
     pub fn level(&self, id: LevelId) -> &Level {
-        &self.levels[id.0 as usize]
+        &self.levels[id.index()]
     }
 
     /// All levels of a kind, in the order in which they open.

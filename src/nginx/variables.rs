@@ -120,7 +120,7 @@ fn assigned(config: &Config, level: LevelId, name: &str) -> Option<(EcoString, S
     while let Some(id) = pending.pop() {
         let here = config.level(id);
         // An `if` anywhere on the way may assign; sibling locations are other requests.
-        pending.extend(here.conditions.iter().filter(|block| !path.contains(block)));
+        pending.extend(here.conditions().iter().filter(|block| !path.contains(block)));
         let Some(assignments) = &here.settings.assignments else { continue };
         let assigned = assignments.get(name);
         // Lua may set any variable before the request is handed over, and so may a group of an expression.

@@ -52,7 +52,7 @@ impl<'a> Variables<'a> {
     pub(super) fn sets(&self, level: LevelId, name: &str) -> Vec<(LevelId, &'a Directive)> {
         let mut found = Vec::new();
         for id in self.config.outwards(level) {
-            let inside = self.config.level(id).conditions.iter();
+            let inside = self.config.level(id).conditions().iter();
             for id in std::iter::once(id).chain(inside.copied()) {
                 let here = self.config.level(id);
                 let assignments = here.settings.assignments.as_ref();

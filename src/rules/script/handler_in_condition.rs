@@ -50,5 +50,5 @@ fn has_no_other_answer(config: &Config, location: LevelId) -> bool {
     let by_itself = here.settings.iter().any(|setting| answers(setting.name()) || setting.name().contains("_by_lua"));
     let conditions = here.blocks.iter().filter(|block| config.level(**block).context == Context::IfInLocation);
     let with_answer = conditions.filter(|block| config.level(**block).settings.iter().any(|it| answers(it.name())));
-    !by_itself && here.unread.is_empty() && with_answer.count() == 1
+    !by_itself && here.unread().is_empty() && with_answer.count() == 1
 }

@@ -46,7 +46,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
 fn is_in_view(nginx: &Nginx, server: &Server) -> bool {
     // Of a fragment, other locations are not in view.
     let is_fragment = server.level == nginx.config.main();
-    !is_fragment && nginx.config.level(server.level).unread.is_empty()
+    !is_fragment && nginx.config.level(server.level).unread().is_empty()
 }
 
 /// The names of locations that a level sends requests to, and how bad it is if one is not there.

@@ -57,6 +57,6 @@ fn disables(config: &Config, block: LevelId) -> bool {
     };
     here.context == Context::IfInLocation
         && !here.settings.is_empty()
-        && here.unread.is_empty()
+        && here.unread().is_empty()
         && !here.settings.iter().any(|setting| leaves(setting))
 }
