@@ -17,7 +17,7 @@ use super::load::Files;
 use crate::source::{FileId, Span};
 
 /// Includes of includes may multiply; more statements than this are not expanded.
-pub const MAX_STATEMENTS: usize = 1_000_000;
+pub const MAX_STATEMENTS: usize = 4_000_000;
 
 /// Files are brought so often into a block that has them already; beyond this they are not expanded.
 pub const MAX_REPEATED: usize = 20_000;
