@@ -1,6 +1,6 @@
 //! A location and its `alias` disagree about the slash at their ends.
 
-use super::sites;
+use super::{NOT_FOUND, sites};
 use crate::deployment::{Deployment, Nginx};
 use crate::finding::Severity;
 use crate::nginx::levels::LevelId;
@@ -25,6 +25,8 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 if leaves(nginx, location.level, &format!("{text}page")) {
                     continue;
                 }
+                // What `try_files` does not find is not logged.
+                let is_tried = nginx.config.effective(location.level, "try_files").is_some();
                 let finding = match (text.ends_with('/'), directory.ends_with('/')) {
                     (true, false) => RULE
                         .finding(
@@ -34,7 +36,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         )
                         .label(opener.head, "the alias takes the place of all of this, its slash included")
                         .help(format!("write `alias {directory}/;`"))
-                        .predict(404, None),
+                        .predict(404, (!is_tried).then(|| NOT_FOUND.to_owned())),
                     (false, true) => RULE
                         .finding(
                             format!("{text}../ leads out of {directory}"),
