@@ -581,6 +581,14 @@ fn sites_that_are_called_after_their_hosts_are_found() {
 }
 
 #[test]
+fn a_relative_include_of_a_fragment_is_told_as_it_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/site.conf", "server {\n    listen 80;\n    include snippets/tls.conf;\n}\n");
+    let (status, text) = run(here.path(), "check . --color never");
+    assert!(status == 0 && text.contains("  the included snippets/tls.conf (--root)"), "{text}");
+}
+
+#[test]
 fn the_format_of_a_log_makes_no_template_of_a_pool() {
     let here = tempfile::tempdir().unwrap();
     let pool = "[www]\nuser = a\nlisten = 9000\npm = statik\naccess.format = \"%R %{mili}d %C%%\"\n";

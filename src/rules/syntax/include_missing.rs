@@ -41,7 +41,13 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
                 let is_brought = is_snippet && machine.view != View::Live;
                 let is_module = !certain && problem.path.starts_with("/etc/nginx/modules-enabled");
                 if machine.view.is_partial() || is_module || is_brought {
-                    findings.unchecked(&RULE, format!("the included {path}"), "--root");
+                    // Where the main file lies is not known, nor what a relative path becomes.
+                    let written = sources.text(problem.span);
+                    let is_open = machine.view == View::Files
+                        && !by_pattern
+                        && !written.trim_start_matches(['"', '\'']).starts_with('/');
+                    let shown = if is_open { written } else { path.to_string().into() };
+                    findings.unchecked(&RULE, format!("the included {shown}"), "--root");
                     continue;
                 }
                 if let Some((first, count)) = found.get_mut(problem.path.as_path()) {
