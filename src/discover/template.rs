@@ -101,7 +101,9 @@ fn has_slot(line: &str) -> bool {
     for part in parts {
         let word = part.split('}').next().filter(|word| word.len() < part.len()).unwrap_or_default();
         let is_word = word.len() > 1 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
-        if is_word && !before.ends_with(['$', '%', '\\']) {
+        // A class of characters in an expression, such as `\p{Lu}`, is none either.
+        let is_class = before.ends_with("\\p") || before.ends_with("\\P");
+        if is_word && !is_class && !before.ends_with(['$', '%', '\\']) {
             return true;
         }
         before = part;
@@ -139,6 +141,7 @@ mod tests {
             "location ~ a{2,3} { set $a ${host}; }",
             "content_by_lua_block { local t = {{1}, {two}} }",
             "location ~ [[:alnum:]]+ { } ## the rest ##",
+            "location ~ \\p{Lu} { }",
             "access.format = \"%R %{mili}d %C%%\"",
             "return 200 '<?xml version=\"1.0\"?><a/>';",
         ] {
