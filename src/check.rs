@@ -232,8 +232,8 @@ fn host_of(plan: &Plan, checked: &Checked) -> Result<Box<dyn Host>, String> {
             let overlay = Overlay::of_maps(disk()?, &plan.maps, &plan.added);
             Box::new(overlay.filled_by(plan.environment.clone(), plan.templates.clone()))
         }
-        _ if plan.maps.is_empty() && plan.added.is_empty() => Box::new(disk()?),
-        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added)),
+        _ if plan.maps.is_empty() && plan.added.is_empty() && plan.without.is_empty() => Box::new(disk()?),
+        _ => Box::new(Overlay::new(disk()?, &plan.maps, &plan.added).without(&plan.without)),
     })
 }
 

@@ -569,6 +569,53 @@ fn a_root_without_main_files_is_its_files() {
 }
 
 #[test]
+fn sites_that_are_called_after_their_hosts_are_found() {
+    let here = tempfile::tempdir().unwrap();
+    let wrong = SITE.replace("fastcgi_pass", "fastcgi_pas");
+    for path in ["web/sites-enabled/example.com", "web/sites-enabled/example.com.bak", "web/notes/example.com"] {
+        write(here.path(), path, &wrong);
+    }
+    write(here.path(), "web/sites-enabled/logo.svg", "<svg><a href=\"x\"/></svg>\n");
+    let (status, text) = run(here.path(), "check . --format compact");
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("error")).collect();
+    assert_eq!((status, lines.len(), text.contains("web/sites-enabled/example.com:")), (1, 1, true), "{text}");
+}
+
+#[test]
+fn a_relative_include_of_a_fragment_is_told_as_it_is_written() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "web/site.conf", "server {\n    listen 80;\n    include snippets/tls.conf;\n}\n");
+    let (status, text) = run(here.path(), "check . --color never");
+    assert!(status == 0 && text.contains("  the included snippets/tls.conf (--root)"), "{text}");
+}
+
+#[test]
+fn the_format_of_a_log_makes_no_template_of_a_pool() {
+    let here = tempfile::tempdir().unwrap();
+    let pool = "[www]\nuser = a\nlisten = 9000\npm = statik\naccess.format = \"%R %{mili}d %C%%\"\n";
+    write(here.path(), "docker/www.conf", pool);
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert!(status == 1 && text.contains("docker/www.conf:4:6: error:"), "{status} {text}");
+}
+
+#[test]
+fn a_template_in_the_tree_of_an_image_is_passed_over() {
+    let here = tempfile::tempdir().unwrap();
+    write(here.path(), "Dockerfile", "FROM alpine\nCOPY conf /\n");
+    let main = "events { }\nhttp {\n    server_tokens {TOKENS};\n    include /etc/nginx/http.d/*.conf;\n}\n";
+    write(here.path(), "conf/etc/nginx/nginx.conf", main);
+    let (status, text) = run(here.path(), "check . --format compact");
+    assert!(status == 2 && text.contains("found templates only (1)"), "{status} {text}");
+    write(here.path(), "conf/etc/nginx/nginx.conf", main.replace("{TOKENS}", "off"));
+    write(here.path(), "conf/etc/nginx/http.d/a.conf", "upstream php {\n    server {{ php }};\n}\n");
+    let site = SITE.replace("unix:/run/b.sock", "php");
+    write(here.path(), "conf/etc/nginx/http.d/b.conf", &site);
+    let (status, text) = run(here.path(), "check . --color never");
+    assert!(site.contains("fastcgi_pass php;") && status == 0, "{status} {text}");
+    assert!(text.contains("the template conf/etc/nginx/http.d/a.conf"), "{text}");
+}
+
+#[test]
 fn a_map_that_also_follows_from_an_include_is_listed_once() {
     let here = tempfile::tempdir().unwrap();
     write(here.path(), "a/nginx.conf", MAIN);

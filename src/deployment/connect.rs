@@ -295,6 +295,10 @@ impl Index {
             let supplies = if machine.view == View::Files { "name its files as well" } else { "--fpm-conf" };
             return Reach::Unknown("PHP-FPM's configuration", supplies);
         }
+        // A tree may hold files of several systems: these two never run side by side.
+        if is_of_freebsd(machine) && machine.masters.iter().all(|master| master.layout.is_of_linux()) {
+            return Reach::Unknown("PHP-FPM's configuration", "--fpm-conf");
+        }
         if !self.complete {
             return Reach::Unknown("where every pool listens", "--facts");
         }
@@ -309,6 +313,11 @@ impl Index {
         }
         Reach::Nobody
     }
+}
+
+/// Whether nginx lies where the ports of FreeBSD put it, and Homebrew.
+fn is_of_freebsd(machine: &Machine) -> bool {
+    machine.facts.build.prefix.as_deref() == Some(Path::new("/usr/local/etc/nginx"))
 }
 
 /// Debian keeps this as a link to the socket of the highest version's `www.conf`.

@@ -52,6 +52,8 @@ pub struct Plan {
     pub templates: BTreeSet<PathBuf>,
     /// Texts that are on no disk.
     pub added: Vec<Added>,
+    /// Files that must be rendered first, and are as good as not there.
+    pub without: Vec<PathBuf>,
     /// What `nginx -T` has printed.
     pub dumps: Vec<Dump>,
     /// The packaging, where the user names one.
@@ -82,6 +84,7 @@ impl Plan {
             environment: None,
             templates: BTreeSet::new(),
             added: Vec::new(),
+            without: Vec::new(),
             dumps: Vec::new(),
             profile: None,
             facts: Vec::new(),

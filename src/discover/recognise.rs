@@ -106,6 +106,11 @@ pub(super) fn is_evidently_nginx(bytes: &[u8]) -> bool {
     2 * foreign(&tree) <= statements(&tree).count()
 }
 
+/// Whether a file is PHP-FPM's, a template of it included.
+pub(super) fn is_of_fpm(bytes: &[u8]) -> bool {
+    fpm(bytes).is_some()
+}
+
 fn nginx_tree(bytes: &[u8]) -> Tree {
     let file = Sources::default().add(String::new(), None, Vec::new());
     parse_nginx(file, bytes)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{DiscoverError, unreadable};
 use super::implied::{implied_maps, include_base};
+use super::recognise::is_of_fpm;
 use super::root::{self, inside};
 use super::walk::{Found, walk};
 use super::{Plans, containers};
@@ -80,7 +81,12 @@ pub fn root(plan: Plan, plans: &mut Plans) {
 
 /// The plans of a host's tree: itself, and what neither of its programs loads. Returns what it holds, too.
 fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
-    let (mut held, has_main) = root::complete(&mut plan);
+    let (mut held, mut has_main) = root::complete(&mut plan);
+    if plan.view.is_partial() {
+        let templates = held.templates.iter().filter(|path| fs::read(path).is_ok_and(|text| !is_of_fpm(&text)));
+        plan.without.extend(templates.map(|path| inside(&plan.root, path)));
+        has_main &= !plan.without.iter().any(|path| layout::NGINX_MAINS.iter().any(|main| Path::new(main) == path));
+    }
     let (host, prefix, in_container) = (plan.root.clone(), plan.shown_prefix.clone(), plan.in_container);
     // Of a whole tree with a main file, it is told what that does not load.
     let is_told = plan.view == View::Root && has_main;
@@ -104,7 +110,7 @@ fn of_root(mut plan: Plan) -> (Vec<Plan>, Found) {
         each_on_its_own(&host, &held, &pool_sets(&host, &held), rest, &mut plans);
     }
     // A tree of files that no main file loads is no more than those.
-    if !has_programs && plans.len() > 1 {
+    if !has_programs && (plans.len() > 1 || !held.templates.is_empty()) {
         plans.remove(0);
     }
     (plans, held)

@@ -72,9 +72,20 @@ pub(super) fn has_marks(text: &str) -> bool {
     let marks: &[&str] = if text.contains("_by_lua") { &MARKS_BESIDE_LUA } else { &MARKS };
     let has_lua = marks.len() == MARKS_BESIDE_LUA.len();
     let is_marked = |line: &str| {
-        marks.iter().any(|mark| line.contains(mark)) || !has_lua && (has_slot(line) || has_hashed_word(line))
+        let is_mark = |mark: &&str| line.contains(*mark) && !is_own(line, mark);
+        marks.iter().any(is_mark) || !has_lua && (has_slot(line) || has_hashed_word(line))
     };
     lines.any(is_marked)
+}
+
+/// Whether a mark is what configuration itself says: a percent sign in PHP-FPM's format of its log, or the head of an
+/// XML document that nginx answers with.
+fn is_own(line: &str, mark: &str) -> bool {
+    match mark {
+        "%%" => line.trim_start().starts_with("access.format"),
+        "<?" => line.matches("<?").count() == line.matches("<?xml").count(),
+        _ => false,
+    }
 }
 
 /// Whether a template is one of nginx's or PHP-FPM's configuration: many other files are made of templates.
@@ -90,7 +101,9 @@ fn has_slot(line: &str) -> bool {
     for part in parts {
         let word = part.split('}').next().filter(|word| word.len() < part.len()).unwrap_or_default();
         let is_word = word.len() > 1 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
-        if is_word && !before.ends_with(['$', '%', '\\']) {
+        // A class of characters in an expression, such as `\p{Lu}`, is none either.
+        let is_class = before.ends_with("\\p") || before.ends_with("\\P");
+        if is_word && !is_class && !before.ends_with(['$', '%', '\\']) {
             return true;
         }
         before = part;
@@ -118,6 +131,8 @@ mod tests {
             "fastcgi_pass [% backend %];",
             "fastcgi_pass ##BACKEND##;",
             "content_by_lua_block { a() } listen {{ port }};",
+            "user = %%USER%%",
+            "return 200 '<?xml version=\"1.0\"?><?php a() ?>';",
         ] {
             assert!(is_template("a.conf", text.as_bytes()), "{text}");
         }
@@ -126,6 +141,9 @@ mod tests {
             "location ~ a{2,3} { set $a ${host}; }",
             "content_by_lua_block { local t = {{1}, {two}} }",
             "location ~ [[:alnum:]]+ { } ## the rest ##",
+            "location ~ \\p{Lu} { }",
+            "access.format = \"%R %{mili}d %C%%\"",
+            "return 200 '<?xml version=\"1.0\"?><a/>';",
         ] {
             assert!(!is_template("a.conf", text.as_bytes()), "{text}");
         }

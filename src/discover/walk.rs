@@ -13,6 +13,7 @@ use super::root::inside;
 use super::template::{is_of_configuration, may_be_of_configuration};
 use super::{containers, embedded, environment};
 use super::{has_compose_file, is_root};
+use crate::deployment::unloaded::is_leftover;
 use crate::host::overlay::Added;
 use crate::host::shown;
 use crate::nginx::levels::Context;
@@ -238,12 +239,16 @@ const ENDINGS: [&str; 10] = [
     ".skel",
 ];
 
-/// Names under which people keep configuration: `*.conf` and its kin, templates of it, and names without an ending
-/// in a folder that has to do with nginx.
+/// Names under which people keep configuration: `*.conf` and its kin, templates of it, names without an ending in a
+/// folder that has to do with nginx, and names of hosts, such as `example.com`, in a folder of sites.
 pub(super) fn may_be_configuration(path: &Path, name: &str) -> bool {
     let in_nginx = || {
         let parents = path.parent().map(|parent| parent.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         !name.contains('.') && (parents.contains("nginx") || parents.contains("sites-"))
     };
-    ENDINGS.iter().any(|ending| name.ends_with(ending)) || may_be_of_configuration(name) || in_nginx()
+    let in_sites = || {
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        (folder.starts_with("sites") || folder.contains("vhost")) && !is_leftover(path)
+    };
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || may_be_of_configuration(name) || in_nginx() || in_sites()
 }

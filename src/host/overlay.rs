@@ -41,6 +41,8 @@ pub struct Overlay {
     environment: Option<Arc<Environment>>,
     /// The files of nginx that the environment is filled into.
     templates: BTreeSet<PathBuf>,
+    /// Files of the tree that are as good as not there.
+    without: Vec<PathBuf>,
 }
 
 impl Overlay {
@@ -51,7 +53,15 @@ impl Overlay {
             by_place.entry(map.to.clone()).or_default().push(map.from.clone());
         }
         let added = added.iter().map(|added| (normalize(&added.path), added.clone())).collect();
-        Overlay { disk, maps: by_place, added, only_maps: false, environment: None, templates: BTreeSet::new() }
+        Overlay {
+            disk,
+            maps: by_place,
+            added,
+            only_maps: false,
+            environment: None,
+            templates: BTreeSet::new(),
+            without: Vec::new(),
+        }
     }
 
     /// What maps and texts alone make up: a container, of whose files a repository holds some.
@@ -64,9 +74,20 @@ impl Overlay {
         Overlay { environment, templates, ..self }
     }
 
+    /// The same without some files of the tree. A pattern still finds their names, so that what they bring counts
+    /// as not known.
+    pub fn without(mut self, files: &[PathBuf]) -> Self {
+        self.without.extend_from_slice(files);
+        self
+    }
+
     /// What is at a path that no map leads to.
     fn own(&self, path: &Path) -> Result<Entry, ReadError> {
-        if self.only_maps { Err(ReadError::NotFound) } else { self.disk.entry(path) }
+        if self.only_maps || self.lacks(path) { Err(ReadError::NotFound) } else { self.disk.entry(path) }
+    }
+
+    fn lacks(&self, path: &Path) -> bool {
+        !self.without.is_empty() && self.without.contains(&normalize(path))
     }
 
     /// Where maps put a path without `..`. The map of the deepest directory says most about it and comes first.
@@ -117,7 +138,7 @@ impl Host for Overlay {
             (None, Some(added)) if self.own(path).is_err() => {
                 Ok(Opened { bytes: added.text.clone(), real: normalize(path), by_text: false })
             }
-            (None, _) if self.only_maps => Err(ReadError::NotFound),
+            (None, _) if self.only_maps || self.lacks(path) => Err(ReadError::NotFound),
             (None, _) => self.disk.open(path),
         }
     }

@@ -66,7 +66,10 @@ impl Examiner<'_> {
         if here.is_empty() {
             // In a block that is not known anything may stand.
             if !known.is_empty() && !place.is_none() {
-                let allowed = known.iter().fold(Places::NONE, |places, entry| places | entry.places);
+                // Of a block called `server` it is not told where a line of that name stands.
+                let of_kind = |entry: &&&Entry| entry.is_block == opens || known.iter().all(|it| it.is_block != opens);
+                let places = known.iter().filter(of_kind).map(|entry| entry.places);
+                let allowed = places.fold(Places::NONE, |places, more| places | more);
                 // A block that stands elsewhere is gone through where it belongs.
                 let refusal = format!("\"{name}\" directive is not allowed here");
                 if level.astray.is_none() {

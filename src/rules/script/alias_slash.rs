@@ -1,9 +1,11 @@
 //! A location and its `alias` disagree about the slash at their ends.
 
-use super::sites;
-use crate::deployment::Deployment;
+use super::{NOT_FOUND, sites};
+use crate::deployment::{Deployment, Nginx};
 use crate::finding::Severity;
+use crate::nginx::levels::LevelId;
 use crate::nginx::locations::Takes;
+use crate::nginx::regex::Pattern;
 use crate::rules::{Findings, Rule, rule};
 use crate::source::Sources;
 
@@ -20,6 +22,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 let opener = nginx.config.level(location.level).opener.as_ref();
                 let Some(opener) = opener.filter(|_| !path.text.contains('$')) else { continue };
                 let (text, directory) = (location.text.as_str(), path.text.as_str());
+                if leaves(nginx, location.level, &format!("{text}page")) {
+                    continue;
+                }
+                // What `try_files` does not find is not logged.
+                let is_tried = nginx.config.effective(location.level, "try_files").is_some();
                 let finding = match (text.ends_with('/'), directory.ends_with('/')) {
                     (true, false) => RULE
                         .finding(
@@ -29,7 +36,7 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                         )
                         .label(opener.head, "the alias takes the place of all of this, its slash included")
                         .help(format!("write `alias {directory}/;`"))
-                        .predict(404, None),
+                        .predict(404, (!is_tried).then(|| NOT_FOUND.to_owned())),
                     (false, true) => RULE
                         .finding(
                             format!("{text}../ leads out of {directory}"),
@@ -45,4 +52,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether a location sends an address elsewhere and looks for no file itself.
+fn leaves(nginx: &Nginx, level: LevelId, address: &str) -> bool {
+    let mut rewrites = nginx.config.own(level, "rewrite").filter_map(|rewrite| rewrite.arg(0));
+    nginx.config.own(level, "return").next().is_some()
+        || rewrites.any(|pattern| Pattern::new(pattern, false).matches(address) != Some(false))
 }

@@ -70,6 +70,9 @@ pub const RULES: &[&Rule] = &[
 /// What nginx logs when PHP-FPM does not find the script.
 const UNKNOWN: &str = "Primary script unknown";
 
+/// What nginx logs of a file that it is to send and does not find.
+const NOT_FOUND: &str = "failed (2: No such file or directory)";
+
 /// The scripts that somebody may be asked for, with their nginx and their hand-over.
 fn scripts(machine: &Machine) -> impl Iterator<Item = (&Script, &Nginx, &HandOver)> {
     let alive = machine.scripts.iter().filter(|script| !script.is_dead);

@@ -10,7 +10,7 @@ use crate::source::Sources;
 pub(super) static RULE: Rule =
     rule!(script / "php-location-shadowed", Warning, "another location takes the requests of a location for PHP");
 
-fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
+fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
     for machine in &deployment.machines {
         for (script, nginx, hand_over) in scripts(machine) {
             let Some((uri, level)) = script.shadowed.as_ref().filter(|_| hand_over.is_idle) else { continue };
@@ -21,7 +21,11 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
                 continue;
             }
             let finding = RULE
-                .finding("this location gets no request", own, format!("{uri} would be handed over here"))
+                .finding(
+                    format!("{uri} does not reach `{}`", sources.text(own)),
+                    own,
+                    format!("{uri} would be handed over here"),
+                )
                 .label(other, format!("this one takes {uri} first"))
                 .help(
                     "of expressions the first that matches wins, and `^~` lets none be asked: move this location up, \

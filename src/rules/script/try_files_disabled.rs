@@ -1,6 +1,6 @@
 //! `try_files` does not count where its author wants it.
 
-use super::sites;
+use super::{NOT_FOUND, UNKNOWN, sites};
 use crate::deployment::Deployment;
 use crate::nginx::ast::Directive;
 use crate::nginx::flow::is_pass;
@@ -17,17 +17,23 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
         for (nginx, server, site) in sites(machine) {
             let config = &nginx.config;
             for location in site.locations.all() {
-                let Some(tries) = config.own(location.level, "try_files").next() else { continue };
+                let tries = config.own(location.level, "try_files").next().filter(|tries| has_fallback(tries));
+                let Some(tries) = tries else { continue };
+                let is_passed = nginx.hand_overs_of(site.number).any(|hand_over| hand_over.level == location.level);
+                let (skipped, log) = match is_passed {
+                    true => ("is skipped for them, and PHP-FPM is asked for scripts that are not there", UNKNOWN),
+                    false => ("is skipped for them, and files are looked for without a fallback", NOT_FOUND),
+                };
                 for block in config.level(location.level).blocks.iter().filter(|block| disables(config, **block)) {
                     let Some(opener) = config.level(*block).opener.as_ref() else { continue };
                     let finding = RULE
                         .finding("where this `if` is true, `try_files` does not count", opener.head, "true for some requests")
-                        .label(tries.head, "is skipped for them, and files are looked for without a fallback")
+                        .label(tries.head, skipped)
                         .help(
                             "let a `map` in `http` choose the value, and use it in the location without `if`; or end the \
                              block with `return`",
                         )
-                        .predict(404, None);
+                        .predict(404, Some(log.to_owned()));
                     findings.push_for(server.shown_name(), finding);
                 }
             }
@@ -45,6 +51,12 @@ fn check(deployment: &Deployment, _: &Sources, findings: &mut Findings) {
             findings.push_for(server.shown_name(), finding);
         }
     }
+}
+
+/// Whether `try_files` makes a difference: of a file that is not there, the same comes without `$uri =404`.
+fn has_fallback(tries: &Directive) -> bool {
+    let is_plain = |at: usize| matches!(tries.arg(at), Some("$uri" | "$fastcgi_script_name"));
+    !(tries.args.len() == 2 && is_plain(0) && tries.arg(1) == Some("=404"))
 }
 
 /// Whether a block is an `if` that goes on in itself: nothing in it ends the request or sends it elsewhere.

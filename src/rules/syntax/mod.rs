@@ -72,7 +72,10 @@ pub const RULES: &[&Rule] = &[
 /// What was not read, as people name it: where files lie in a repository, a path from its top tells nothing.
 fn lost(view: View, problem: &IncludeProblem, sources: &Sources) -> String {
     let written = sources.text(problem.span);
-    match view == View::Files && !written.starts_with('/') && !glob::is_pattern(&written) {
+    match view == View::Files
+        && !written.trim_start_matches(['"', '\'']).starts_with('/')
+        && !glob::is_pattern(&written)
+    {
         true => format!("the included {written}"),
         false => format!("the included {}", problem.path.display()),
     }
