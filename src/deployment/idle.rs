@@ -4,12 +4,13 @@
 //! whose requests others take first. For the last one requests are made up that fit its text: only where all of them
 //! end elsewhere does it count as idle.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use ecow::{EcoString, eco_format};
 
 use super::candidates::candidates;
-use super::pages::settings;
+use super::pages::{Mentions, settings};
 use super::{HandOver, Nginx, Site};
 use crate::nginx::ast::Directive;
 use crate::nginx::branches;
@@ -26,22 +27,25 @@ const BEHIND: [&str; 5] = ["", "x", "/x", "x.php", "/index.php"];
 /// The numbers of the hand-overs that no request comes to.
 pub(super) fn idle(nginx: &Nginx) -> Vec<usize> {
     let unasked = branches::unasked_servers(&nginx.config);
-    let is_idle = |hand_over: &HandOver| {
-        let Some(site) = nginx.sites.get(hand_over.server) else { return false };
-        let server = nginx.servers[hand_over.server].level;
-        unasked.contains(&server) || is_passed_by(nginx, hand_over, site, server)
-    };
-    let numbered = nginx.hand_overs.iter().enumerate();
-    numbered.filter(|(_, hand_over)| is_idle(hand_over)).map(|(number, _)| number).collect()
+    let mut found = Vec::new();
+    for site in &nginx.sites {
+        let server = nginx.servers[site.number].level;
+        let is_unasked = unasked.contains(&server);
+        let mentions = LazyCell::new(|| Mentions::of(&settings(&nginx.config, server)));
+        let is_unnamed = |name: &str| !nginx.is_open(server) && !mentions.may_name(name);
+        let is_idle = |number: &usize| is_unasked || is_passed_by(nginx, &nginx.hand_overs[*number], site, is_unnamed);
+        found.extend(nginx.numbers_of(site.number).filter(is_idle));
+    }
+    found
 }
 
-/// Whether no request comes to the location of a hand-over.
-fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, server: LevelId) -> bool {
+/// Whether no request comes to the location of a hand-over; `is_unnamed` says so of a named one.
+fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, is_unnamed: impl Fn(&str) -> bool) -> bool {
     let config = &nginx.config;
     let Some((place, opener)) = location(config, hand_over.level) else { return false };
     let Some((modifier, text)) = parts(opener) else { return false };
     if modifier.is_empty() && text.starts_with('@') {
-        return !nginx.is_open(server) && !is_named(config, server, text);
+        return is_unnamed(text);
     }
     // PHP and other programs send requests there that are not in view.
     if modifier == "=" || config.effective(place, "internal").is_some() {
@@ -64,15 +68,6 @@ fn location(config: &Config, level: LevelId) -> Option<(LevelId, &Directive)> {
     let is_location = |id: &LevelId| config.level(*id).context == Context::Location;
     let place = config.outwards(level).find(is_location)?;
     Some((place, config.level(place).opener.as_deref().filter(|opener| opener.name() == "location")?))
-}
-
-/// Whether a line of a server names a location, or may: code of a module is not in view.
-fn is_named(config: &Config, server: LevelId, name: &str) -> bool {
-    settings(config, server).into_iter().any(|setting| {
-        let is_program = ["_by_lua", "js_", "perl"].iter().any(|part| setting.name().contains(part));
-        let by_variable = |text: &str| text.starts_with('@') && text.contains('$');
-        is_program || setting.args.iter().any(|word| word.text.contains(name) || by_variable(&word.text))
-    })
 }
 
 /// A location and those that it stands in, the innermost first.

@@ -1,6 +1,6 @@
 //! The pages of `error_page`: which of them the tree does not have, and which locations serve nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use ecow::EcoString;
@@ -34,14 +34,47 @@ impl Pages {
                 pages.missing.insert(uri.into());
             }
         }
-        for named in site.locations.all().filter(|location| matches!(location.takes, Takes::Named)) {
-            let names = |setting: &&Directive| setting.args.iter().any(|word| word.text.contains(named.text.as_str()));
-            let mut naming = settings.iter().copied().filter(names).peekable();
-            if naming.peek().is_some() && naming.all(|setting| setting.name() == "error_page") {
-                pages.only.insert(named.level);
-            }
+        let mut locations = site.locations.all().filter(|it| matches!(it.takes, Takes::Named)).peekable();
+        if locations.peek().is_some() {
+            let mentions = Mentions::of(&settings);
+            pages.only = locations.filter(|it| mentions.only_pages(&it.text)).map(|it| it.level).collect();
         }
         pages
+    }
+}
+
+/// The named locations that lines speak of.
+#[derive(Debug, Default)]
+pub(super) struct Mentions<'a> {
+    /// Their names, each with whether no line but `error_page` has it.
+    names: HashMap<&'a str, bool>,
+    /// Whether a name may be made up: by a variable, or by the code of a module.
+    any: bool,
+}
+
+impl<'a> Mentions<'a> {
+    pub(super) fn of(settings: &[&'a Directive]) -> Self {
+        let mut mentions = Mentions::default();
+        for setting in settings {
+            let (name, is_page) = (setting.name(), setting.name() == "error_page");
+            mentions.any |= ["_by_lua", "js_", "perl"].iter().any(|part| name.contains(part));
+            mentions.any |= is_page && setting.args.last().is_some_and(|target| target.text.starts_with('$'));
+            for word in setting.args.iter().filter(|word| word.text.starts_with('@')) {
+                mentions.any |= word.text.contains('$');
+                *mentions.names.entry(&word.text).or_insert(true) &= is_page;
+            }
+        }
+        mentions
+    }
+
+    /// Whether a line names a location, or may.
+    pub(super) fn may_name(&self, name: &str) -> bool {
+        self.any || self.names.contains_key(name)
+    }
+
+    /// Whether lines name a location, and none but `error_page`.
+    fn only_pages(&self, name: &str) -> bool {
+        !self.any && self.names.get(name) == Some(&true)
     }
 }
 

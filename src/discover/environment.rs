@@ -35,6 +35,9 @@ pub fn hangs_on_environment(finding: &Finding, sources: &Sources) -> bool {
     let is_local = matches!(finding.category, Category::Syntax | Category::Connection | Category::Script);
     finding.labels().iter().any(|label| {
         let source = sources.get(label.span.file);
+        if !source.path.ends_with(ENDING) {
+            return false;
+        }
         let (written, environment) = (sources.text(label.span), source.environment.as_deref());
         let hangs = match finding.rule {
             // Whatever stands behind a name that is wrong.
@@ -48,7 +51,7 @@ pub fn hangs_on_environment(finding: &Finding, sources: &Sources) -> bool {
             _ => is_open(&String::from_utf8_lossy(source.line(source.position(label.span.start).line)), environment),
         };
         let is_open_somewhere = || is_open(&String::from_utf8_lossy(source.bytes()), environment);
-        source.path.ends_with(ENDING) && (hangs || !is_local && is_open_somewhere())
+        hangs || !is_local && is_open_somewhere()
     })
 }
 
