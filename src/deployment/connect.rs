@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::back_ends::BackEnd;
+use super::listeners::addresses;
 use super::nearest::{Candidates, Nearest};
 use super::places::Places;
-use super::pools::addresses;
 use super::{Gap, HandOver, Machine, Master, Pool, PoolId, Target, View};
 use crate::host::Host;
 use crate::host::facts::{Facts, Protocol as Speaks};

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Failure, host_of, label_hand_over};
-use crate::deployment::pools::AllowedClients;
+use crate::deployment::listeners::AllowedClients;
 use crate::deployment::{Deployment, Dial, Machine, PoolId, Protocol, Reach};
 use crate::finding::{Finding, Severity};
 use crate::rules::{Findings, Rule, rule};

@@ -4,7 +4,7 @@ use super::{lookalike, no_semicolon, refusals, refused};
 use std::collections::BTreeSet;
 
 use crate::deployment::Deployment;
-use crate::deployment::pools::addresses;
+use crate::deployment::listeners::addresses;
 use crate::nginx::examine::{Flaw, Taken};
 use crate::rules::{Findings, Rule, rule};
 use crate::source::{Sources, Span};
