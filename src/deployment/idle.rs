@@ -4,7 +4,8 @@
 //! whose requests others take first. For the last one requests are made up that fit its text: only where all of them
 //! end elsewhere does it count as idle.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ecow::{EcoString, eco_format};
@@ -27,20 +28,27 @@ const BEHIND: [&str; 5] = ["", "x", "/x", "x.php", "/index.php"];
 /// The numbers of the hand-overs that no request comes to.
 pub(super) fn idle(nginx: &Nginx) -> Vec<usize> {
     let unasked = branches::unasked_servers(&nginx.config);
-    let mut found = Vec::new();
+    let (mut found, known) = (Vec::new(), Known::default());
     for site in &nginx.sites {
         let server = nginx.servers[site.number].level;
         let is_unasked = unasked.contains(&server);
         let mentions = LazyCell::new(|| Mentions::of(&settings(&nginx.config, server)));
         let is_unnamed = |name: &str| !nginx.is_open(server) && !mentions.may_name(name);
-        let is_idle = |number: &usize| is_unasked || is_passed_by(nginx, &nginx.hand_overs[*number], site, is_unnamed);
+        let is_idle =
+            |number: &usize| is_unasked || is_passed_by(nginx, site, &nginx.hand_overs[*number], is_unnamed, &known);
         found.extend(nginx.numbers_of(site.number).filter(is_idle));
     }
     found
 }
 
 /// Whether no request comes to the location of a hand-over; `is_unnamed` says so of a named one.
-fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, is_unnamed: impl Fn(&str) -> bool) -> bool {
+fn is_passed_by<'a>(
+    nginx: &'a Nginx,
+    site: &Site,
+    hand_over: &HandOver,
+    is_unnamed: impl Fn(&str) -> bool,
+    known: &Known<'a>,
+) -> bool {
     let config = &nginx.config;
     let Some((place, opener)) = location(config, hand_over.level) else { return false };
     let Some((modifier, text)) = parts(opener) else { return false };
@@ -52,7 +60,7 @@ fn is_passed_by(nginx: &Nginx, hand_over: &HandOver, site: &Site, is_unnamed: im
         return false;
     }
     let around = Around::of(nginx, place);
-    let tried = candidates(nginx, hand_over, site).chain(around.samples());
+    let tried = candidates(nginx, hand_over, site).chain(around.samples(known));
     let mut is_met = false;
     for uri in tried.filter(|uri| around.fits(uri)).take(MAX_TRIED) {
         match site.locations.find(&uri) {
@@ -69,6 +77,9 @@ fn location(config: &Config, level: LevelId) -> Option<(LevelId, &Directive)> {
     let place = config.outwards(level).find(is_location)?;
     Some((place, config.level(place).opener.as_deref().filter(|opener| opener.name() == "location")?))
 }
+
+/// Texts that expressions match: thousands of servers have the same few.
+type Known<'a> = RefCell<HashMap<&'a str, Vec<String>>>;
 
 /// A location and those that it stands in, the innermost first.
 struct Around<'a> {
@@ -97,13 +108,15 @@ impl<'a> Around<'a> {
     }
 
     /// Addresses that are made of their texts.
-    fn samples(&self) -> impl Iterator<Item = EcoString> {
+    fn samples(&self, known: &Known<'a>) -> impl Iterator<Item = EcoString> {
         let prefixes = self.texts.iter().map(|(_, text, pattern)| if pattern.is_some() { "/" } else { *text });
         let prefix = prefixes.max_by_key(|text| text.len()).unwrap_or("/");
-        let texts = self.texts.iter().flat_map(|(_, text, pattern)| {
-            let samples = pattern.iter().flat_map(|_| branches::samples(text, None));
-            let plain = pattern.is_none().then(|| (*text).to_owned());
-            samples.chain(plain)
+        let texts = self.texts.iter().flat_map(|(_, text, pattern)| match pattern {
+            Some(_) => {
+                let mut known = known.borrow_mut();
+                known.entry(text).or_insert_with(|| branches::samples(text, None).collect()).clone()
+            }
+            None => vec![(*text).to_owned()],
         });
         texts.flat_map(move |text| {
             let starts = [text.clone(), format!("{}/{text}", prefix.trim_end_matches('/')), format!("{prefix}x{text}")];
