@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::deployment::{Deployment, Machine, Nginx, Plan, Predicted, View, build};
-use crate::discover::environment::{explain, hangs_on_environment};
+use crate::discover::environment::{OpenFiles, explain, hangs_on_environment};
 use crate::discover::{self, Given, Plans};
 use crate::finding::{Finding, Severity, Unchecked, sort_and_merge};
 use crate::host::disk::{self, Disk};
@@ -301,7 +301,8 @@ fn run_rules(machines: Vec<Machine>, terms: &Terms<'_>, checked: &mut Checked) {
     let mut found = rules::run(&deployment, &checked.sources, terms.selected);
     // What a package or an image brings is nobody's to mend here.
     found.findings.retain(|finding| !is_brought(&checked.sources.get(finding.primary().span.file).path));
-    found.findings.retain(|finding| !hangs_on_environment(finding, &checked.sources));
+    let mut open = OpenFiles::default();
+    found.findings.retain(|finding| !hangs_on_environment(finding, &checked.sources, &mut open));
     found.findings.iter_mut().for_each(|finding| explain(finding, &mut checked.sources));
     checked.findings.extend(found.findings);
     checked.unchecked.extend(found.unchecked);

@@ -3,12 +3,14 @@
 //! They are configuration already, but for words in capitals, which no variable of nginx has. What is written besides
 //! those is checked; what the words stand for nobody knows.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::recognise::{Recognised, is_evidently_nginx, recognise};
 use super::template::has_marks;
 use crate::finding::{Category, Finding};
-use crate::source::{Sources, Span};
+use crate::source::{FileId, Sources, Span};
 use crate::values::environment::{Environment, Said, Variable, names};
 
 /// The ending of such templates.
@@ -31,7 +33,7 @@ pub(super) fn is_filled_in(bytes: &[u8]) -> bool {
 
 /// Whether a finding hangs on what the environment fills in. Of limits and timeouts it always may: a value that is not
 /// known leaves a default behind.
-pub fn hangs_on_environment(finding: &Finding, sources: &Sources) -> bool {
+pub fn hangs_on_environment(finding: &Finding, sources: &Sources, open: &mut OpenFiles) -> bool {
     let is_local = matches!(finding.category, Category::Syntax | Category::Connection | Category::Script);
     finding.labels().iter().any(|label| {
         let source = sources.get(label.span.file);
@@ -48,11 +50,34 @@ pub fn hangs_on_environment(finding: &Finding, sources: &Sources) -> bool {
                 let is_last = last.ends_with(|char: char| char == '}' || char.is_ascii_uppercase());
                 placeholder(last) == Some(0) && is_last && is_open(last, environment)
             }
-            _ => is_open(&String::from_utf8_lossy(source.line(source.position(label.span.start).line)), environment),
+            _ => is_open(&beside(source.bytes(), label.span.start as usize), environment),
         };
-        let is_open_somewhere = || is_open(&String::from_utf8_lossy(source.bytes()), environment);
-        hangs || !is_local && is_open_somewhere()
+        hangs || !is_local && open.is_open(label.span.file, sources)
     })
+}
+
+/// The files that something is filled into of which it is not known what: each is looked through once.
+#[derive(Debug, Default)]
+pub struct OpenFiles(HashMap<FileId, bool>);
+
+impl OpenFiles {
+    fn is_open(&mut self, file: FileId, sources: &Sources) -> bool {
+        let source = sources.get(file);
+        let look = || is_open(&String::from_utf8_lossy(source.bytes()), source.environment.as_deref());
+        *self.0.entry(file).or_insert_with(look)
+    }
+}
+
+/// So much of a long line counts as beside a place in it.
+const MAX_BESIDE: usize = 1000;
+
+/// The line where a place begins, or what is near of a long one.
+fn beside(bytes: &[u8], start: usize) -> Cow<'_, str> {
+    let (before, after) = bytes.split_at(start);
+    let is_inside = |byte: &&u8| **byte != b'\n';
+    let before = before.iter().rev().take(MAX_BESIDE).take_while(is_inside).count();
+    let after = after.iter().take(MAX_BESIDE).take_while(is_inside).count();
+    String::from_utf8_lossy(&bytes[start - before..start + after])
 }
 
 /// Whether something is filled into a text of which it is not known what.

@@ -110,6 +110,15 @@ pub(super) enum Networks {
 /// Of a file with more services nothing is read: each is compared with each other one.
 pub(super) const MAX_SERVICES: usize = 300;
 
+/// Of a file whose services set more variables than this nothing is read, and no more are read of one `env_file`:
+/// thousands of services may take all that another one has.
+pub(super) const MAX_VARIABLES: usize = 10_000;
+
+/// Whether services set more variables than are read.
+pub(super) fn has_too_many_variables(services: &[Service]) -> bool {
+    services.iter().map(|service| service.environment.len()).sum::<usize>() > MAX_VARIABLES
+}
+
 /// Reads a compose file; it has no services where the text is none.
 pub(super) fn read(text: &Text, env: &Env) -> File {
     let Some(file) = Value::read(&text.1) else { return File::default() };
@@ -123,8 +132,12 @@ pub(super) fn read(text: &Text, env: &Env) -> File {
     let file_of = |entry: &'_ Entry| entry.value.text("file").map(|file| env.fill(file));
     let files = entries("configs").iter().filter_map(|entry| Some((entry.key.as_str(), file_of(entry)?)));
     let files = files.filter(|(_, file)| !file.contains('$')).collect();
+    let services: Vec<Service> = entries("services").iter().map(|entry| service(entry, &files, text, env)).collect();
+    if has_too_many_variables(&services) {
+        return File { is_cut: true, ..File::default() };
+    }
     File {
-        services: entries("services").iter().map(|entry| service(entry, &files, text, env)).collect(),
+        services,
         external: entries("networks").iter().filter(is_external).map(|entry| entry.key.clone()).collect(),
         includes: includes(&file, env),
         is_cut: false,
@@ -308,6 +321,17 @@ mod tests {
             (file.services.len(), file.is_cut)
         };
         assert_eq!([read(MAX_SERVICES), read(MAX_SERVICES + 1)], [(MAX_SERVICES, false), (0, true)]);
+    }
+
+    #[test]
+    fn variables_are_bounded() {
+        let read = |count: usize| {
+            let variables: String = (0..count).map(|n| format!("      V{n}: x\n")).collect();
+            let text = format!("services:\n  a:\n    environment:\n{variables}");
+            let file = super::read(&("compose.yaml".into(), text.into()), &Env::default());
+            (file.services.len(), file.is_cut)
+        };
+        assert_eq!([read(MAX_VARIABLES), read(MAX_VARIABLES + 1)], [(1, false), (0, true)]);
     }
 
     #[test]

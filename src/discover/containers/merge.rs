@@ -4,7 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Compose;
-use super::compose::{Networks, Service};
+use super::compose::{MAX_SERVICES, Networks, Service, has_too_many_variables};
 
 /// Services extend each other no further than this.
 const MAX_EXTENDED: usize = 20;
@@ -74,7 +74,7 @@ impl Compose {
                 }
             }
         }
-        file.is_cut |= file.services.len() > super::compose::MAX_SERVICES;
+        file.is_cut |= file.services.len() > MAX_SERVICES || has_too_many_variables(&file.services);
         if file.is_cut {
             file.services.clear();
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::compose::Service;
+use super::compose::{MAX_VARIABLES, Service};
 use super::dockerfile::Recipe;
 use super::env::{self, Env};
 use super::yaml::{Entry, Value};
@@ -66,8 +66,10 @@ impl Service {
     /// texts of [`Service::env_files`]; one that is not there may set anything.
     pub(super) fn environment_over(&self, image: Environment, files: &[Option<Text>], env: &Env) -> Environment {
         let mut environment = image;
-        environment.is_whole = files.iter().all(Option::is_some);
-        for file in files.iter().flatten() {
+        let is_read = |file: &&Text| env::lines(&file.1).nth(MAX_VARIABLES).is_none();
+        let read: Vec<&Text> = files.iter().flatten().filter(is_read).collect();
+        environment.is_whole = read.len() == files.len();
+        for file in read {
             for (line, name, value) in env::lines(&file.1) {
                 let value = Some(env.fill(value)).filter(|value| !value.contains('$'));
                 environment.set(name.to_owned(), Variable { value, file: file.clone(), line });
