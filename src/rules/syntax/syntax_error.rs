@@ -18,7 +18,7 @@ fn check(deployment: &Deployment, sources: &Sources, findings: &mut Findings) {
         for nginx in &machine.nginx {
             for (_, tree) in nginx.files.trees() {
                 let problems = untold(tree, &nginx.refusals, sources);
-                findings.findings.extend(few(problems, |problem| of_nginx(problem, sources)));
+                findings.findings.extend(of_file(problems, sources));
             }
         }
         for master in &machine.masters {
@@ -53,6 +53,30 @@ fn untold<'t>(tree: &'t Tree, refusals: &[Refusal], sources: &Sources) -> Vec<&'
         }
     }
     left
+}
+
+/// The findings of a file's problems. Where an editor or a web page has replaced the `;`, it has done so on many
+/// lines: that is one mistake.
+fn of_file(mut problems: Vec<&Problem>, sources: &Sources) -> Vec<Finding> {
+    let mut replaced = 0;
+    problems.retain(|problem| {
+        replaced += usize::from(is_replaced(problem, sources));
+        replaced <= 1 || !is_replaced(problem, sources)
+    });
+    few(problems, |problem| {
+        let finding = of_nginx(problem, sources);
+        match replaced.saturating_sub(1) {
+            more if more > 0 && is_replaced(problem, sources) => {
+                finding.note(format!("the same sign stands for `;` at {more} more places of this file"))
+            }
+            _ => finding,
+        }
+    })
+}
+
+/// Whether a sign that only looks like it stands in place of a `;`.
+fn is_replaced(problem: &Problem, sources: &Sources) -> bool {
+    problem.kind == ProblemKind::LostSemicolon && sources.text(problem.span).ends_with(['\u{ff1b}', '\u{37e}'])
 }
 
 /// The findings of the first problems, the last one with a note of how many more there are.
@@ -94,7 +118,7 @@ fn of_nginx(problem: &Problem, sources: &Sources) -> Finding {
         ProblemKind::LostSemicolon => (
             format!("no `;` behind `{}`", line(problem.span, sources)),
             "the next directive begins before its `;`",
-            match sources.text(problem.span).ends_with(['\u{ff1b}', '\u{37e}']) {
+            match is_replaced(problem, sources) {
                 true => "write `;` instead of the sign that only looks like it",
                 false => "write a `;` at the end of this line",
             },
