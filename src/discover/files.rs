@@ -87,6 +87,48 @@ impl NamedFile {
     fn holds_nothing(&self) -> bool {
         recognise::is_blank(&self.text) && recognise::recognise(&self.inside, &self.text) == Recognised::Nothing
     }
+
+    /// Puts the file into the plan as what it is. Whether it is what a program printed.
+    fn take_in(&self, plan: &mut Plan, plans: &mut Plans) -> Result<bool, DiscoverError> {
+        let NamedFile { named, inside, text } = self;
+        let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
+        if let Some(capture) = Capture::of(text).map_err(refused)? {
+            plans.notes.push(format!("{}: {}", named.display(), capture.says()));
+            plan.dumps.extend(capture.dump);
+            plan.facts.extend(capture.facts);
+            plan.selection.fpm_tests.extend(capture.fpm_test.then(|| inside.clone()));
+            return Ok(true);
+        }
+        if let Some(why) = not_text(text) {
+            return Err(refused(why.to_owned()));
+        }
+        let recognised = recognise::recognise(inside, text);
+        plans.notes.push(format!("{}: {recognised}", named.display()));
+        let selection = &mut plan.selection;
+        match recognised {
+            Recognised::Nginx(Context::Main) => selection.nginx_mains.push(inside.clone()),
+            Recognised::Nginx(_) => selection.fragments.push(fragment(&plan.root, inside)),
+            Recognised::FpmMain => selection.fpm_mains.push(inside.clone()),
+            Recognised::FpmPool => selection.fpm_pools.push(inside.clone()),
+            Recognised::PhpIni => selection.php_inis.push(inside.clone()),
+            Recognised::Nothing if selection.context.is_some() => {
+                selection.fragments.push(Fragment::at(inside.clone()));
+            }
+            Recognised::Template if environment::is_template_of_nginx(inside, text) => {
+                if environment::is_filled_in(text) {
+                    let needs = format!("what the environment fills into {}", named.display());
+                    let option = "the rendered file".into();
+                    plans.passed_over.push(Unchecked { rule: "placeholder-left", needs, option });
+                }
+                selection.fragments.push(Fragment::at(inside.clone()));
+            }
+            Recognised::Template => return Err(DiscoverError::Template { path: named.clone() }),
+            Recognised::Nothing => {
+                return Err(DiscoverError::NotRecognised { path: named.clone(), instead: instead(named, text) });
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl Files {
@@ -99,6 +141,41 @@ impl Files {
     /// directory that holds them all, so that absolute paths in them reach this machine's own files only where one of
     /// them is such a file.
     pub fn plan(self, base: &Path, selection: &Selection, plans: &mut Plans) -> Result<(), DiscoverError> {
+        let is_forced = selection.context.is_some();
+        let (mut plan, files) = self.placed(base, selection)?;
+        // Beside others, an empty file is one that nothing is in.
+        let (blank, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.holds_nothing());
+        plans.notes.extend(blank.iter().map(|file| format!("{}: nothing is in it", file.named.display())));
+        if let (Some(first), true) = (blank.first(), rest.is_empty() && !is_forced) {
+            let why = "this file holds nothing, or comments only".into();
+            return Err(DiscoverError::NotAFile { path: first.named.clone(), why });
+        }
+        let files: Vec<NamedFile> = if is_forced { blank.into_iter().chain(rest).collect() } else { rest };
+        let mut only_captures = true;
+        for file in &files {
+            only_captures &= file.take_in(&mut plan, plans)?;
+        }
+        if let ([only], true) = (&files[..], plan.selection.php_inis.len() > selection.php_inis.len()) {
+            let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
+            return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
+        }
+        take_in_pools(&mut plan);
+        let mut hosts: Vec<_> = plans.plans.iter_mut().filter(|plan| !plan.unless_loaded).collect();
+        match hosts.as_mut_slice() {
+            // What was captured on a host belongs to its tree.
+            [host] if only_captures => {
+                host.dumps.extend(plan.dumps);
+                host.facts.extend(plan.facts);
+                host.added.extend(plan.added);
+                host.selection.fpm_tests.extend(plan.selection.fpm_tests);
+            }
+            _ => plans.plans.push(plan),
+        }
+        Ok(())
+    }
+
+    /// A plan of the place where all files are, and the files in it with their texts.
+    fn placed(self, base: &Path, selection: &Selection) -> Result<(Plan, Vec<NamedFile>), DiscoverError> {
         let here = base.canonicalize().map_err(|source| unreadable(base, source))?;
         let mut absolute = Vec::new();
         for file in self.named {
@@ -119,91 +196,34 @@ impl Files {
         for (named, path) in absolute {
             let inside = as_named(&root, &named, &path);
             let text = read_file(&named, &path)?;
-            let name = named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&text));
-            if !parts.is_empty() && parts.iter().all(|part| part.is_filled_in) {
-                return Err(DiscoverError::Template { path: named });
-            }
-            if parts.is_empty() {
-                files.push(NamedFile { text, named, inside });
-                continue;
-            }
-            for part in parts.into_iter().filter(|part| !part.is_filled_in) {
-                let added = part.added(&inside, shown(&inside));
-                files.push(NamedFile { text: added.text.clone(), named: named.clone(), inside: added.path.clone() });
-                plan.added.push(added);
-            }
+            files.extend(parts(NamedFile { named, inside, text }, &mut plan)?);
         }
         for Stream { named, shown, text } in self.streams {
             let inside = Path::new("/").join(&shown);
             plan.added.push(Added { path: inside.clone(), shown, text: text.clone() });
             files.push(NamedFile { named, inside, text });
         }
-        let mut only_captures = true;
-        // Beside others, an empty file is one that nothing is in.
-        let (blank, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.holds_nothing());
-        plans.notes.extend(blank.iter().map(|file| format!("{}: nothing is in it", file.named.display())));
-        if let (Some(first), true) = (blank.first(), rest.is_empty() && selection.context.is_none()) {
-            let why = "this file holds nothing, or comments only".into();
-            return Err(DiscoverError::NotAFile { path: first.named.clone(), why });
-        }
-        let files = if selection.context.is_some() { blank.into_iter().chain(rest).collect() } else { rest };
-        for file in &files {
-            let NamedFile { named, inside, text } = file;
-            let not_recognised = || DiscoverError::NotRecognised { path: named.clone(), instead: instead(named, text) };
-            let refused = |why| DiscoverError::NotAFile { path: named.clone(), why };
-            if let Some(capture) = Capture::of(text).map_err(refused)? {
-                plans.notes.push(format!("{}: {}", named.display(), capture.says()));
-                plan.dumps.extend(capture.dump);
-                plan.facts.extend(capture.facts);
-                plan.selection.fpm_tests.extend(capture.fpm_test.then(|| inside.clone()));
-                continue;
-            }
-            if let Some(why) = not_text(text) {
-                return Err(refused(why.to_owned()));
-            }
-            only_captures = false;
-            let recognised = recognise::recognise(inside, text);
-            plans.notes.push(format!("{}: {recognised}", named.display()));
-            match recognised {
-                Recognised::Nginx(Context::Main) => plan.selection.nginx_mains.push(inside.clone()),
-                Recognised::Nginx(_) => plan.selection.fragments.push(fragment(&root, inside)),
-                Recognised::FpmMain => plan.selection.fpm_mains.push(inside.clone()),
-                Recognised::FpmPool => plan.selection.fpm_pools.push(inside.clone()),
-                Recognised::PhpIni => plan.selection.php_inis.push(inside.clone()),
-                Recognised::Nothing if selection.context.is_some() => {
-                    plan.selection.fragments.push(Fragment::at(inside.clone()));
-                }
-                Recognised::Template if environment::is_template_of_nginx(inside, text) => {
-                    if environment::is_filled_in(text) {
-                        let needs = format!("what the environment fills into {}", named.display());
-                        let option = "the rendered file".into();
-                        plans.passed_over.push(Unchecked { rule: "placeholder-left", needs, option });
-                    }
-                    plan.selection.fragments.push(Fragment::at(inside.clone()));
-                }
-                Recognised::Template => return Err(DiscoverError::Template { path: named.clone() }),
-                Recognised::Nothing => return Err(not_recognised()),
-            }
-        }
-        if let ([only], true) = (&files[..], plan.selection.php_inis.len() > selection.php_inis.len()) {
-            let why = "php.ini is checked with PHP-FPM's pools; name their files beside it".into();
-            return Err(DiscoverError::NotAFile { path: only.named.clone(), why });
-        }
-        take_in_pools(&mut plan);
-        let mut hosts: Vec<_> = plans.plans.iter_mut().filter(|plan| !plan.unless_loaded).collect();
-        match hosts.as_mut_slice() {
-            // What was captured on a host belongs to its tree.
-            [host] if only_captures => {
-                host.dumps.extend(plan.dumps);
-                host.facts.extend(plan.facts);
-                host.added.extend(plan.added);
-                host.selection.fpm_tests.extend(plan.selection.fpm_tests);
-            }
-            _ => plans.plans.push(plan),
-        }
-        Ok(())
+        Ok((plan, files))
     }
+}
+
+/// A file, or the texts of configuration inside of it, which are added to the plan.
+fn parts(file: NamedFile, plan: &mut Plan) -> Result<Vec<NamedFile>, DiscoverError> {
+    let name = file.named.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let parts = embedded::inside_of(&name, &String::from_utf8_lossy(&file.text));
+    if parts.is_empty() {
+        return Ok(vec![file]);
+    }
+    if parts.iter().all(|part| part.is_filled_in) {
+        return Err(DiscoverError::Template { path: file.named });
+    }
+    let mut files = Vec::new();
+    for part in parts.into_iter().filter(|part| !part.is_filled_in) {
+        let added = part.added(&file.inside, shown(&file.inside));
+        files.push(NamedFile { text: added.text.clone(), named: file.named.clone(), inside: added.path.clone() });
+        plan.added.push(added);
+    }
+    Ok(files)
 }
 
 /// What may be done about a file that is not recognised.

@@ -61,106 +61,150 @@ impl Recipe {
 
     /// Reads a Dockerfile, up to the stage that is built. `args` are the values that the build gives its arguments.
     pub fn read(text: &str, target: Option<&str>, args: &BTreeMap<String, Option<String>>) -> Self {
-        let mut stages: Vec<Stage> = Vec::new();
-        let mut by_name: HashMap<String, usize> = HashMap::new();
-        let mut directory = Some("/".to_owned());
-        // The arguments before the first stage, and the variables of the one that is read.
-        let (mut global, mut env) = (Env::default(), Env::default());
-        let mut variables = 0;
-        let written: Vec<&str> = text.lines().collect();
+        let mut reader = Reader {
+            args,
+            written: text.lines().collect(),
+            stages: Vec::new(),
+            by_name: HashMap::new(),
+            directory: Some("/".to_owned()),
+            global: Env::default(),
+            env: Env::default(),
+            variables: 0,
+        };
         for (number, line) in lines(text) {
             let Some((word, rest)) = line.split_once(char::is_whitespace) else { continue };
-            let rest = rest.trim();
-            let current = stages.last_mut().map(|stage| &mut stage.own);
-            match (word.to_ascii_uppercase().as_str(), current) {
-                ("FROM", _) => {
-                    let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
-                    let base = &*global.fill(words.next().unwrap_or_default());
-                    if let Some(last) = stages.last_mut() {
-                        last.env = std::mem::take(&mut env);
-                    }
-                    let name = words.nth(1).unwrap_or_default().to_ascii_lowercase();
-                    let earlier = by_name.get(&base.to_ascii_lowercase()).copied();
-                    by_name.entry(name).or_insert(stages.len());
-                    let own = Recipe { base: base.to_owned(), ..Recipe::default() };
-                    stages.push(Stage { earlier, env: Env::default(), own });
-                    directory = Some("/".to_owned());
-                    env = earlier.map(|earlier| stages[earlier].env.clone()).unwrap_or_default();
-                    variables += env.len();
-                    if variables > MAX_VARIABLES {
-                        return Recipe::unknown();
-                    }
-                }
-                ("ARG", current) => {
-                    for (name, default) in assigned(rest) {
-                        let given = args.get(&name).cloned();
-                        let value = given.unwrap_or_else(|| known(env.fill(&default?)));
-                        let value = value.or_else(|| known(global.fill(&format!("${name}"))));
-                        // An argument does not hide what ENV says.
-                        match &current {
-                            None => global.set(&name, value),
-                            Some(stage) if stage.environment.iter().any(|(_, known, _)| *known == name) => {}
-                            Some(_) => env.set(&name, value),
-                        }
-                    }
-                }
-                ("ENV", Some(recipe)) => {
-                    let all = assigned(rest).into_iter();
-                    // Values of one line know nothing of each other.
-                    let filled = |(name, value): (String, Option<String>)| {
-                        (name, value.and_then(|value| known(env.fill(&value))))
-                    };
-                    for (name, value) in all.map(filled).collect::<Vec<_>>() {
-                        env.set(&name, value.clone());
-                        recipe.environment.push((line_of(&written, number, &name), name, value));
-                    }
-                }
-                ("WORKDIR", _) => directory = below(directory.as_deref(), &env.fill(rest)),
-                ("COPY" | "ADD", Some(recipe)) => {
-                    recipe.has_own_accounts |= ["/etc/passwd", "/etc/group"].iter().any(|file| rest.contains(file));
-                    match copy(&env.fill(rest), directory.as_deref()) {
-                        Some(copy) => recipe.copies.push(copy),
-                        None => {
-                            recipe.has_foreign_files = true;
-                            recipe.writes_nginx |= rest.split_whitespace().last().is_some_and(is_place_of_nginx);
-                            recipe.is_changed |= is_place_of_fpm(rest.split_whitespace().last().unwrap_or_default());
-                        }
-                    }
-                    recipe.is_changed |= rest.contains(ENTRYPOINT);
-                }
-                ("USER", Some(recipe)) => recipe.has_own_accounts |= !is_root(rest),
-                ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => {
-                    recipe.starts_other |= match &*word.to_ascii_uppercase() {
-                        "ENTRYPOINT" => !rest.is_empty(),
-                        "CMD" => !matches!(program(rest), "nginx" | "nginx-debug"),
-                        // Scripts in that folder are read before nginx starts.
-                        _ => rest.contains("docker-entrypoint.d"),
-                    };
-                    let rest = &*without_own_entrypoint(rest);
-                    let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
-                    recipe.is_changed |= scripts::changes_files(rest);
-                    recipe.writes_nginx |= scripts::writes_nginx(rest);
-                    recipe.rewrites_nginx |= scripts::rewrites_nginx(rest);
-                    recipe.links.extend(scripts::links(rest).map(|(to, at)| (to.to_owned(), at.to_owned())));
-                    recipe.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
-                    recipe.scripts.extend(scripts::named(rest).map(str::to_owned));
-                    if !word.eq_ignore_ascii_case("RUN") {
-                        recipe
-                            .scripts
-                            .extend(rest.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
-                    }
-                    recipe.has_own_accounts |= has(&["user", "group", "passwd", ".sh"]);
-                    recipe.runs_more |= has(&["php", "supervis"]);
-                    recipe.has_foreign_files |= has(&["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"]);
-                }
-                _ => {}
+            reader.instruction(number, &word.to_ascii_uppercase(), rest.trim());
+            if reader.variables > MAX_VARIABLES {
+                return Recipe::unknown();
             }
         }
+        let Reader { stages, by_name, .. } = reader;
         let Some(target) = target else { return whole(stages, None) };
         let by_number = || target.parse().ok().filter(|number| *number < stages.len());
         match by_name.get(&target.to_ascii_lowercase()).copied().or_else(by_number) {
             Some(stage) => whole(stages, Some(stage)),
             None => Recipe::unknown(),
+        }
+    }
+
+    /// `COPY` and `ADD`, whose target begins in a directory.
+    fn copy(&mut self, rest: &str, directory: Option<&str>, env: &Env) {
+        let target = rest.split_whitespace().last().unwrap_or_default();
+        self.has_own_accounts |= ["/etc/passwd", "/etc/group"].iter().any(|file| rest.contains(file));
+        match copy(&env.fill(rest), directory) {
+            Some(copy) => self.copies.push(copy),
+            None => {
+                self.has_foreign_files = true;
+                self.writes_nginx |= is_place_of_nginx(target);
+                self.is_changed |= is_place_of_fpm(target);
+            }
+        }
+        self.is_changed |= rest.contains(ENTRYPOINT);
+    }
+
+    /// What `RUN`, `CMD` and `ENTRYPOINT` call.
+    fn run(&mut self, word: &str, rest: &str, env: &Env) {
+        self.starts_other |= match word {
+            "ENTRYPOINT" => !rest.is_empty(),
+            "CMD" => !matches!(program(rest), "nginx" | "nginx-debug"),
+            // Scripts in that folder are read before nginx starts.
+            _ => rest.contains("docker-entrypoint.d"),
+        };
+        let rest = &*without_own_entrypoint(rest);
+        let has = |words: &[&str]| words.iter().any(|word| rest.contains(word));
+        self.is_changed |= scripts::changes_files(rest);
+        self.writes_nginx |= scripts::writes_nginx(rest);
+        self.rewrites_nginx |= scripts::rewrites_nginx(rest);
+        self.links.extend(scripts::links(rest).map(|(to, at)| (to.to_owned(), at.to_owned())));
+        self.packages.extend(packages::named(&env.fill(rest)).map(str::to_owned));
+        self.scripts.extend(scripts::named(rest).map(str::to_owned));
+        if word != "RUN" {
+            self.scripts.extend(rest.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
+        }
+        self.has_own_accounts |= has(&["user", "group", "passwd", ".sh"]);
+        self.runs_more |= has(&["php", "supervis"]);
+        self.has_foreign_files |= has(&["/var/www", "/srv", "/app", "git ", "create-project", "ln -s"]);
+    }
+}
+
+/// Reads a Dockerfile line by line.
+struct Reader<'a> {
+    /// The values that the build gives its arguments.
+    args: &'a BTreeMap<String, Option<String>>,
+    /// The lines as written.
+    written: Vec<&'a str>,
+    stages: Vec<Stage>,
+    /// The numbers of the stages.
+    by_name: HashMap<String, usize>,
+    /// Where relative paths begin, if that is known.
+    directory: Option<String>,
+    /// The arguments before the first stage.
+    global: Env,
+    /// The variables of the stage that is read.
+    env: Env,
+    /// How many variables the stages have, each counted again for each stage.
+    variables: usize,
+}
+
+impl Reader<'_> {
+    fn instruction(&mut self, number: usize, word: &str, rest: &str) {
+        let current = self.stages.last_mut().map(|stage| &mut stage.own);
+        match (word, current) {
+            ("FROM", _) => self.stage(rest),
+            ("ARG", _) => self.arguments(rest),
+            ("ENV", Some(_)) => self.environment(number, rest),
+            ("WORKDIR", _) => self.directory = below(self.directory.as_deref(), &self.env.fill(rest)),
+            ("COPY" | "ADD", Some(recipe)) => recipe.copy(rest, self.directory.as_deref(), &self.env),
+            ("USER", Some(recipe)) => recipe.has_own_accounts |= !is_root(rest),
+            ("RUN" | "CMD" | "ENTRYPOINT", Some(recipe)) => recipe.run(word, rest, &self.env),
+            _ => {}
+        }
+    }
+
+    /// `FROM`
+    fn stage(&mut self, rest: &str) {
+        let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
+        let base = self.global.fill(words.next().unwrap_or_default());
+        if let Some(last) = self.stages.last_mut() {
+            last.env = std::mem::take(&mut self.env);
+        }
+        let name = words.nth(1).unwrap_or_default().to_ascii_lowercase();
+        let earlier = self.by_name.get(&base.to_ascii_lowercase()).copied();
+        self.by_name.entry(name).or_insert(self.stages.len());
+        self.env = earlier.map(|earlier| self.stages[earlier].env.clone()).unwrap_or_default();
+        self.variables += self.env.len();
+        self.directory = Some("/".to_owned());
+        self.stages.push(Stage { earlier, env: Env::default(), own: Recipe { base, ..Recipe::default() } });
+    }
+
+    /// `ARG`
+    fn arguments(&mut self, rest: &str) {
+        let current = self.stages.last().map(|stage| &stage.own);
+        for (name, default) in assigned(rest) {
+            let value = match self.args.get(&name) {
+                Some(given) => given.clone(),
+                None => default.and_then(|default| known(self.env.fill(&default))),
+            };
+            let value = value.or_else(|| known(self.global.fill(&format!("${name}"))));
+            // An argument does not hide what ENV says.
+            match current {
+                None => self.global.set(&name, value),
+                Some(stage) if stage.environment.iter().any(|(_, known, _)| *known == name) => {}
+                Some(_) => self.env.set(&name, value),
+            }
+        }
+    }
+
+    /// `ENV`
+    fn environment(&mut self, number: usize, rest: &str) {
+        // Values of one line know nothing of each other.
+        let filled =
+            |(name, value): (String, Option<String>)| (name, value.and_then(|value| known(self.env.fill(&value))));
+        let all: Vec<_> = assigned(rest).into_iter().map(filled).collect();
+        let Some(stage) = self.stages.last_mut() else { return };
+        for (name, value) in all {
+            self.env.set(&name, value.clone());
+            stage.own.environment.push((line_of(&self.written, number, &name), name, value));
         }
     }
 }
