@@ -205,45 +205,39 @@ fn tell_what_is_passed_over(root: &Path, found: &Found, plans: &mut Plans) {
     let name = |path: &PathBuf| shown(&inside(root, path));
     plans.notes.extend(found.templates.iter().map(|path| format!("{}: a template, which is passed over", name(path))));
     plans.notes.extend(found.fixtures.iter().map(|path| format!("{}: test data, which is passed over", name(path))));
-    let filled_in = match &found.filled_in[..] {
-        [] => None,
-        [only] => Some((format!("what the environment fills into {}", name(only)), "the rendered file")),
-        [first, ..] => {
-            let what =
-                format!("what the environment fills into {} templates, such as {}", found.filled_in.len(), name(first));
-            Some((what, "the rendered files"))
-        }
-    };
-    let count = found.templates.len();
-    let templates = match &found.templates[..] {
-        [] => None,
-        [only] => Some((format!("what is made of the template {}", name(only)), "the rendered file")),
-        [first, ..] => {
-            Some((format!("what is made of {count} templates, such as {}", name(first)), "the rendered files"))
-        }
-    };
-    let count = found.closed.len();
-    let closed = match &found.closed[..] {
-        [] => None,
-        [only] => Some(format!("what is in {}", name(only))),
-        [first, ..] => Some(format!("what is in {count} closed files and folders, such as {}", name(first))),
-    };
-    let closed = closed.map(|what| (what, "an account that may read it"));
-    let count = found.beyond.len();
-    let beyond = match &found.beyond[..] {
-        [] => None,
-        [only] => Some(format!("all services or texts in {}", name(only))),
-        [first, ..] => Some(format!("all services or texts in {count} files, such as {}", name(first))),
-    };
-    let beyond = beyond.map(|what| (what, "files with fewer of them"));
+    let rendered = |files: &[PathBuf]| if files.len() == 1 { "the rendered file" } else { "the rendered files" };
+    // What is not checked; what one file and several are called; what would supply it.
     let all = [
-        ("include-unreadable", beyond),
-        ("placeholder-left", templates),
-        ("placeholder-left", filled_in),
-        ("include-unreadable", closed),
+        ("include-unreadable", &found.beyond, "all services or texts in", ["", "files"], "files with fewer of them"),
+        (
+            "placeholder-left",
+            &found.templates,
+            "what is made of",
+            ["the template ", "templates"],
+            rendered(&found.templates),
+        ),
+        (
+            "placeholder-left",
+            &found.filled_in,
+            "what the environment fills into",
+            ["", "templates"],
+            rendered(&found.filled_in),
+        ),
+        (
+            "include-unreadable",
+            &found.closed,
+            "what is in",
+            ["", "closed files and folders"],
+            "an account that may read it",
+        ),
     ];
-    for (rule, passed_over) in all {
-        plans.passed_over.extend(passed_over.map(|(needs, option)| Unchecked { rule, needs, option: option.into() }));
+    for (rule, files, what, [one, several], option) in all {
+        let needs = match &files[..] {
+            [] => continue,
+            [only] => format!("{what} {one}{}", name(only)),
+            [first, ..] => format!("{what} {} {several}, such as {}", files.len(), name(first)),
+        };
+        plans.passed_over.push(Unchecked { rule, needs, option: option.into() });
     }
 }
 

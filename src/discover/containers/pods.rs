@@ -80,51 +80,19 @@ impl Pod {
         let mut pod = Pod { services: Vec::new(), containers: Vec::new(), is_open: false };
         for own in all {
             let mut service = service(own, is_secured);
-            let mounts = own.get("volumeMounts").into_iter().flat_map(Value::members);
-            let mut added = Vec::new();
-            let mut hidden = Vec::new();
-            for mount in mounts {
-                let (Some(volume), Some(target)) = (mount.text("name"), mount.text("mountPath")) else { return None };
-                let part = mount.text("subPath");
-                let source = volumes.iter().find(|one| one.text("name") == Some(volume));
-                let config = source.and_then(|source| source.get("configMap"));
-                let map = config.and_then(|config| maps.find(config.text("name")?, path));
-                match (config, map) {
-                    (Some(config), Some(map)) => {
-                        if part.is_none() {
-                            hidden.push(PathBuf::from(target));
-                        }
-                        for (target, content) in laid(config, map, target, part) {
-                            match content {
-                                Content::Text((shown, _), text) => {
-                                    added.push(Added { path: target.into(), shown, text })
-                                }
-                                Content::File(file) => {
-                                    let from = file.strip_prefix(path.parent()?).map(Path::to_owned);
-                                    let from = from.map_or(file.clone(), |from| Path::new(".").join(from));
-                                    service.binds.push((from.to_string_lossy().into_owned(), target));
-                                }
-                                Content::Open => service.mounts.push((String::new(), target)),
-                            }
-                        }
-                    }
-                    // What is below a part of a volume is none of the same part elsewhere.
-                    _ => {
-                        let source = part.map_or_else(|| volume.to_owned(), |part| format!("{volume}/{part}"));
-                        service.mounts.push((source, target.to_owned()));
-                    }
-                }
+            let mut mounted = Mounted::default();
+            for mount in own.get("volumeMounts").into_iter().flat_map(Value::members) {
+                mounted.take_in(mount, &volumes, maps, path, &mut service)?;
             }
             let label = format!("container {} of {name} in {}", service.name, text.0);
             let directory = path.parent().unwrap_or(repository.root);
             let mut container = Container::of_service(&service, None, label, directory, repository);
-            container.lay(added, hidden);
+            container.lay(mounted.added, mounted.hidden);
             container.environment = variables::of_pod(own, text);
-            pod.is_open |= !container.is_nginx() && !is_quiet(service.image.as_deref().unwrap_or_default());
             pod.services.push(service);
             pod.containers.push(container);
         }
-        pod.is_open &= !pod.is_whole(repository);
+        pod.is_open = !pod.is_whole(repository);
         Some(pod)
     }
 
@@ -160,6 +128,55 @@ impl Pod {
             plans.push((container.name.clone(), plan));
         }
         plans
+    }
+}
+
+/// What a container takes out of ConfigMaps.
+#[derive(Default)]
+struct Mounted {
+    /// Their texts.
+    added: Vec<Added>,
+    /// The directories that they hide.
+    hidden: Vec<PathBuf>,
+}
+
+impl Mounted {
+    /// Takes in a mount of a container in the file `path`; other volumes go to its service. Nothing where the mount
+    /// lacks a name or a path.
+    fn take_in(
+        &mut self,
+        mount: &Value,
+        volumes: &[&Value],
+        maps: &ConfigMaps,
+        path: &Path,
+        service: &mut Service,
+    ) -> Option<()> {
+        let (volume, target) = (mount.text("name")?, mount.text("mountPath")?);
+        let part = mount.text("subPath");
+        let source = volumes.iter().find(|one| one.text("name") == Some(volume));
+        let config = source.and_then(|source| source.get("configMap"));
+        let map = config.and_then(|config| maps.find(config.text("name")?, path));
+        let Some((config, map)) = config.zip(map) else {
+            // What is below a part of a volume is none of the same part elsewhere.
+            let source = part.map_or_else(|| volume.to_owned(), |part| format!("{volume}/{part}"));
+            service.mounts.push((source, target.to_owned()));
+            return Some(());
+        };
+        if part.is_none() {
+            self.hidden.push(target.into());
+        }
+        for (target, content) in laid(config, map, target, part) {
+            match content {
+                Content::Text((shown, _), text) => self.added.push(Added { path: target.into(), shown, text }),
+                Content::File(file) => {
+                    let from = file.strip_prefix(path.parent()?).map(|from| Path::new(".").join(from));
+                    let from = from.unwrap_or_else(|_| file.clone());
+                    service.binds.push((from.to_string_lossy().into_owned(), target));
+                }
+                Content::Open => service.mounts.push((String::new(), target)),
+            }
+        }
+        Some(())
     }
 }
 
